@@ -1,0 +1,81 @@
+/** A command, and what became of it on one target. */
+import type { Readable } from 'node:stream'
+import type { Executed, XecError } from '../errors.js'
+import type { Attempt } from '../pool/types.js'
+import type { Secret } from '../runtime/secret.js'
+import type { PtyRequest, SignalName } from '../transport/transport.js'
+
+export interface Command {
+  /** The remote command line, verbatim; empty when there is a `script`. */
+  readonly line: string
+  /** A local script's content, run by its shebang's interpreter with `args`; leaves nothing on the host. */
+  readonly script?: { readonly name: string; readonly content: Buffer; readonly args: readonly string[] }
+  /** Set for the command; a Secret travels on stdin ahead of the data, never on a command line. */
+  readonly env?: Readonly<Record<string, string | Secret>>
+  /** `cd DIR &&`. */
+  readonly cwd?: string
+  readonly pty?: PtyRequest
+}
+
+export const OUTCOMES = ['ok', 'failed', 'signal', 'timeout', 'unreachable', 'auth', 'hostkey', 'refused', 'lost', 'cancelled', 'skipped'] as const
+export type Outcome = (typeof OUTCOMES)[number]
+
+/** What is known of the remote process after a timeout, a cancel or a loss. */
+export type RemoteProcess = 'exited' | 'signalled' | 'maybe-running'
+
+export interface CommandAttempt {
+  readonly phase: Attempt['phase'] | 'run'
+  readonly outcome: Attempt['outcome'] | Outcome
+  readonly ms: number
+  readonly message?: string
+}
+
+/** Receives output as it arrives; a returned promise holds the stream back until it settles. */
+export type OutputSink = (chunk: Buffer) => void | Promise<void>
+
+export interface ExecuteOptions {
+  /** Cancels: leaves the queue, or walks the kill ladder (TERM, KILL after 5 s, channel close). */
+  readonly signal?: AbortSignal
+  /** From the moment the command is sent, in ms. */
+  readonly timeoutMs?: number
+  readonly queueTimeoutMs?: number
+  /** Re-sending of commands whose outcome is unknown; default 0. */
+  readonly retryCommands?: number
+  /** Sent to the command's stdin; absent: stdin is closed at once. */
+  readonly stdin?: Readable | Uint8Array | string
+  readonly onStdout?: OutputSink
+  readonly onStderr?: OutputSink
+  /** Bytes kept per stream for the result; 0 keeps none. Default 10 MiB. */
+  readonly captureBytes?: number
+  /** Hears each change of state: queued, connecting, running. */
+  readonly onState?: (state: 'queued' | 'connecting' | 'running') => void
+  /** Hands out control of the running command (signals, window size). */
+  readonly onStarted?: (control: { signal(name: SignalName): void; resize(rows: number, cols: number): void }) => void
+}
+
+/** One command on one target. Errors and results share this shape. */
+export interface Result {
+  readonly host: string
+  /** `address:port`. */
+  readonly address: string
+  readonly outcome: Outcome
+  readonly ok: boolean
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly executed: Executed
+  /** null when the command ran to its end in the ordinary way, or never started. */
+  readonly remoteProcess: RemoteProcess | null
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+  /** Captured output is not all there was. */
+  readonly truncated: boolean
+  /** From the exec request to the settled result, in ms; 0 when it never started. */
+  readonly durationMs: number
+  readonly waitMs: number
+  readonly connectMs: number
+  readonly reused: boolean
+  readonly connection: number | null
+  readonly attempts: readonly CommandAttempt[]
+  /** Everything but `ok` has one. */
+  readonly error: XecError | null
+}

@@ -1,0 +1,79 @@
+/** The pool as its callers see it. */
+import type { Channel, Target } from '../transport/transport.js'
+import type { PoolEvent } from './events.js'
+import type { HostPoolOptions, PoolOptions } from './options.js'
+import type { PoolSnapshot } from './snapshot.js'
+
+export interface PoolTarget extends Target {
+  readonly jump: PoolTarget | null
+  /** The host's own limits, over the pool's. */
+  readonly pool?: HostPoolOptions
+}
+
+export interface AcquireOptions {
+  /** Leaves the queue with XEC_ABORTED. */
+  readonly signal?: AbortSignal
+  /** Longest wait for a channel, in ms; default none. */
+  readonly queueTimeoutMs?: number
+  /** Hears when a dial for this target starts ("connecting") while the caller waits. */
+  readonly onDialling?: () => void
+}
+
+/** One dial that this acquire waited for, or the wait that a lost channel cost it. */
+export interface Attempt {
+  readonly phase: 'connect'
+  readonly outcome: 'ok' | 'unreachable' | 'auth' | 'hostkey' | 'lost'
+  readonly ms: number
+  readonly message?: string
+}
+
+/** The right to one open session channel. */
+export interface Lease {
+  readonly channel: Channel
+  /** Id of the connection, unique in the process's pool, from 1. */
+  readonly connection: number
+  /** True when the connection had served before. */
+  readonly reused: boolean
+  /** From acquire to grant, in ms, including any dial. */
+  readonly waitMs: number
+  /** What the connection's dial took, when this is its first lease; else 0. */
+  readonly connectMs: number
+  readonly attempts: readonly Attempt[]
+  /** Gives the channel back, closing it if it is still open. Idempotent. */
+  release(): void
+}
+
+export interface DrainOptions {
+  /** How long running work may go on, in ms. Default 30 000. */
+  readonly timeoutMs?: number
+}
+
+export interface DrainReport {
+  /** Leases that were given back in time, after the drain began. */
+  readonly completed: number
+  /** Waiters turned away and leases cut off at the timeout. */
+  readonly rejected: number
+  readonly revoked: number
+}
+
+export interface Pool {
+  readonly options: PoolOptions
+  /**
+   * Waits, fairly, for a channel on a connection to the target, dialling one where the limits allow.
+   * Rejects with an XecError whose `executed` is always `no`: XEC_QUEUE_TIMEOUT, XEC_ABORTED, XEC_POOL_CLOSED,
+   * XEC_REFUSED, or the DialError that ended the series.
+   */
+  acquire(target: PoolTarget, options?: AcquireOptions): Promise<Lease>
+  /** Acquires, runs `fn`, releases; the everyday call. */
+  with<T>(target: PoolTarget, options: AcquireOptions, fn: (lease: Lease) => Promise<T>): Promise<T>
+  /** One synchronous pass over the live set: a frozen plain object. Also after close. */
+  snapshot(): PoolSnapshot
+  /** Refuses new work, lets queued and running work finish, closes. Final, idempotent, always resolves. */
+  drain(options?: DrainOptions): Promise<DrainReport>
+  /** Drain without grace: resolves when every socket is shut, within about a second. Idempotent, always resolves. */
+  close(): Promise<void>
+  /** Retires the connections to a target's endpoint and forgets its failures; open for business afterwards. */
+  reset(target: PoolTarget): void
+  /** Subscribes to events; returns the way to unsubscribe. A listener that throws does not disturb the pool. */
+  subscribe(listener: (event: PoolEvent) => void): () => void
+}

@@ -1,0 +1,169 @@
+/**
+ * What the pool asks of a transport: reach a target, authenticate, open channels.
+ * Types only. `ssh2.ts` is the implementation on ssh2; tests have a simulated one.
+ */
+import type { Readable, Writable } from 'node:stream'
+import { XecError, type ErrorCode, type XecErrorOptions } from '../errors.js'
+import type { Secret } from '../runtime/secret.js'
+
+/** A host resolved for dialling. Frozen; two targets that would behave the same on the wire are equal by value. */
+export interface Target {
+  /** The name the user knows it by; used in messages and events, never for dialling. */
+  readonly host: string
+  /** DNS name or IP address to dial. */
+  readonly address: string
+  readonly port: number
+  readonly username: string
+  /** The hop that carries this target (ProxyJump's last one); its own `jump` is the hop before. */
+  readonly jump: Target | null
+  readonly credentials: Credentials
+  readonly hostKeys: HostKeyPolicy
+  /** One dial, TCP to authenticated, in ms; time spent waiting for a handshake permit is not counted. */
+  readonly connectTimeoutMs: number
+}
+
+/** What may be offered to authenticate, in the order it is tried: keys, agent, password. */
+export interface Credentials {
+  readonly keys: readonly KeySource[]
+  /** Path of an agent's socket, or null for none. */
+  readonly agent: string | null
+  /** Offer only agent keys that are among `keys` (ssh_config's IdentitiesOnly). */
+  readonly identitiesOnly: boolean
+  readonly password: Secret | null
+}
+
+export interface KeySource {
+  /** For messages: the file's path, or where the text came from. Never key material. */
+  readonly origin: string
+  /** A file to read (already expanded), or the key itself. */
+  readonly from: { readonly path: string } | { readonly text: Secret }
+  readonly passphrase: Secret | null
+  /** True for the default identity files: skipped silently when missing. */
+  readonly optional: boolean
+}
+
+export interface HostKeyPolicy {
+  /** ssh_config's StrictHostKeyChecking; `no` is read as accept-new. */
+  readonly mode: 'strict' | 'accept-new' | 'ask'
+  /** UserKnownHostsFile; new keys are written to the first. */
+  readonly userFiles: readonly string[]
+  readonly globalFiles: readonly string[]
+  /** HostKeyAlias: looked up and recorded in place of the address, without a port. */
+  readonly alias: string | null
+}
+
+export interface KeepAlive {
+  readonly intervalMs: number
+  /** Unanswered pings before the connection counts as lost: detection takes intervalMs × (countMax + 1). */
+  readonly countMax: number
+}
+
+export interface ReachOptions {
+  /** The hop's open link, when the target has a `jump`. */
+  readonly via?: Link
+  readonly signal: AbortSignal
+  readonly keepAlive: KeepAlive | null
+}
+
+export interface Transport {
+  /**
+   * Opens the path to a target: TCP, or a carrier through `via`. Nothing is said on it yet.
+   * Rejects with a DialError; leaves nothing open when it rejects.
+   */
+  reach(target: Target, options: ReachOptions): Promise<Reached>
+}
+
+/** A socket to the target, before the handshake. */
+export interface Reached {
+  /** Banner, key exchange, host key, authentication. Rejects with a DialError once the socket is shut. */
+  authenticate(signal: AbortSignal): Promise<Link>
+  /** Gives the socket up instead. Idempotent. */
+  abandon(): void
+}
+
+/** Why a link ended. `closed`: we ended it. `lost`: the peer or the network did. `keepalive`: pings went unanswered. */
+export interface LinkEnd {
+  readonly reason: 'closed' | 'lost' | 'keepalive'
+  /** What is known of the cause, for people; contains no secret and no remote control characters. */
+  readonly detail: string
+}
+
+/** An authenticated SSH connection. */
+export interface Link {
+  /** False from the first sign of its end, before any channel hears of it. */
+  readonly alive: boolean
+  /** How long the parts of the dial took, in ms. */
+  readonly timing: { readonly tcpMs: number; readonly kexMs: number; readonly authMs: number }
+  /**
+   * Opens a session channel and waits for the server's confirmation.
+   * Rejects with XEC_REFUSED (phase channel) when the server refuses it on a live link,
+   * with XEC_CONNECTION_LOST (executed no) when the link ends first. Aborting rejects with
+   * XEC_ABORTED at once; a confirmation that comes later is closed again.
+   */
+  openSession(signal?: AbortSignal): Promise<Channel>
+  /** Ends the link politely (disconnect, then a bounded wait for the peer's FIN, then destroy). Idempotent. */
+  end(): void
+  /** Shuts the socket now. Idempotent. */
+  destroy(): void
+  /** Resolves exactly once, when the socket is shut; never rejects. */
+  readonly ended: Promise<LinkEnd>
+  /** Whether the link holds the process open. */
+  setRef(held: boolean): void
+}
+
+export type SignalName = 'HUP' | 'INT' | 'KILL' | 'QUIT' | 'TERM' | 'USR1' | 'USR2'
+
+export interface PtyRequest {
+  readonly term: string
+  readonly rows: number
+  readonly cols: number
+}
+
+/** How a command ended. `none`: the channel closed on a live link without a status. `lost`: the link died first. */
+export type Exit =
+  | { readonly kind: 'code'; readonly code: number }
+  | { readonly kind: 'signal'; readonly signal: string; readonly coreDumped: boolean }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'lost'; readonly end: LinkEnd }
+
+/** One session channel. Carries one command. */
+export interface Channel {
+  /** `.end()` sends EOF. Errors are never emitted unheard: a write after the channel's end is dropped. */
+  readonly stdin: Writable
+  /** Ends with the channel, also when the link is lost. Must be consumed, both of them, or nothing settles. */
+  readonly stdout: Readable
+  readonly stderr: Readable
+  /**
+   * Requests a pty if asked, then sends the command. Resolves when the server accepted it.
+   * Rejects with XEC_REFUSED (executed no) on a live link; when the link ends first with
+   * XEC_CONNECTION_LOST, executed `no` if the exec request had not left, else `maybe`.
+   */
+  exec(command: string, pty?: PtyRequest): Promise<void>
+  /** Best effort, also after stdin has ended; the protocol has no reply (RFC 4254 §6.9). */
+  signal(name: SignalName): void
+  resize(rows: number, cols: number): void
+  /** Settles at the exit status or signal, else at the channel's close or the link's end; never rejects. */
+  readonly exit: Promise<Exit>
+  /** Sends CHANNEL_CLOSE. Idempotent. */
+  close(): void
+  /** Both sides have closed, so that the server's session slot is free, or the link is gone. Never rejects. */
+  readonly closed: Promise<void>
+}
+
+/**
+ * What a failed dial means for the next one.
+ * `transient`: worth another dial (refused, reset, unreachable, lost before authentication).
+ * `throttled`: the server asks for fewer handshakes (MaxStartups, penalties, a close before the banner).
+ * `sticky`: the same credentials or host key would fail again (authentication, host key).
+ * `final`: no use in repeating it now (timeout, unknown name, configuration, aborted).
+ */
+export type DialVerdict = 'transient' | 'throttled' | 'sticky' | 'final'
+
+export class DialError extends XecError {
+  readonly verdict: DialVerdict
+
+  constructor(code: ErrorCode, message: string, options: XecErrorOptions & { verdict: DialVerdict }) {
+    super(code, message, options)
+    this.verdict = options.verdict
+  }
+}
