@@ -22,3 +22,6 @@ export type PoolEvent = { readonly at: number; readonly host: string; readonly c
 )
 
 export type PoolEventType = PoolEvent['type']
+
+/** An event without its time, which the pool adds. */
+export type EventDetails = PoolEvent extends infer E ? (E extends PoolEvent ? Omit<E, 'at'> : never) : never

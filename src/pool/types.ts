@@ -17,6 +17,8 @@ export interface AcquireOptions {
   readonly queueTimeoutMs?: number
   /** Hears when a dial for this target starts ("connecting") while the caller waits. */
   readonly onDialling?: () => void
+  /** Hears how each dial that the caller waited for ended, also when the acquire then fails. */
+  readonly onAttempt?: (attempt: Attempt) => void
 }
 
 /** One dial that this acquire waited for, or the wait that a lost channel cost it. */

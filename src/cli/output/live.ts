@@ -1,0 +1,164 @@
+/**
+ * The live view of a run: a listr2 task list, one task a host, ended by the host's result, drawn by a renderer of
+ * our own. listr2's renderers draw every task; a fleet has more hosts than a terminal has lines, so ours draws
+ * what `frame` chooses. listr2 is loaded when the first live view begins.
+ */
+import type { ListrEventManager, ListrTaskObject } from 'listr2'
+import type { PoolSnapshot } from '../../pool/snapshot.js'
+import type { RunEvent } from '../../run/events.js'
+import type { Clock, Timer } from '../../runtime/clock.js'
+import { Board } from './board.js'
+import { frame, type FrameOptions } from './frame.js'
+import type { OutputStream } from './renderer.js'
+import type { Outlet } from './outlet.js'
+import type { Paint } from './paint.js'
+import { Screen } from './screen.js'
+
+/** Between two pictures, in ms: fast enough to look alive, slow enough for a remote terminal. */
+const FRAME_MS = 100
+/** Tasks handed to listr2 at a time; it spreads them into one call's arguments. */
+const TASKS_AT_ONCE = 1_000
+
+export interface LiveViewOptions {
+  readonly outlet: Outlet
+  readonly stream: OutputStream
+  readonly paint: Paint
+  readonly clock: Clock
+  readonly command: string
+  readonly snapshot: () => PoolSnapshot
+}
+
+/** What the renderer class needs of its view: listr2 hands these options through. */
+interface Canvas {
+  readonly start: () => void
+  readonly stop: () => void
+}
+
+export class LiveView {
+  readonly #options: LiveViewOptions
+  readonly #board = new Board()
+  readonly #screen: Screen
+  readonly #startedAt: number
+  readonly #ends = new Map<string, { readonly resolve: () => void; readonly reject: (error: Error) => void }>()
+  readonly #redraw = (): void => {
+    this.#screen.resized()
+    this.#draw()
+  }
+  #timer: Timer | undefined
+  #look: Look | undefined
+  #stopped = false
+  #done: Promise<void> | undefined
+
+  constructor(options: LiveViewOptions) {
+    this.#options = options
+    this.#screen = new Screen(options.outlet, options.stream)
+    this.#startedAt = options.clock.now()
+  }
+
+  onEvent(event: RunEvent): void {
+    this.#board.apply(event, this.#options.clock.now())
+    if (event.type === 'started') {
+      this.#done = this.#run(event.hosts)
+      // Heard in `close`; a view that cannot begin is no reason to end the run.
+      this.#done.catch(() => {})
+    }
+    if (event.type !== 'result') return
+    const end = this.#ends.get(event.host)
+    this.#ends.delete(event.host)
+    if (event.result.ok) end?.resolve()
+    else end?.reject(new Error(this.#board.row(event.host)?.text ?? event.result.outcome))
+  }
+
+  /** Ends the view, takes the picture away, and resolves when listr2 has let go. */
+  async close(): Promise<void> {
+    this.stop()
+    await this.#done
+  }
+
+  /** Takes the picture away, now. Idempotent. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    this.#timer?.clear()
+    this.#options.stream.off('resize', this.#redraw)
+    this.#screen.clear()
+    for (const { resolve } of this.#ends.values()) resolve()
+    this.#ends.clear()
+  }
+
+  async #run(hosts: readonly string[]): Promise<void> {
+    const ended = hosts.map((host) => new Promise<void>((resolve, reject) => this.#ends.set(host, { resolve, reject })))
+    // A host may fail before its task has begun to listen.
+    for (const promise of ended) promise.catch(() => {})
+    const { Listr, Spinner, figures } = await import('listr2')
+    const canvas: Canvas = {
+      start: () => this.#start({ spinner: new Spinner(), figures: { good: figures.tick, bad: figures.cross, skipped: figures.arrowDown, waiting: figures.pointerSmall } }),
+      stop: () => this.stop(),
+    }
+    const list = new Listr([], {
+      concurrent: true,
+      exitOnError: false,
+      // Ctrl-C is the command's, which stops remote work first; listr2's own listener exits at once with 127.
+      registerSignalListeners: false,
+      renderer: FleetRenderer,
+      rendererOptions: { canvas },
+      fallbackRendererCondition: false,
+    })
+    for (let at = 0; at < hosts.length; at += TASKS_AT_ONCE) {
+      list.add(hosts.slice(at, at + TASKS_AT_ONCE).map((host, index) => ({ title: host, task: () => ended[at + index] })))
+    }
+    await list.run()
+  }
+
+  #start(look: Look): void {
+    if (this.#stopped) return
+    this.#look = look
+    this.#options.stream.on('resize', this.#redraw)
+    this.#draw()
+    this.#tick()
+  }
+
+  #tick(): void {
+    this.#timer = this.#options.clock.timer(FRAME_MS, () => {
+      this.#look?.spinner.spin()
+      this.#draw()
+      this.#tick()
+    })
+    // A view never keeps a process open; the work it shows does.
+    this.#timer.unref()
+  }
+
+  #draw(): void {
+    const { clock, command, snapshot, paint } = this.#options
+    if (this.#stopped || !this.#look) return
+    const { spinner, figures } = this.#look
+    this.#screen.draw(frame(this.#board, {
+      ...this.#screen.size, now: clock.now(), startedAt: this.#startedAt, command, snapshot: snapshot(), paint, spinner: spinner.fetch(), figures,
+    }))
+  }
+}
+
+interface Look {
+  readonly spinner: { spin(): void; fetch(): string }
+  readonly figures: FrameOptions['figures']
+}
+
+/** The listr2 renderer: begins and ends with the task list. */
+class FleetRenderer {
+  static readonly nonTTY = true // the caller has decided; tests draw into memory
+  static rendererOptions: { canvas?: Canvas } = {}
+  static rendererTaskOptions: Record<string, never> = {}
+  readonly #canvas: Canvas | undefined
+
+  constructor(_tasks: ListrTaskObject<unknown, typeof FleetRenderer>[], options: { canvas?: Canvas }, _events?: ListrEventManager) {
+    this.#canvas = options.canvas
+  }
+
+  render(): void {
+    this.#canvas?.start()
+  }
+
+  end(): void {
+    this.#canvas?.stop()
+  }
+}

@@ -1,0 +1,82 @@
+/** The pool's figures for people: every figure with its limit or its n, and one line of advice when something stands out. Pure. */
+import type { Latency, PoolSnapshot } from '../../pool/snapshot.js'
+import { formatDuration } from '../../runtime/duration.js'
+import { sanitizeLine } from './sanitize.js'
+import type { Paint } from './paint.js'
+
+/** Below this a 99th percentile is one observation in disguise. */
+const ENOUGH_FOR_P99 = 100
+const INDENT = '      '
+
+type Figures = Omit<PoolSnapshot, 'hosts'>
+
+/** One line while a run goes on: the gauges, the most telling first, since a narrow terminal cuts its end. */
+export function gaugeLine(snapshot: Figures): string {
+  const { totalConnections, activeConnections, idleConnections, connecting, waiting, limits, reuseRatio } = snapshot
+  const parts = [
+    `${totalConnections}/${limits.maxConnections} connections: ${activeConnections} active, ${idleConnections} idle, ${connecting} connecting`,
+    `${waiting} waiting`,
+    `reuse ${reuseRatio === null ? '–' : percent(reuseRatio)}`,
+  ]
+  if (snapshot.connectionsFailed > 0) parts.push(`${snapshot.connectionsFailed} dials failed`)
+  return parts.join(' · ')
+}
+
+/** The block at the end of a run and in `pool stats`: lines without a newline at their end. */
+export function metricsLines(snapshot: PoolSnapshot, paint: Paint): string[] {
+  const { totalConnections, activeConnections, idleConnections, connecting, waiting, limits } = snapshot
+  const waiters = waiting === 0 ? 'none waiting' : `${waiting} waiting, the oldest for ${formatDuration(snapshot.oldestWaitMs)}`
+  const lines = [
+    `${paint.strong('pool')}  ${totalConnections}/${limits.maxConnections} connections: ${activeConnections} active, ${idleConnections} idle, ${connecting} connecting · ${waiters}`,
+    `${INDENT}opened ${snapshot.connectionsCreated}, closed ${snapshot.connectionsDestroyed}${breakdown(snapshot.closedByReason)} · `
+      + `dials failed ${snapshot.connectionsFailed}${breakdown(snapshot.failuresByPhase)}`,
+    `${INDENT}limits   ${limits.maxConnectionsPerHost} connections a host, ${limits.maxChannelsPerConnection} commands on each, ${limits.maxConcurrentDials} handshakes at once`,
+    `${INDENT}reuse    ${reuse(snapshot)}`,
+    `${INDENT}wait     ${latency(snapshot.waitMs)}`,
+    `${INDENT}connect  ${latency(snapshot.connectMs)}`,
+    `${INDENT}command  ${latency(snapshot.commandMs)}`,
+  ]
+  const advice = adviceFor(snapshot)
+  if (advice !== null) lines.push(`${INDENT}${paint.busy(advice)}`)
+  return lines
+}
+
+function reuse({ reuseCount, acquired, reuseRatio }: Figures): string {
+  return reuseRatio === null ? '–' : `${reuseCount} of ${acquired} commands found their connection open (${percent(reuseRatio)})`
+}
+
+export function percent(ratio: number): string {
+  return `${Math.floor(ratio * 1_000) / 10} %`
+}
+
+/** `p50 24ms p95 910ms max 4.2s (n=500)`; p99 in place of max from 100 observations on. Without observations: `–`. */
+export function latency({ n, p50, p95, p99, max }: Latency): string {
+  if (n === 0) return '–'
+  const figures: [string, number | null][] = [['p50', p50], ['p95', p95], n >= ENOUGH_FOR_P99 ? ['p99', p99] : ['max', max]]
+  const known = figures.flatMap(([name, value]) => (value === null ? [] : [`${name} ${formatDuration(value)}`]))
+  return [...known, `(n=${n})`].join(' ')
+}
+
+function breakdown(counts: Readonly<Partial<Record<string, number>>>): string {
+  const parts = Object.entries(counts).flatMap(([name, count]) => (count ? [`${count} ${name}`] : []))
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`
+}
+
+/** The one thing to look at first, or null. In the order of what hurts most. */
+export function adviceFor(snapshot: PoolSnapshot): string | null {
+  const { limits } = snapshot
+  const lost = (snapshot.closedByReason.lost ?? 0) + (snapshot.closedByReason.keepalive ?? 0)
+  if (lost > 0) return `${lost} connection${lost === 1 ? ' was' : 's were'} lost (${snapshot.closedByReason.keepalive ?? 0} by keepalive): the network or the servers ended them, not a limit`
+  if (snapshot.waiting > 0 && snapshot.totalConnections + snapshot.connecting >= limits.maxConnections) {
+    return `${snapshot.waiting} commands wait because all ${limits.maxConnections} connections are in use: --max-connections raises the limit`
+  }
+  const moved = (snapshot.closedByReason.evicted ?? 0) + (snapshot.closedByReason.fairness ?? 0)
+  if (moved > 0) return `${moved} connection${moved === 1 ? '' : 's'} closed to make room for other hosts: maxConnections ${limits.maxConnections} is below what this work needs`
+  const narrow = snapshot.hosts.find((host) => host.learnedCapacity !== null)
+  if (narrow) return `${sanitizeLine(narrow.host)} takes only ${narrow.learnedCapacity} commands a connection (its sshd's MaxSessions); the pool has adapted`
+  const { waitMs, connectMs } = snapshot
+  if (waitMs.p95 !== null && waitMs.p95 >= 1_000 && waitMs.p95 > 2 * (connectMs.max ?? 0)) {
+    return `commands waited up to ${formatDuration(waitMs.max ?? waitMs.p95)} for a free channel: --max-connections-per-host (${limits.maxConnectionsPerHost}) or --max-connections (${limits.maxConnections}) raises the limit`
+  }
+  return null
+}

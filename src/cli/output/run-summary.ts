@@ -1,0 +1,67 @@
+/** What is left to read when a run is over: folded outputs, failures with their reason, one line of counts. Pure. */
+import { OUTCOMES, type Outcome, type Result } from '../../adapter/types.js'
+import { foldNames } from '../../inventory/names.js'
+import { foldOutputs, foldReasons, type OutputGroup } from '../../run/fold.js'
+import type { Report } from '../../run/events.js'
+import { formatDuration } from '../../runtime/duration.js'
+import type { Paint } from './paint.js'
+import { sanitizeLine, sanitizeText } from './sanitize.js'
+import { displayWidth, padEnd } from './width.js'
+
+/** `web[01-19] (19)`; one host is its name alone. */
+export function nameHosts(hosts: readonly string[]): string {
+  const folded = sanitizeLine(foldNames(hosts))
+  return hosts.length === 1 ? folded : `${folded} (${hosts.length})`
+}
+
+/**
+ * Outputs for a terminal, identical ones once, the largest group first; sanitised. Yields text group by group.
+ * Hosts that failed without a word are left to the failures.
+ */
+export function* foldedOutputs(results: readonly Result[], paint: Paint, columns: number): Generator<string> {
+  for (const group of foldOutputs(results)) {
+    const silent = group.stdout.length === 0 && group.stderr.length === 0
+    if (silent && group.outcome !== 'ok') continue
+    const end = ending(group)
+    const title = `── ${nameHosts(group.hosts)}${end === '' ? '' : ` · ${end}`}${silent ? ' · no output' : ''} `
+    const rule = '─'.repeat(Math.max(0, Math.min(columns, 80) - displayWidth(title)))
+    yield `${group.outcome === 'ok' ? paint.strong(title) : paint.bad(title)}${paint.faint(rule)}\n`
+    if (group.stdout.length > 0) yield endLine(sanitizeText(group.stdout))
+    if (group.stderr.length > 0) {
+      yield `${paint.faint('stderr:')}\n`
+      yield endLine(sanitizeText(group.stderr))
+    }
+    if (group.truncated) yield `${paint.faint('[xec: the output was longer than what is kept]')}\n`
+  }
+}
+
+function ending({ outcome, exitCode, signal }: OutputGroup): string {
+  if (outcome === 'ok') return ''
+  if (outcome === 'signal') return `signal ${signal ?? 'unknown'}`
+  if (outcome === 'failed') return exitCode === null ? 'no exit status' : `exit ${exitCode}`
+  return outcome
+}
+
+function endLine(text: string): string {
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`
+}
+
+/** One line for each reason not to be ok, the most frequent first. */
+export function failureLines(results: readonly Result[], paint: Paint): string[] {
+  const rows = foldReasons(results).map(({ hosts, outcome, reason }) => ({ name: nameHosts(hosts), outcome, reason: sanitizeLine(reason) }))
+  const nameWidth = Math.min(40, Math.max(0, ...rows.map(({ name }) => displayWidth(name))))
+  const outcomeWidth = Math.max(0, ...rows.map(({ outcome }) => outcome.length))
+  return rows.map(({ name, outcome, reason }) => `${padEnd(name, nameWidth)}  ${paint.bad(padEnd(outcome, outcomeWidth))}  ${reason}`)
+}
+
+/** `200 hosts · 195 ok · 3 failed · 2 unreachable · 4.2s` */
+export function summaryLine(report: Report, paint: Paint): string {
+  const { counts } = report
+  const parts = OUTCOMES.flatMap((outcome) => (counts[outcome] === 0 ? [] : [colored(outcome, `${counts[outcome]} ${outcome}`, paint)]))
+  return [paint.strong(`${counts.total} host${counts.total === 1 ? '' : 's'}`), ...parts, formatDuration(report.durationMs)].join(' · ')
+}
+
+function colored(outcome: Outcome, text: string, paint: Paint): string {
+  if (outcome === 'ok') return paint.good(text)
+  return outcome === 'skipped' || outcome === 'cancelled' ? paint.faint(text) : paint.bad(text)
+}

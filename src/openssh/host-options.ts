@@ -1,0 +1,29 @@
+/** What ssh_config can say about one host, and where in a file something is said. */
+
+export interface SshHostOptions {
+  hostName?: string
+  user?: string
+  port?: number
+  /** In the order they are tried. Absent: OpenSSH's defaults; empty: none at all (`IdentityFile none`). */
+  identityFiles?: readonly string[]
+  identitiesOnly?: boolean
+  /** A path, `none`, or `SSH_AUTH_SOCK`. */
+  identityAgent?: string
+  /** `none` is possible. */
+  proxyJump?: string
+  /** New keys go to the first. Empty: no file (`none`). */
+  userKnownHostsFiles?: readonly string[]
+  globalKnownHostsFiles?: readonly string[]
+  strictHostKeyChecking?: 'strict' | 'accept-new' | 'ask'
+  hostKeyAlias?: string
+  /** Never 0. */
+  connectTimeoutMs?: number
+  /** 0: no keepalive. */
+  serverAliveIntervalMs?: number
+  serverAliveCountMax?: number
+}
+
+export interface Place {
+  readonly file: string
+  readonly line: number
+}

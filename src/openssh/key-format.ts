@@ -1,0 +1,125 @@
+/**
+ * Private and public key texts: which format it is, whether it is encrypted, the public half, and the form that
+ * an SSH library reads. PKCS#8 and encrypted PEM are rewritten through node:crypto; OpenSSH's own format stays as it is.
+ */
+import { createPrivateKey, randomBytes, type KeyObject } from 'node:crypto'
+import { keyTypeOf } from './known-hosts.js'
+
+/** What is in a key text. */
+export type KeyText =
+  /** Ready for use; `encrypted` OpenSSH keys are opened by whoever parses them. */
+  | { readonly kind: 'private'; readonly text: string; readonly encrypted: boolean; readonly publicBlob: Buffer }
+  | { readonly kind: 'public'; readonly publicBlob: Buffer; readonly comment: string }
+  /** Encrypted, and no passphrase was given; the public half is known only in OpenSSH's format. */
+  | { readonly kind: 'passphrase-needed'; readonly publicBlob: Buffer | null }
+  | { readonly kind: 'wrong-passphrase' }
+  | { readonly kind: 'unsupported'; readonly problem: string }
+
+const CURVES: Readonly<Record<string, string>> = { 'P-256': 'nistp256', 'P-384': 'nistp384', 'P-521': 'nistp521' }
+const USABLE = /^(ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(256|384|521))$/
+const MAGIC = Buffer.from('openssh-key-v1\0')
+
+/** Reads any key text; `passphrase` null when none is known. Never throws, and no problem quotes the text. */
+export function readKeyText(text: string, passphrase: string | null): KeyText {
+  const clean = text.replace(/^\ufeff/, '').replaceAll('\r\n', '\n')
+  const block = /-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\n([\s\S]*?)\n-----END \1PRIVATE KEY-----/.exec(clean)
+  if (!block) return readPublicKey(clean) ?? notAKey(clean)
+  const [pem, label = '', body = ''] = block
+  if (label === 'OPENSSH ') return readOpenSsh(`${pem}\n`, body, passphrase)
+  if (label === 'DSA ') return { kind: 'unsupported', problem: 'is a DSA key, which servers no longer accept' }
+  if (!['', 'ENCRYPTED ', 'RSA ', 'EC '].includes(label)) return { kind: 'unsupported', problem: `is in an unknown format (${label}PRIVATE KEY)` }
+  return readPem(`${pem}\n`, label === 'ENCRYPTED ' || /^Proc-Type: 4,ENCRYPTED$/m.test(body), passphrase)
+}
+
+/** One `type base64 comment` line. */
+export function readPublicKey(text: string): Extract<KeyText, { kind: 'public' | 'unsupported' }> | undefined {
+  const [, type = '', base64 = '', comment = ''] = /^\s*([a-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+([^\n]*))?\s*$/.exec(text) ?? []
+  const publicBlob = Buffer.from(base64, 'base64')
+  if (type === '' || keyTypeOf(publicBlob) !== type) return undefined
+  return USABLE.test(type) ? { kind: 'public', publicBlob, comment: comment.trim() } : unsupportedType(type)
+}
+
+function notAKey(text: string): KeyText {
+  if (text.startsWith('PuTTY-User-Key-File-')) return { kind: 'unsupported', problem: 'is a PuTTY key; convert it: puttygen FILE -O private-openssh -o NEW' }
+  return { kind: 'unsupported', problem: text.trim() === '' ? 'is empty' : 'is not a private key in OpenSSH, PEM or PKCS#8 format' }
+}
+
+function unsupportedType(type: string): Extract<KeyText, { kind: 'unsupported' }> {
+  if (type.startsWith('sk-')) return { kind: 'unsupported', problem: `is a security key (${type}), which is not supported` }
+  if (type.includes('-cert-')) return { kind: 'unsupported', problem: `is a certificate (${type}), which is not supported` }
+  return { kind: 'unsupported', problem: `has the type ${type}, which is not supported` }
+}
+
+/** PROTOCOL.key of OpenSSH: magic, cipher, kdf, kdf options, number of keys, public key, (encrypted) private section. */
+function readOpenSsh(text: string, body: string, passphrase: string | null): KeyText {
+  const damaged: KeyText = { kind: 'unsupported', problem: 'is damaged: not a whole OpenSSH private key' }
+  const bytes = Buffer.from(body, 'base64')
+  if (!bytes.subarray(0, MAGIC.length).equals(MAGIC)) return damaged
+  let at = MAGIC.length
+  const field = (): Buffer | undefined => {
+    if (at + 4 > bytes.length) return undefined
+    const end = at + 4 + bytes.readUInt32BE(at)
+    const value = end <= bytes.length ? bytes.subarray(at + 4, end) : undefined
+    at = end
+    return value
+  }
+  const cipher = field()?.toString('latin1')
+  if (cipher === undefined || !field() || !field() || at + 4 > bytes.length) return damaged
+  if (bytes.readUInt32BE(at) !== 1) return { kind: 'unsupported', problem: 'holds more than one key' }
+  at += 4
+  const publicBlob = field()
+  const type = publicBlob && keyTypeOf(publicBlob)
+  if (!publicBlob || !type || !field()) return damaged
+  if (!USABLE.test(type)) return unsupportedType(type)
+  const encrypted = cipher !== 'none'
+  if (encrypted && passphrase === null) return { kind: 'passphrase-needed', publicBlob: Buffer.from(publicBlob) }
+  return { kind: 'private', text, encrypted, publicBlob: Buffer.from(publicBlob) }
+}
+
+function readPem(pem: string, encrypted: boolean, passphrase: string | null): KeyText {
+  if (encrypted && passphrase === null) return { kind: 'passphrase-needed', publicBlob: null }
+  let key: KeyObject
+  try {
+    key = createPrivateKey({ key: pem, format: 'pem', passphrase: passphrase ?? undefined })
+  } catch (error) {
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (encrypted && code !== 'ERR_OSSL_EVP_UNSUPPORTED') return { kind: 'wrong-passphrase' }
+    return { kind: 'unsupported', problem: `cannot be read by OpenSSL${code ? ` (${code})` : ''}` }
+  }
+  const type = key.asymmetricKeyType
+  if (type !== 'rsa' && type !== 'ec' && type !== 'ed25519') return { kind: 'unsupported', problem: `has the type ${type ?? 'unknown'}, which SSH servers do not accept` }
+  const jwk = key.export({ format: 'jwk' })
+  const number = (field: string | undefined): Buffer => Buffer.from(field ?? '', 'base64url')
+  const ready = (text: string | Buffer, publicBlob: Buffer): KeyText => ({ kind: 'private', text: text.toString(), encrypted: false, publicBlob })
+  if (type === 'rsa') return ready(key.export({ type: 'pkcs1', format: 'pem' }), wire('ssh-rsa', mpint(number(jwk.e)), mpint(number(jwk.n))))
+  if (type === 'ed25519') return ready(writeOpenSshEd25519(number(jwk.d), number(jwk.x)), wire('ssh-ed25519', number(jwk.x)))
+  const curve = CURVES[jwk.crv ?? '']
+  if (!curve) return { kind: 'unsupported', problem: `is on the curve ${jwk.crv ?? 'unknown'}, which SSH servers do not accept` }
+  const point = Buffer.concat([Buffer.of(4), number(jwk.x), number(jwk.y)])
+  return ready(key.export({ type: 'sec1', format: 'pem' }), wire(`ecdsa-sha2-${curve}`, curve, point))
+}
+
+/** An unencrypted openssh-key-v1 file: there is no PEM form of Ed25519 keys that SSH libraries read. */
+function writeOpenSshEd25519(seed: Buffer, publicKey: Buffer): string {
+  const check = randomBytes(4)
+  const section = Buffer.concat([check, check, wire('ssh-ed25519', publicKey, Buffer.concat([seed, publicKey]), '')])
+  const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7].slice(0, (8 - (section.length % 8)) % 8))
+  const bytes = Buffer.concat([MAGIC, wire('none', 'none', ''), Buffer.of(0, 0, 0, 1), wire(wire('ssh-ed25519', publicKey), Buffer.concat([section, padding]))])
+  const lines = bytes.toString('base64').match(/.{1,70}/g) ?? []
+  return ['-----BEGIN OPENSSH PRIVATE KEY-----', ...lines, '-----END OPENSSH PRIVATE KEY-----', ''].join('\n')
+}
+
+/** RFC 4251 §5: strings with their lengths in front. */
+function wire(...fields: (string | Buffer)[]): Buffer {
+  return Buffer.concat(fields.flatMap((field) => {
+    const bytes = Buffer.from(field as string)
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(bytes.length)
+    return [length, bytes]
+  }))
+}
+
+/** RFC 4251 §5: a positive number whose first bit is not taken for a sign. */
+function mpint(magnitude: Buffer): Buffer {
+  return (magnitude[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), magnitude]) : magnitude
+}

@@ -1,0 +1,194 @@
+/** Reads ssh_config files and what they include. Nothing in them is ever executed. */
+import { open, readdir, stat } from 'node:fs/promises'
+import { hostname, userInfo } from 'node:os'
+import { dirname, join } from 'node:path'
+import { messageOf, XecError } from '../errors.js'
+import { configError, parseSshConfig, type Block } from './config-blocks.js'
+import type { Place } from './host-options.js'
+import { sshConfig, type SshConfig } from './ssh-config.js'
+import { expandTilde, type Surroundings } from './tokens.js'
+
+export interface LoadOptions {
+  /** For `~` and for `~/.ssh/config`. */
+  home: string
+  env: Readonly<Record<string, string | undefined>>
+  /** As ssh's -F: this file alone, or `none`. Absent: `~/.ssh/config`, then the system's file. */
+  file?: string
+  /** Default `/etc/ssh/ssh_config`; its relative includes are next to it. */
+  systemFile?: string
+}
+
+/** READCONF_MAX_DEPTH of OpenSSH's readconf.c. */
+const MAX_DEPTH = 16
+/** Files that one configuration may bring in: each may include others, so that depth alone bounds nothing. */
+const MAX_FILES = 1_000
+const MAX_BYTES = 5_000_000
+
+/**
+ * Loads the configuration that ssh would use.
+ * A default file that is missing counts as empty; one that cannot be read is left out with a warning, as ssh leaves it out.
+ * @throws XecError XEC_CONFIG: a named file that cannot be read; a bad line, with file:line; a file that others may write to.
+ */
+export async function loadSshConfig(options: LoadOptions): Promise<SshConfig> {
+  const { home, env, file, systemFile = '/etc/ssh/ssh_config' } = options
+  const around: Surroundings = { home, env, localUser: localUser(env), localHost: hostname(), uid: process.getuid?.() ?? 0 }
+  if (file === 'none') return sshConfig([], around)
+  const userDir = join(home, '.ssh')
+  if (file !== undefined) {
+    const loader = new Loader(around, userDir, true)
+    const blocks = await loader.named(expandTilde(file, around))
+    return sshConfig([blocks], around)
+  }
+  const notes: string[] = []
+  const files = [
+    await new Loader(around, userDir, true).byDefault(join(userDir, 'config'), true, notes),
+    await new Loader(around, dirname(systemFile), false).byDefault(systemFile, false, notes),
+  ]
+  return sshConfig(files, around, notes)
+}
+
+class Loader {
+  #files = 0
+
+  constructor(
+    private readonly around: Surroundings,
+    /** Where relative includes are. */
+    private readonly directory: string,
+    /** A user's configuration, in which `~` may be used. */
+    private readonly user: boolean,
+  ) {}
+
+  async named(path: string): Promise<Block[]> {
+    let text: string
+    try {
+      text = await readText(path, false)
+    } catch (error) {
+      throw error instanceof XecError ? error : new XecError('XEC_CONFIG', `cannot read the ssh configuration ${path}: ${messageOf(error)}`, { cause: error })
+    }
+    return this.#parse(text, path, [])
+  }
+
+  async byDefault(path: string, guarded: boolean, notes: string[]): Promise<Block[]> {
+    let text: string
+    try {
+      text = await readText(path, guarded)
+    } catch (error) {
+      if (error instanceof XecError) throw error
+      if (!isMissing(error)) notes.push(`${path} is left out: ${messageOf(error)}`)
+      return []
+    }
+    return this.#parse(text, path, [])
+  }
+
+  async #parse(text: string, path: string, from: readonly string[]): Promise<Block[]> {
+    const blocks = parseSshConfig(text, path)
+    const chain = [...from, path]
+    for (const { statements } of blocks) {
+      for (const statement of statements) {
+        if (statement.kind !== 'include') continue
+        for (const pattern of statement.patterns) {
+          for (const file of await this.#paths(pattern, statement.place)) {
+            const blocks = await this.#include(file, statement.place, chain)
+            if (blocks) statement.files.push(blocks)
+          }
+        }
+      }
+    }
+    return blocks
+  }
+
+  async #include(path: string, place: Place, chain: readonly string[]): Promise<Block[] | undefined> {
+    if (chain.includes(path)) throw configError(place, `Include of ${path} goes in a circle: ${[...chain.slice(chain.indexOf(path)), path].join(' → ')}`)
+    if (chain.length > MAX_DEPTH) throw configError(place, `Include is nested more than ${MAX_DEPTH} deep`)
+    if (++this.#files > MAX_FILES) throw configError(place, `Include brings in more than ${MAX_FILES} files`)
+    let text: string
+    try {
+      text = await readText(path, true)
+    } catch (error) {
+      if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'EISDIR') return undefined
+      throw configError(place, `Include cannot read ${path}: ${messageOf(error)}`, error)
+    }
+    return this.#parse(text, path, chain)
+  }
+
+  async #paths(pattern: string, place: Place): Promise<string[]> {
+    if (!this.user && pattern.startsWith('~')) throw configError(place, `Include ${pattern}: a system configuration cannot use ~`)
+    let path: string
+    try {
+      const { env } = this.around
+      path = expandTilde(pattern, this.around).replace(/\$\{([^}]*)\}/g, (_, name: string) => {
+        const value = env[name]
+        if (value === undefined) throw new Error(`uses \${${name}}, which is not set in the environment`)
+        return value
+      })
+    } catch (error) {
+      throw configError(place, `Include ${messageOf(error)}`, error)
+    }
+    return glob(path.startsWith('/') ? path : join(this.directory, path))
+  }
+}
+
+/**
+ * The text of a regular file of bounded size.
+ * @param guarded ssh trusts only files that nobody but root and the user can write to (readconf.c, SSHCONF_CHECKPERM).
+ */
+async function readText(path: string, guarded: boolean): Promise<string> {
+  const handle = await open(path, 'r')
+  try {
+    const { uid, mode, size } = await handle.stat()
+    const me = process.getuid?.()
+    if (guarded && me !== undefined && ((uid !== 0 && uid !== me) || (mode & 0o022) !== 0)) {
+      const why = (mode & 0o022) !== 0 ? `others may write to it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); try: chmod go-w ${path}` : `it belongs to user ${uid}`
+      throw new XecError('XEC_CONFIG', `bad owner or permissions on ${path}: ${why}`)
+    }
+    if (size > MAX_BYTES) throw new XecError('XEC_CONFIG', `${path} is too large for an ssh configuration (${size} bytes, at most ${MAX_BYTES})`)
+    return await handle.readFile('utf8')
+  } finally {
+    await handle.close()
+  }
+}
+
+/** glob(7) over an absolute path: `*` `?` `[…]` within one segment, no leading dot unless written, sorted. */
+async function glob(pattern: string): Promise<string[]> {
+  let paths = ['/']
+  for (const segment of pattern.split('/').filter((part) => part !== '')) {
+    if (!/[*?[]/.test(segment)) {
+      paths = paths.map((path) => join(path, segment))
+      continue
+    }
+    const test = segmentTest(segment)
+    const next: string[] = []
+    for (const path of paths) {
+      // As glob(3) without GLOB_ERR: a directory that cannot be listed matches nothing.
+      const names = await readdir(path).catch(() => [])
+      next.push(...names.filter(test).sort().map((name) => join(path, name)))
+    }
+    paths = next
+  }
+  if (!/[*?[]/.test(pattern)) return paths
+  const there = await Promise.all(paths.map((path) => stat(path).then(() => true, () => false)))
+  return paths.filter((_, i) => there[i])
+}
+
+function segmentTest(segment: string): (name: string) => boolean {
+  const source = segment.replace(/\[([!^]?)(\]?[^\]]*)\]|[\s\S]/g, (part, not: string | undefined, set: string | undefined) => {
+    if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`
+    return part === '*' ? '.*' : part === '?' ? '.' : part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+  })
+  const expression = new RegExp(`^${source}$`, 's')
+  return (name) => (segment.startsWith('.') || !name.startsWith('.')) && expression.test(name)
+}
+
+function isMissing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' || code === 'ENOTDIR'
+}
+
+/** ssh asks the password database, not the environment; a user without an entry there still has a name in the environment. */
+function localUser(env: LoadOptions['env']): string {
+  try {
+    return userInfo().username
+  } catch {
+    return env['USER'] ?? env['LOGNAME'] ?? String(process.getuid?.() ?? '')
+  }
+}

@@ -1,0 +1,184 @@
+/**
+ * ssh_config(5) as a value: parsed files in, a question that can be asked of any host out. No IO; ssh-config-load.ts reads the files.
+ * What holds: the first value wins, identity files add up, a `Host` or `Match` line ends the block before it,
+ * and what an Include brings in applies only where the Include itself does.
+ */
+import { isIP } from 'node:net'
+import { XecError } from '../errors.js'
+import type { Block } from './config-blocks.js'
+import type { Place, SshHostOptions } from './host-options.js'
+import { didYouMean, keywordOf, type Said } from './keywords.js'
+import { hasWildcard, matchPatterns } from './pattern.js'
+import { expand, type Surroundings, type Tokens } from './tokens.js'
+
+export type { SshHostOptions } from './host-options.js'
+export { parseSshOption, sshOptionWarning } from './ssh-option.js'
+
+/** What was said about a host outside ssh_config (flags, inventory). */
+export interface GivenOptions {
+  /** Stand for %r and %p. */
+  readonly user?: string
+  readonly port?: number
+  /** From `-o`: they win over the files, their identity files come first, their `~`, variables and tokens are expanded. */
+  readonly options?: SshHostOptions
+}
+
+export interface SshConfig {
+  /**
+   * Options for a host as the user named it, with the given user and port from elsewhere for tokens.
+   * Holds only what the files (and `given.options`) say, never a default. A warning is the same text for every host it concerns.
+   * @throws XecError XEC_CONFIG with file:line, for a token or a variable that has no value.
+   */
+  resolve(name: string, given?: GivenOptions): { options: SshHostOptions; warnings: readonly string[] }
+  /** A Host line names it literally (no wildcard); case counts, as in ssh. */
+  names(name: string): boolean
+  /** All literal names, for suggestions. */
+  readonly hosts: readonly string[]
+}
+
+/**
+ * Joins parsed files, in the order of their precedence, into one question.
+ * @param notes warnings about the files themselves; given with every answer.
+ */
+export function sshConfig(files: readonly Block[][], around: Surroundings, notes: readonly string[] = []): SshConfig {
+  const literal = new Set<string>()
+  for (const file of files) collectNames(file, () => true, literal)
+  return {
+    hosts: [...literal],
+    names: (name) => literal.has(name),
+    resolve: (name, given = {}) => resolve(files, around, notes, name, given),
+  }
+}
+
+function collectNames(blocks: readonly Block[], reachable: (name: string) => boolean, into: Set<string>): void {
+  for (const { applies, statements } of blocks) {
+    if (applies.kind === 'skipped') continue
+    const here = (name: string): boolean => reachable(name) && (applies.kind === 'always' || matchPatterns(name, applies.patterns) === 'match')
+    if (applies.kind === 'host') {
+      for (const name of applies.patterns) if (!name.startsWith('!') && !hasWildcard(name) && here(name)) into.add(name)
+    }
+    for (const statement of statements) if (statement.kind === 'include') for (const file of statement.files) collectNames(file, here, into)
+  }
+}
+
+interface Value {
+  readonly value: SshHostOptions[keyof SshHostOptions]
+  readonly where: string
+}
+
+/** What is found while the files are read from top to bottom for one host. */
+class Answer {
+  readonly values = new Map<keyof SshHostOptions, Value>()
+  readonly identities: Value[] = []
+  readonly warnings = new Set<string>()
+  readonly skippedMatches: Place[] = []
+  readonly #unsupported = new Set<string>()
+  #ignoreUnknown: readonly string[] | undefined
+
+  constructor(readonly name: string) {}
+
+  read(blocks: readonly Block[]): void {
+    for (const block of blocks) {
+      const { applies } = block
+      if (applies.kind === 'host' && matchPatterns(this.name, applies.patterns) !== 'match') continue
+      if (applies.kind === 'skipped') {
+        if (matters(block)) this.skippedMatches.push(block.place)
+        continue
+      }
+      for (const statement of block.statements) {
+        if (statement.kind === 'include') for (const file of statement.files) this.read(file)
+        else this.hear(statement.said, statement.written, `${statement.place.file}:${statement.place.line}`)
+      }
+    }
+  }
+
+  hear(said: Said, written: string, where: string): void {
+    switch (said.kind) {
+      case 'option':
+        if (said.value === undefined) return
+        if (said.option === 'identityFiles') this.identities.push({ value: said.value, where })
+        // ProxyCommand and ProxyJump compete: whichever comes first shuts the other out (ssh_config(5)).
+        else if (!this.values.has(said.option) && !(said.option === 'proxyJump' && this.#unsupported.has('ProxyCommand'))) {
+          this.values.set(said.option, { value: said.value, where })
+          if (said.note) this.warnings.add(`${where}: ${written} no ${said.note}`)
+        }
+        return
+      case 'unsupported':
+        if (this.#unsupported.has(said.keyword) || (said.keyword === 'ProxyCommand' && this.values.has('proxyJump'))) return
+        this.#unsupported.add(said.keyword)
+        if (said.set) this.warnings.add(`${where}: ${said.keyword} is not supported and has no effect here`)
+        return
+      case 'ignoreUnknown':
+        this.#ignoreUnknown ??= said.patterns
+        return
+      case 'unknown':
+        if (matchPatterns(written.toLowerCase(), this.#ignoreUnknown ?? []) !== 'match') this.warnings.add(`${where}: unknown keyword ${written} is ignored${didYouMean(written)}`)
+        return
+      case 'ignored':
+    }
+  }
+}
+
+/** Whether leaving a block out can change anything that xec would do. */
+function matters(block: Block): boolean {
+  return block.statements.some((statement) => statement.kind === 'include'
+    ? statement.files.some((file) => file.some(matters))
+    : statement.said.kind === 'option' || (statement.said.kind === 'unsupported' && statement.said.set))
+}
+
+function resolve(files: readonly Block[][], around: Surroundings, notes: readonly string[], name: string, given: GivenOptions): ReturnType<SshConfig['resolve']> {
+  const answer = new Answer(name)
+  for (const [option, value] of Object.entries(given.options ?? {}) as [keyof SshHostOptions, Value['value']][]) {
+    answer.hear({ kind: 'option', option, value }, keywordOf(option), '-o')
+  }
+  for (const file of files) answer.read(file)
+  const [first, ...more] = answer.skippedMatches
+  if (first) {
+    const also = more.length === 0 ? '' : ` (also ${more.map(({ file, line }) => `${file}:${line}`).join(', ')})`
+    answer.warnings.add(`${first.file}:${first.line}: Match blocks other than "Match all" are skipped${also}`)
+  }
+
+  const options: SshHostOptions = {}
+  const set = (option: keyof SshHostOptions, value: Value['value']): void => void Object.assign(options, { [option]: value })
+  const expanded = (option: keyof SshHostOptions, { value, where }: Value, tokens: Tokens): Value['value'] => {
+    const expandOne = (text: string): string => {
+      try {
+        return expand(option, text, tokens, around)
+      } catch (error) {
+        throw new XecError('XEC_CONFIG', `${where}: ${keywordOf(option)} ${(error as Error).message}`, { cause: error, host: name })
+      }
+    }
+    return typeof value === 'string' ? expandOne(value) : Array.isArray(value) ? value.map(String).map(expandOne) : value
+  }
+
+  const hostName = answer.values.get('hostName')
+  if (hostName) {
+    const address = String(expanded('hostName', hostName, { h: name }))
+    set('hostName', isIP(address) ? address : address.toLowerCase())
+  }
+  const host = options.hostName ?? (isIP(name) ? name : name.toLowerCase())
+  const said = <T>(option: keyof SshHostOptions): T | undefined => answer.values.get(option)?.value as T | undefined
+  const alias = said<string>('hostKeyAlias')?.toLowerCase()
+  const tokens: Tokens = {
+    h: host, n: name, d: around.home, u: around.localUser, i: String(around.uid), k: alias ?? name,
+    r: given.user ?? said<string>('user') ?? around.localUser, p: String(given.port ?? said<number>('port') ?? 22),
+    l: around.localHost, L: around.localHost.split('.')[0] ?? '',
+  }
+  for (const [option, value] of answer.values) {
+    if (option !== 'hostName') set(option, expanded(option, value, tokens))
+  }
+  // To ssh, 0 is no timeout of its own: the line has won, and leaves the caller's default.
+  if (options.connectTimeoutMs === 0) delete options.connectTimeoutMs
+  if (alias !== undefined) set('hostKeyAlias', alias)
+  if (options.identityAgent !== undefined) set('identityAgent', agentOf(options.identityAgent, around.env))
+  if (answer.identities.length > 0) {
+    const paths = answer.identities.flatMap((value) => expanded('identityFiles', value, tokens) as string[])
+    set('identityFiles', [...new Set(paths)].filter((path) => path.toLowerCase() !== 'none'))
+  }
+  return { options, warnings: [...notes, ...answer.warnings] }
+}
+
+/** IdentityAgent's older form `$NAME`: the socket is in that variable; unset, there is no agent. */
+function agentOf(value: string, env: Surroundings['env']): string {
+  return /^\$[A-Za-z_]\w*$/.test(value) ? env[value.slice(1)] || 'none' : value
+}

@@ -1,0 +1,59 @@
+/** `%` tokens, `${ENV}` and `~` in the values of ssh_config(5) (TOKENS, ENVIRONMENT VARIABLES). */
+import type { SshHostOptions } from './host-options.js'
+
+/** The tokens that a value may use, by their letter. */
+export type Tokens = Readonly<Record<string, string>>
+
+export interface Surroundings {
+  /** The local home directory, for `~` and `%d`. */
+  readonly home: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Local user name, for `%u` and as the remote user when nothing else says one. */
+  readonly localUser: string
+  readonly localHost: string
+  readonly uid: number
+}
+
+const ALL = 'dhiklLnpru'
+
+/** Which tokens, and whether `~` and `${ENV}`, each option takes. What is not listed is taken as it is. */
+export const EXPANSION: { readonly [K in keyof SshHostOptions]?: { readonly tokens: string; readonly env: boolean; readonly tilde: boolean } } = {
+  hostName: { tokens: 'h', env: false, tilde: false },
+  proxyJump: { tokens: 'hnpr', env: false, tilde: false },
+  identityFiles: { tokens: ALL, env: true, tilde: true },
+  identityAgent: { tokens: ALL, env: true, tilde: true },
+  userKnownHostsFiles: { tokens: ALL, env: true, tilde: true },
+  globalKnownHostsFiles: { tokens: '', env: false, tilde: true },
+}
+
+/**
+ * Expands one value of an option, in ssh's order: `~`, then tokens and variables in one pass,
+ * so that what they bring in is not expanded again.
+ * @throws Error with the problem alone: an unknown token, an unset variable, somebody else's `~`.
+ */
+export function expand(option: keyof SshHostOptions, value: string, tokens: Tokens, around: Surroundings): string {
+  const rule = EXPANSION[option]
+  if (!rule) return value
+  const text = rule.tilde ? expandTilde(value, around) : value
+  if (rule.tokens === '' && !rule.env) return text
+  return text.replace(/%(.?)|\$\{([^}]*)\}/gs, (all, letter: string | undefined, name: string | undefined) => {
+    if (letter === '%') return '%'
+    if (letter !== undefined) {
+      const found = letter !== '' && rule.tokens.includes(letter) ? tokens[letter] : undefined
+      if (found === undefined) throw new Error(`uses %${letter}, which is not available here; write %% for a plain %`)
+      return found
+    }
+    if (!rule.env) return all
+    const found = around.env[name ?? '']
+    if (found === undefined) throw new Error(`uses \${${name ?? ''}}, which is not set in the environment`)
+    return found
+  })
+}
+
+/** `~` and `~/…`, and `~name` where the name is the local user's own. */
+export function expandTilde(path: string, around: Pick<Surroundings, 'home' | 'localUser'>): string {
+  const match = /^~([^/]*)(.*)$/s.exec(path)
+  if (!match) return path
+  if (match[1] !== '' && match[1] !== around.localUser) throw new Error(`uses ~${match[1] ?? ''}: only your own home directory can be written with ~`)
+  return around.home.replace(/\/+$/, '') + (match[2] ?? '') || '/'
+}

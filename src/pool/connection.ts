@@ -1,0 +1,102 @@
+/**
+ * One authenticated SSH transport, from the slot it takes before its first await to its socket's end.
+ *
+ *   opening ──▶ open ──▶ draining ──▶ closing ──▶ closed        (lost: straight to closed)
+ *
+ * States move only to the right, through `to`. Idle, busy and full are questions, never states; a reconnect is a
+ * new Connection with a new id. A slot of maxConnections is held in every state but closed.
+ */
+import type { Channel, Link, Reached } from '../transport/transport.js'
+import type { DrainReason } from './events.js'
+import type { Queue } from './queue.js'
+
+export const STATES = ['opening', 'open', 'draining', 'closing', 'closed'] as const
+export type State = (typeof STATES)[number]
+
+/** Within `opening`: on the way, arrived and waiting for a handshake permit, or in the handshake. */
+export type Stage = 'reaching' | 'reached' | 'authenticating'
+
+/** One confirmed session channel: a server's session slot, until the channel is closed *and* its lease is back. */
+export interface Slot {
+  readonly channel: Channel
+  leased: boolean
+  /** The lease is back, or the channel was dropped. */
+  released: boolean
+  channelClosed: boolean
+}
+
+export class Connection {
+  stage: Stage = 'reaching'
+  reached: Reached | null = null
+  link: Link | null = null
+  readonly abort = new AbortController()
+  readonly slots = new Set<Slot>()
+  /** Connections that this one carries. */
+  readonly carriers = new Set<Connection>()
+  /** Session channels asked for and not yet answered. */
+  opening = 0
+  /** When the oldest unanswered one, or the last answer, was. */
+  openingSince = 0
+  /** It refused a channel while it had none. */
+  refusing = false
+  grants = 0
+  dialMs = 0
+  openedAt = 0
+  expiresAt = Infinity
+  idleSince = 0
+  closeBy = Infinity
+  drainReason: DrainReason | null = null
+  #state: State = 'opening'
+
+  constructor(
+    readonly id: number,
+    readonly queue: Queue,
+    /** The connection that carries this one. */
+    readonly hop: Connection | null,
+    readonly dialledAt: number,
+    /** Tells the pool of a change, so that everything derived from it is looked at again. */
+    readonly changed: (connection: Connection) => void,
+  ) {}
+
+  get state(): State {
+    return this.#state
+  }
+
+  to(next: State): void {
+    if (STATES.indexOf(next) <= STATES.indexOf(this.#state)) throw new Error(`bug: connection ${this.id} cannot go from ${this.#state} to ${next}`)
+    this.#state = next
+    this.changed(this)
+  }
+
+  get leases(): number {
+    let n = 0
+    for (const slot of this.slots) if (slot.leased) n++
+    return n
+  }
+
+  /** A confirmed channel that nobody has yet. */
+  get spare(): Slot | undefined {
+    for (const slot of this.slots) if (!slot.leased && !slot.released) return slot
+    return undefined
+  }
+
+  /** What counts against capacity: asked for, spare, leased, or released and not yet closed by the server. */
+  get used(): number {
+    return this.opening + this.slots.size
+  }
+
+  /** Open, with nothing on it. */
+  get idle(): boolean {
+    return this.#state === 'open' && this.used === 0 && this.carriers.size === 0
+  }
+
+  /** On its way out with nothing left to wait for but its socket's end. */
+  get freeing(): boolean {
+    return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.carriers.size === 0)
+  }
+
+  /** Authenticated and not yet closed. */
+  get established(): boolean {
+    return this.#state === 'open' || this.#state === 'draining' || this.#state === 'closing'
+  }
+}

@@ -1,0 +1,66 @@
+/** Where targets are reached, whoever logs in: the holder of limits, backoff and learned capacity. */
+import type { Connection } from './connection.js'
+import { Figures } from './metrics.js'
+import type { Queue } from './queue.js'
+
+/** How long a capacity learned from refusals is believed: sshd's MaxSessions rarely changes. */
+export const CAPACITY_MEMORY_MS = 600_000
+
+export class Endpoint {
+  readonly queues = new Set<Queue>()
+  /** Everything that holds a slot here. */
+  readonly connections = new Set<Connection>()
+  /** Idle connections, least recently used first. */
+  readonly idle = new Set<Connection>()
+  readonly figures = new Figures()
+  readonly names = new Set<string>()
+  /** Strictest of what its targets ask for. */
+  maxConnections = Infinity
+  /** Dials that failed since the last channel: the series. */
+  failures = 0
+  /** No dial before this. */
+  notBefore = 0
+  /** Set by throttling: at most so many dials at once, raised one by one; Infinity otherwise. */
+  dialLimit = Infinity
+  /** When the server first asked for fewer handshakes in this series. */
+  throttledSince: number | null = null
+  lastError: string | null = null
+  /** When a dial last succeeded. */
+  lastOpenedAt: number | null = null
+  #learned: { readonly capacity: number; readonly until: number } | null = null
+
+  constructor(
+    readonly id: string,
+    readonly host: string,
+  ) {}
+
+  get opening(): number {
+    let n = 0
+    for (const connection of this.connections) if (connection.state === 'opening') n++
+    return n
+  }
+
+  /** Connections that are about to give their slot back. */
+  get freeing(): number {
+    let n = 0
+    for (const connection of this.connections) if (connection.freeing) n++
+    return n
+  }
+
+  learn(capacity: number, now: number): void {
+    this.#learned = { capacity: Math.max(1, capacity), until: now + CAPACITY_MEMORY_MS }
+  }
+
+  learned(now: number): number | null {
+    return this.#learned && this.#learned.until > now ? this.#learned.capacity : null
+  }
+
+  /** Forgets failures and what was learned. */
+  forget(): void {
+    this.failures = 0
+    this.notBefore = 0
+    this.dialLimit = Infinity
+    this.throttledSince = null
+    this.#learned = null
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Everything a pool knows: the live sets, and the indexes that make a pump cheap. Every change goes through
+ * `touch`, which puts the subject back among those to be decided; nothing here decides anything.
+ */
+import type { Random } from '../runtime/random.js'
+import { Connection } from './connection.js'
+import { Deadlines } from './deadlines.js'
+import { Endpoint } from './endpoint.js'
+import { endpointOf, keyOf } from './identity.js'
+import { Figures } from './metrics.js'
+import type { PoolOptions } from './options.js'
+import type { PoolMode, PoolView } from './policy.js'
+import { Queue } from './queue.js'
+import type { PoolTarget } from './types.js'
+import { Waiter } from './waiter.js'
+
+export type Subject = Queue | Connection | Waiter
+
+export class Facts implements PoolView {
+  mode: PoolMode = 'running'
+  cutAt = Infinity
+  handshakes = 0
+  leases = 0
+  readonly queues = new Map<string, Queue>()
+  readonly endpoints = new Map<string, Endpoint>()
+  /** Everything that holds a slot of maxConnections. */
+  readonly connections = new Set<Connection>()
+  readonly waiters = new Set<Waiter>()
+  readonly idle = new Set<Connection>()
+  readonly slotRing = new Set<Queue>()
+  readonly chainRing = new Set<Queue>()
+  readonly permitRing = new Set<Connection>()
+  readonly deadlines = new Deadlines<Subject>()
+  /** Subjects whose next step is not known. */
+  readonly dirty = new Set<Subject>()
+  readonly figures = new Figures()
+  readonly #freeing = new Set<Connection>()
+  readonly #opening = new Set<Connection>()
+
+  constructor(
+    readonly options: PoolOptions,
+    readonly random: Random,
+    readonly now: () => number,
+  ) {}
+
+  get enabled(): boolean {
+    return this.options.enabled
+  }
+
+  get maxConnections(): number {
+    return this.options.maxConnections
+  }
+
+  get maxConcurrentDials(): number {
+    return this.options.maxConcurrentDials
+  }
+
+  get slots(): number {
+    return this.connections.size
+  }
+
+  get freeing(): number {
+    return this.#freeing.size
+  }
+
+  /** Work that must keep the process alive: somebody waits for it. */
+  get busy(): boolean {
+    if (this.waiters.size > 0 || this.leases > 0 || this.#opening.size > 0) return true
+    return this.mode !== 'running' && this.connections.size > 0
+  }
+
+  queueOf(target: PoolTarget): Queue {
+    const key = keyOf(target)
+    let queue = this.queues.get(key)
+    if (!queue) {
+      const endpoint = this.endpointOf(target)
+      queue = new Queue(key, target, endpoint, target.jump ? this.queueOf(target.jump) : null, this.options)
+      endpoint.queues.add(queue)
+      this.queues.set(key, queue)
+    }
+    return queue
+  }
+
+  endpointOf(target: PoolTarget): Endpoint {
+    const id = endpointOf(target)
+    let endpoint = this.endpoints.get(id)
+    if (!endpoint) this.endpoints.set(id, (endpoint = new Endpoint(id, target.host)))
+    endpoint.names.add(target.host)
+    endpoint.maxConnections = Math.min(endpoint.maxConnections, target.pool?.maxConnectionsPerHost ?? this.options.maxConnectionsPerHost)
+    return endpoint
+  }
+
+  touch(subject: Subject): void {
+    this.dirty.add(subject)
+  }
+
+  /** A fact of a connection changed: its indexes follow, and whoever may profit is looked at again. */
+  changed(connection: Connection): void {
+    const { endpoint } = connection.queue
+    if (connection.idle !== this.idle.has(connection)) {
+      if (connection.idle) {
+        connection.idleSince = this.now()
+        this.idle.add(connection)
+        endpoint.idle.add(connection)
+      } else {
+        this.idle.delete(connection)
+        endpoint.idle.delete(connection)
+      }
+      // Other users of the endpoint may be waiting for this one to be evictable.
+      if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)
+    }
+    if (connection.freeing) this.#freeing.add(connection)
+    else this.#freeing.delete(connection)
+    if (connection.state !== 'opening') this.#opening.delete(connection)
+    connection.link?.setRef(connection.state !== 'open' ? this.busy : !connection.idle)
+    this.touch(connection)
+    this.touch(connection.queue)
+  }
+
+  add(connection: Connection): void {
+    this.connections.add(connection)
+    this.#opening.add(connection)
+    connection.queue.connections.add(connection)
+    connection.queue.endpoint.connections.add(connection)
+    if (connection.hop) {
+      connection.hop.carriers.add(connection)
+      this.changed(connection.hop)
+    }
+  }
+
+  /** Gives a closed connection's slot back. */
+  remove(connection: Connection): void {
+    this.connections.delete(connection)
+    connection.queue.connections.delete(connection)
+    connection.queue.endpoint.connections.delete(connection)
+    this.permitRing.delete(connection)
+    this.deadlines.clear(connection)
+    this.dirty.delete(connection)
+    if (connection.hop) {
+      connection.hop.carriers.delete(connection)
+      this.changed(connection.hop)
+    }
+    this.touchEndpoint(connection.queue.endpoint)
+  }
+
+  /** A limit or a backoff of an endpoint moved. */
+  touchEndpoint(endpoint: Endpoint): void {
+    for (const queue of endpoint.queues) this.touch(queue)
+  }
+
+  /** A queue's wish to be carried is over: it dials, or nobody waits in it any more. */
+  leaveHop(queue: Queue): void {
+    if (queue.hop?.children.delete(queue)) this.touch(queue.hop)
+    if (queue.hop && !queue.hop.wanted) {
+      this.leaveHop(queue.hop)
+      for (const connection of queue.hop.connections) this.touch(connection)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+/**
+ * The two identities of a target. *Reuse* belongs to the key: a connection may serve whoever would authenticate
+ * as the same user, with the same credentials, to the same place, under the same host-key policy. *Limits, backoff
+ * and learned capacity* belong to the endpoint: the place alone.
+ */
+import { createHmac, randomBytes } from 'node:crypto'
+import { Secret } from '../runtime/secret.js'
+import type { Target } from '../transport/transport.js'
+
+/** New in every process: a key says nothing about what went into it, and cannot be guessed offline. */
+const pepper = randomBytes(32)
+const keys = new WeakMap<Target, string>()
+
+/** The reuse key: an HMAC that contains nothing of the credentials. */
+export function keyOf(target: Target): string {
+  let key = keys.get(target)
+  if (key === undefined) {
+    const { username, credentials, hostKeys } = target
+    const facts = [endpointOf(target), username, credentials, hostKeys, target.jump ? keyOf(target.jump) : null]
+    key = createHmac('sha256', pepper).update(JSON.stringify(facts, reveal)).digest('base64url')
+    keys.set(target, key)
+  }
+  return key
+}
+
+/** JSON.stringify calls toJSON before the replacer, so the original is read from its holder. */
+function reveal(this: unknown, name: string, value: unknown): unknown {
+  const original = (this as Record<string, unknown>)[name]
+  return original instanceof Secret ? { secret: original.reveal() } : value
+}
+
+/** `address:port`, and the jump path that leads there. */
+export function endpointOf(target: Target): string {
+  const address = target.address.toLowerCase()
+  const place = `${address.includes(':') ? `[${address}]` : address}:${target.port}`
+  return target.jump ? `${place} via ${endpointOf(target.jump)}` : place
+}

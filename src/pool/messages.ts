@@ -1,0 +1,57 @@
+/** The pool's errors, in words: which host, which limit, what to try. */
+import { XecError, type Executed } from '../errors.js'
+import { formatDuration } from '../runtime/duration.js'
+import type { Queue } from './queue.js'
+import type { Facts } from './facts.js'
+import type { Waiter } from './waiter.js'
+
+/** `web-3: no channel within 5s (connections 1/1, channels 8/8, 4 waiting; last dial ok 12s ago)` */
+export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecError {
+  const { queue, host } = waiter
+  const { endpoint } = queue
+  let used = 0
+  let established = 0
+  for (const connection of queue.connections) {
+    if (!connection.established) continue
+    established++
+    used += connection.used
+  }
+  const state = [
+    `connections ${endpoint.connections.size}/${endpoint.maxConnections}`,
+    `channels ${used}/${established * queue.capacity(now)}`,
+    `${queue.waiting} waiting`,
+  ]
+  if (facts.slots >= facts.maxConnections) state.push(`pool full ${facts.slots}/${facts.maxConnections}`)
+  const dial = endpoint.lastError !== null && endpoint.failures > 0 ? `last dial failed: ${endpoint.lastError}`
+    : endpoint.lastOpenedAt === null ? 'no dial finished yet'
+    : `last dial ok ${formatDuration(now - endpoint.lastOpenedAt)} ago`
+  const limit = formatDuration(waiter.options.queueTimeoutMs ?? 0)
+  return new XecError('XEC_QUEUE_TIMEOUT', `${host}: no channel within ${limit} (${state.join(', ')}; ${dial})`, { host })
+}
+
+export function aborted(host: string): XecError {
+  return new XecError('XEC_ABORTED', `${host}: cancelled while waiting for a channel; the command was not sent`, { host, phase: 'queue' })
+}
+
+export function poolClosed(host: string): XecError {
+  return new XecError('XEC_POOL_CLOSED', `${host}: the connection pool is closed and takes no new commands; the command was not sent`, { host })
+}
+
+export function chainTooLong(host: string, hops: number, maxConnections: number): XecError {
+  return new XecError('XEC_CONFIG', `${host}: needs ${hops + 1} connections at once (itself and ${hops} jump host${hops === 1 ? '' : 's'}), but maxConnections is ${maxConnections}`, { host })
+}
+
+/** A dial that succeeded, and a connection that ended before it gave anyone a channel. */
+export function neverServed(queue: Queue, detail: string): XecError {
+  const { host } = queue.target
+  return new XecError('XEC_CONNECT', `${host}: ${queue.endpoint.id} accepted the login and closed the connection before any command could be sent (${detail}); is the account allowed to log in?`, { host, phase: 'channel' })
+}
+
+/** The same failure, said of another name of the same place; or of a target behind a jump host that failed. */
+export function forHost(error: XecError, host: string, behind?: string): XecError {
+  const own = error.host !== undefined && error.message.startsWith(`${error.host}: `) ? error.message.slice(error.host.length + 2) : error.message
+  if (behind === undefined && error.host === host) return error
+  const message = behind === undefined ? `${host}: ${own}` : `${host}: jump host ${behind}: ${own}`
+  const executed: Executed = 'no'
+  return new XecError(error.code, message, { host, phase: error.phase, executed, cause: error.cause ?? error })
+}

@@ -1,0 +1,237 @@
+/**
+ * Who may use which connection, when: every decision of the pool, pure. A subject (a queue, a connection, a waiter,
+ * the pool itself) and the time go in, one step comes out; `pool.ts` applies it and asks again until the answer is
+ * `wait`. The steps of a queue are tried in this order:
+ *
+ *   fail sticky · grant a confirmed channel · ask an open connection for a channel · dial · evict to dial · wait
+ *
+ * and of a connection: settle what is overdue · drain what is due · close what is drained · wait.
+ * A `wait` names its own deadline, computed from state and never remembered, and what it lacks, so that the pool
+ * knows which ring to keep the subject in.
+ */
+import type { DrainReason } from './events.js'
+
+/** A channel open that is unanswered for this long makes its connection suspect. */
+export const CHANNEL_OPEN_TIMEOUT_MS = 10_000
+
+export type PoolMode = 'running' | 'draining' | 'closed'
+
+export interface PoolView {
+  readonly mode: PoolMode
+  readonly enabled: boolean
+  readonly maxConnections: number
+  readonly maxConcurrentDials: number
+  /** Connections that hold a slot. */
+  readonly slots: number
+  /** Of these, about to give it back. */
+  readonly freeing: number
+  readonly handshakes: number
+  /** Queues that lack only a slot, in the order in which they asked. */
+  readonly slotRing: ReadonlySet<QueueView>
+  /** Likewise, those that an open jump host waits to carry as its first; they go before the others. */
+  readonly chainRing: ReadonlySet<QueueView>
+  /** Connections that lack only a permit, likewise. */
+  readonly permitRing: ReadonlySet<ConnectionView>
+  /** Idle connections, least recently used first. */
+  readonly idle: Iterable<ConnectionView>
+  /** When what still runs is cut off; Infinity outside a drain. */
+  readonly cutAt: number
+}
+
+export interface EndpointView {
+  readonly maxConnections: number
+  readonly connections: { readonly size: number }
+  readonly idle: Iterable<ConnectionView>
+  readonly opening: number
+  readonly freeing: number
+  readonly failures: number
+  readonly notBefore: number
+  readonly dialLimit: number
+}
+
+export interface QueueView {
+  readonly waiting: number
+  readonly wanted: boolean
+  /** Queues that wait to be carried by this one. */
+  readonly children: ReadonlySet<QueueView>
+  readonly connections: Iterable<ConnectionView>
+  readonly proven: boolean
+  readonly sticky: { readonly until: number } | null
+  readonly hop: QueueView | null
+  /** Session channels one connection may carry: configured, or less where a server refused more. */
+  capacity(now: number): number
+  readonly idleTimeoutMs: number
+  readonly endpoint: EndpointView
+}
+
+export interface ConnectionView {
+  readonly state: 'opening' | 'open' | 'draining' | 'closing' | 'closed'
+  readonly stage: 'reaching' | 'reached' | 'authenticating'
+  readonly queue: QueueView
+  readonly idle: boolean
+  readonly spare: unknown
+  readonly used: number
+  readonly leases: number
+  readonly opening: number
+  readonly openingSince: number
+  readonly refusing: boolean
+  readonly grants: number
+  readonly carriers: { readonly size: number }
+  readonly idleSince: number
+  readonly expiresAt: number
+  readonly closeBy: number
+}
+
+export type Lack = 'slot' | 'chainSlot' | 'permit' | null
+
+export type Wait = { readonly do: 'wait'; readonly until: number; readonly lacks: Lack }
+
+export type QueueStep =
+  | Wait
+  | { readonly do: 'fail' }
+  | { readonly do: 'grant'; readonly connection: ConnectionView }
+  | { readonly do: 'channel'; readonly connection: ConnectionView }
+  | { readonly do: 'askHop' }
+  | { readonly do: 'dial'; readonly hop: ConnectionView | null }
+  | { readonly do: 'evict'; readonly connection: ConnectionView }
+
+export type ConnectionStep =
+  | Wait
+  | { readonly do: 'authenticate' }
+  | { readonly do: 'dropSpare' }
+  | { readonly do: 'drain'; readonly reason: DrainReason }
+  | { readonly do: 'close' }
+  | { readonly do: 'destroy' }
+
+const wait = (until = Infinity, lacks: Lack = null): Wait => ({ do: 'wait', until, lacks })
+
+export function decideQueue(queue: QueueView, pool: PoolView, now: number): QueueStep {
+  if (!queue.wanted) return wait()
+  const open: ConnectionView[] = []
+  let dials = 0
+  for (const connection of queue.connections) {
+    if (connection.state === 'open') open.push(connection)
+    else if (connection.state === 'opening') dials++
+  }
+  const sticky = queue.sticky && queue.sticky.until > now ? queue.sticky : null
+  if (sticky && open.length === 0) return { do: 'fail' }
+
+  let asked = 0
+  let free = 0
+  let roomiest: ConnectionView | undefined
+  let ready: ConnectionView | undefined
+  for (const connection of open) {
+    asked += connection.opening
+    const room = connection.refusing ? 0 : queue.capacity(now) - connection.used
+    if (room > 0) free += room
+    if (connection.spare && (!ready || connection.used < ready.used)) ready = connection
+    if (room > 0 && (!roomiest || connection.used < roomiest.used)) roomiest = connection
+  }
+  if (ready && queue.waiting > 0) return { do: 'grant', connection: ready }
+  if (roomiest && queue.waiting > asked) return { do: 'channel', connection: roomiest }
+
+  // A connection that refuses its first channels is about to speak for the server: no second one before that.
+  if (open.some((connection) => connection.refusing && connection.grants === 0)) return wait()
+
+  // What the open connections will not serve needs dials; a queue that only has to carry others needs one.
+  const unserved = queue.waiting - asked - free
+  const capacity = queue.capacity(now)
+  const wantedDials = Math.max(Math.ceil(unserved / capacity), queue.children.size > 0 && open.length === 0 ? 1 : 0)
+  if (wantedDials <= dials) return wait()
+  return sticky ? wait(sticky.until) : decideDial(queue, pool, dials, now)
+}
+
+/** A dial is wanted: whether it may start, and if not, what it waits for. */
+function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number): QueueStep {
+  const { endpoint } = queue
+  // Credentials that never worked are tried once at a time: a wrong key is one attempt, not one a waiter.
+  if (!queue.proven && dials > 0) return wait()
+  // In an outage one dial probes for all.
+  if (endpoint.failures > 0 && endpoint.opening > 0) return wait()
+  if (endpoint.opening >= endpoint.dialLimit) return wait()
+  if (endpoint.notBefore > now) return wait(endpoint.notBefore)
+  let hop: ConnectionView | null = null
+  if (queue.hop) {
+    hop = leastLoadedCarrier(queue.hop)
+    if (!hop) return queue.hop.children.has(queue) ? wait() : { do: 'askHop' }
+  }
+  if (endpoint.connections.size >= endpoint.maxConnections) {
+    // Only a stranger's idle connection (another user of the same endpoint) may have to go.
+    if (endpoint.freeing > 0) return wait()
+    for (const idle of endpoint.idle) if (idle.queue !== queue && idle.queue.waiting === 0) return { do: 'evict', connection: idle }
+    return wait()
+  }
+  // A jump host leaves room for what it is to carry: otherwise jump hosts could take every slot, each waiting for one.
+  // For the same reason the first connection through an open jump host goes before the ring.
+  const ring = hop?.carriers.size === 0 ? pool.chainRing : pool.slotRing
+  const lacks = ring === pool.chainRing ? 'chainSlot' : 'slot'
+  const need = slotsNeeded(queue)
+  if (pool.slots + need > pool.maxConnections) {
+    const asking = pool.chainRing.size + pool.slotRing.size + (pool.chainRing.has(queue) || pool.slotRing.has(queue) ? 0 : 1)
+    if (pool.slots - pool.freeing + asking - 1 + need > pool.maxConnections) {
+      for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle }
+    }
+    return wait(Infinity, lacks)
+  }
+  // A free slot belongs to the head of the ring.
+  const [head] = pool.chainRing.size > 0 ? pool.chainRing : ring
+  return head && head !== queue ? wait(Infinity, lacks) : { do: 'dial', hop }
+}
+
+/** One for the connection itself, and one for each further hop of the longest chain that waits to be carried by it. */
+function slotsNeeded(queue: QueueView): number {
+  let longest = 0
+  for (const child of queue.children) longest = Math.max(longest, slotsNeeded(child))
+  return 1 + longest
+}
+
+function leastLoadedCarrier(hop: QueueView): ConnectionView | null {
+  let best: ConnectionView | null = null
+  for (const connection of hop.connections) {
+    if (connection.state === 'open' && (!best || connection.carriers.size < best.carriers.size)) best = connection
+  }
+  return best
+}
+
+/** Whether a connection is one of the hops that lead to a queue's target, so that closing it would not help. */
+function carries(connection: ConnectionView, queue: QueueView): boolean {
+  for (let hop = queue.hop; hop; hop = hop.hop) if (connection.queue === hop) return true
+  return false
+}
+
+export function decideConnection(connection: ConnectionView, pool: PoolView, now: number): ConnectionStep {
+  switch (connection.state) {
+    case 'opening': {
+      if (connection.stage !== 'reached') return wait()
+      const [head] = pool.permitRing
+      if (pool.handshakes < pool.maxConcurrentDials && (!head || head === connection)) return { do: 'authenticate' }
+      return wait(Infinity, 'permit')
+    }
+    case 'open':
+      return decideOpen(connection, pool, now)
+    case 'draining':
+      return connection.leases === 0 && connection.carriers.size === 0 ? { do: 'close' } : wait()
+    case 'closing':
+      return now >= connection.closeBy ? { do: 'destroy' } : wait(connection.closeBy)
+    case 'closed':
+      return wait()
+  }
+}
+
+function decideOpen(connection: ConnectionView, pool: PoolView, now: number): ConnectionStep {
+  const { queue } = connection
+  if (pool.mode === 'closed') return { do: 'drain', reason: 'closing' }
+  const answerBy = connection.opening > 0 ? connection.openingSince + CHANNEL_OPEN_TIMEOUT_MS : Infinity
+  if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
+  if (now >= connection.expiresAt) return { do: 'drain', reason: 'lifetime' }
+  // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.
+  if (!pool.enabled && connection.carriers.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
+  if (connection.spare && queue.waiting === 0) return { do: 'dropSpare' }
+  let idleUntil = Infinity
+  if (connection.idle && !queue.wanted) {
+    if (pool.mode === 'draining') return { do: 'drain', reason: 'closing' }
+    idleUntil = connection.idleSince + queue.idleTimeoutMs
+    if (now >= idleUntil) return { do: 'drain', reason: 'idle' }
+  }
+  return wait(Math.min(answerBy, connection.expiresAt, idleUntil))
+}

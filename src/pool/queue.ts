@@ -1,0 +1,56 @@
+/** What the pool knows of one reuse key: who waits, in order, and which connections may serve them. */
+import type { XecError } from '../errors.js'
+import type { KeepAlive } from '../transport/transport.js'
+import type { Connection } from './connection.js'
+import type { Endpoint } from './endpoint.js'
+import type { PoolOptions } from './options.js'
+import type { PoolTarget } from './types.js'
+import type { Waiter } from './waiter.js'
+
+export class Queue {
+  /** In order of arrival; a waiter leaves when it settles. */
+  readonly waiters = new Set<Waiter>()
+  /** Everything that holds a slot for this key: opening to closing. */
+  readonly connections = new Set<Connection>()
+  /** Queues of targets behind this one that wait for it to open, to be carried. */
+  readonly children = new Set<Queue>()
+  /** True once the credentials have worked here: until then one dial at a time tries them. */
+  proven = false
+  /** An authentication or host-key failure: the same would happen again. */
+  sticky: { readonly error: XecError; readonly until: number } | null = null
+
+  constructor(
+    readonly key: string,
+    /** As first acquired; another name with the same key dials the same. */
+    readonly target: PoolTarget,
+    readonly endpoint: Endpoint,
+    /** The queue of the jump host, when there is one. */
+    readonly hop: Queue | null,
+    readonly options: PoolOptions,
+  ) {}
+
+  get waiting(): number {
+    return this.waiters.size
+  }
+
+  /** True while somebody waits for a connection here: a caller, or a queue to be carried. */
+  get wanted(): boolean {
+    return this.waiters.size > 0 || this.children.size > 0
+  }
+
+  capacity(now: number): number {
+    if (!this.options.enabled) return 1
+    const asked = this.target.pool?.maxChannelsPerConnection ?? this.options.maxChannelsPerConnection
+    return Math.min(asked, this.endpoint.learned(now) ?? asked)
+  }
+
+  get idleTimeoutMs(): number {
+    return this.target.pool?.idleTimeout ?? this.options.idleTimeout
+  }
+
+  get keepAlive(): KeepAlive | null {
+    const { options, target: { pool } } = this
+    if (!(pool?.keepAlive ?? options.keepAlive)) return null
+    return { intervalMs: pool?.keepAliveInterval ?? options.keepAliveInterval, countMax: pool?.keepAliveCountMax ?? options.keepAliveCountMax }
+  }
+}

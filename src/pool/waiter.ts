@@ -1,0 +1,34 @@
+/** A queued acquire. Settles exactly once: whoever settles first wins, and everything after is a no-op. */
+import type { XecError } from '../errors.js'
+import type { Queue } from './queue.js'
+import type { AcquireOptions, Attempt, Lease } from './types.js'
+
+export class Waiter {
+  readonly attempts: Attempt[] = []
+  /** Set when the pool may forget the abort listener. */
+  onSettled: (() => void) | null = null
+  #settled = false
+
+  constructor(
+    readonly queue: Queue,
+    readonly host: string,
+    readonly since: number,
+    /** When the queue timeout strikes; Infinity for never. */
+    readonly deadline: number,
+    readonly options: AcquireOptions,
+    readonly resolve: (lease: Lease) => void,
+    readonly reject: (error: XecError) => void,
+  ) {}
+
+  get settled(): boolean {
+    return this.#settled
+  }
+
+  /** Marks the waiter settled; false when it was already. */
+  settle(): boolean {
+    if (this.#settled) return false
+    this.#settled = true
+    this.onSettled?.()
+    return true
+  }
+}

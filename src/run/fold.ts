@@ -1,0 +1,61 @@
+/** Identical outputs folded: 19 hosts that said the same are said once. Pure. */
+import { createHash } from 'node:crypto'
+import type { Outcome, Result } from '../adapter/types.js'
+
+/** Hosts that ended the same way and wrote the same bytes. */
+export interface OutputGroup {
+  /** In the order of the results. */
+  readonly hosts: readonly string[]
+  readonly outcome: Outcome
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+  readonly truncated: boolean
+}
+
+/** Groups results by outcome, exit status, signal and both streams; the largest group first, equals in the order of the results. */
+export function foldOutputs(results: readonly Result[]): readonly OutputGroup[] {
+  const groups = new Map<string, OutputGroup & { readonly hosts: string[] }>()
+  for (const result of results) {
+    const { host, outcome, exitCode, signal, stdout, stderr, truncated } = result
+    const key = JSON.stringify([outcome, exitCode, signal, truncated, digest(stdout), digest(stderr)])
+    const group = groups.get(key)
+    if (group) group.hosts.push(host)
+    else groups.set(key, { hosts: [host], outcome, exitCode, signal, stdout, stderr, truncated })
+  }
+  return [...groups.values()].sort((a, b) => b.hosts.length - a.hosts.length)
+}
+
+/** Hosts with the same reason for not having succeeded. */
+export interface ReasonGroup {
+  readonly hosts: readonly string[]
+  readonly outcome: Outcome
+  /** The error's message without the host's own name in front. */
+  readonly reason: string
+}
+
+/** Groups the results that are not ok by outcome and reason, the largest group first. */
+export function foldReasons(results: readonly Result[]): readonly ReasonGroup[] {
+  const groups = new Map<string, ReasonGroup & { readonly hosts: string[] }>()
+  for (const result of results) {
+    if (result.outcome === 'ok') continue
+    const reason = reasonOf(result)
+    const key = `${result.outcome}\n${reason}`
+    const group = groups.get(key)
+    if (group) group.hosts.push(result.host)
+    else groups.set(key, { hosts: [result.host], outcome: result.outcome, reason })
+  }
+  return [...groups.values()].sort((a, b) => b.hosts.length - a.hosts.length)
+}
+
+/** Why a result is not ok, for people: the error's message without the host's name in front, since the host stands beside it. */
+export function reasonOf(result: Result): string {
+  const message = result.error?.message ?? result.outcome
+  return message.startsWith(`${result.host}: `) ? message.slice(result.host.length + 2) : message
+}
+
+/** Small outputs are their own key; large ones are compared by digest, so that the keys stay small. */
+function digest(bytes: Buffer): string {
+  return bytes.length <= 64 ? bytes.toString('latin1') : `sha256:${bytes.length}:${createHash('sha256').update(bytes).digest('base64')}`
+}

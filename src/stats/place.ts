@@ -1,0 +1,55 @@
+/** Where stats files live, and whether that place is ours: other local users must not be able to feed or misdirect us. */
+import { lstat, mkdir, chmod } from 'node:fs/promises'
+import { isAbsolute, join } from 'node:path'
+import { messageOf } from '../errors.js'
+
+export interface PlaceOptions {
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The user's home directory. */
+  readonly home: string
+}
+
+/**
+ * The state directory and ours below it, outermost first: `$XDG_STATE_HOME` (default `~/.local/state`; a relative
+ * one is ignored, as the XDG Base Directory Specification demands), `xec`, `xec/runs`.
+ */
+export function statsPlace({ env, home }: PlaceOptions): { readonly base: string; readonly own: string; readonly runs: string } {
+  const given = env.XDG_STATE_HOME
+  const base = given !== undefined && isAbsolute(given) ? given : join(home, '.local', 'state')
+  const own = join(base, 'xec')
+  return { base, own, runs: join(own, 'runs') }
+}
+
+/** What is wrong with a directory that should be ours alone, or undefined; `missing` when it is not there. */
+export async function checkOwned(directory: string): Promise<{ readonly problem: string; readonly missing: boolean } | undefined> {
+  let found
+  try {
+    found = await lstat(directory)
+  } catch (error) {
+    return { problem: messageOf(error), missing: (error as NodeJS.ErrnoException).code === 'ENOENT' }
+  }
+  const problem = found.isSymbolicLink() ? 'it is a symbolic link'
+    : !found.isDirectory() ? 'it is not a directory'
+    : process.getuid !== undefined && found.uid !== process.getuid() ? `it belongs to user id ${found.uid}, not to you`
+    : undefined
+  return problem === undefined ? undefined : { problem: `${directory} is not used for stats files: ${problem}`, missing: false }
+}
+
+/**
+ * Makes the place, 0700.
+ * @throws Error when a part of it is not ours; the message says which and why.
+ */
+export async function makePlace(options: PlaceOptions): Promise<string> {
+  const { base, own, runs } = statsPlace(options)
+  await mkdir(base, { recursive: true, mode: 0o700 })
+  for (const directory of [own, runs]) {
+    await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    })
+    const wrong = await checkOwned(directory)
+    if (wrong) throw new Error(wrong.problem)
+    // The umask may have taken bits away, an older program may have left some too many.
+    await chmod(directory, 0o700)
+  }
+  return runs
+}

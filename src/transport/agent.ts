@@ -1,0 +1,87 @@
+/** Agents as ssh2 wants them: the user's, filtered and impatient; and one of our own for a key that is still encrypted. */
+import type { BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2'
+import { messageOf } from '../errors.js'
+import type { Clock } from '../runtime/clock.js'
+import type { Ssh2 } from './library.js'
+
+/** An agent that does not list its keys in this time is left out; signing may wait for a person's touch. */
+const LIST_TIMEOUT_MS = 5_000
+
+export interface AgentFilter {
+  /** Offer only these public keys (IdentitiesOnly); null for all. */
+  readonly only: readonly Buffer[] | null
+  /** Keys that are offered in another way. */
+  readonly except: readonly Buffer[]
+  /** Hears what came of it, for messages. */
+  readonly onListed: (offered: number) => void
+  readonly onFailed: (why: string) => void
+}
+
+/** The agent behind a socket. Whatever goes wrong with it, authentication goes on with the next method. */
+export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, filter: AgentFilter): BaseAgent {
+  const inner = ssh2.createAgent(socketPath)
+  class FilteredAgent extends ssh2.BaseAgent {
+    override getIdentities(reply: (error?: Error | null, keys?: ParsedKey[]) => void): void {
+      let settled = false
+      const settle = (error: Error | null, keys: ParsedKey[]): void => {
+        if (settled) return
+        settled = true
+        timer.clear()
+        if (error) filter.onFailed(messageOf(error))
+        else filter.onListed(keys.length)
+        // An agent that fails offers nothing: an error here would reach ssh2's 'error' event to no purpose.
+        reply(null, keys)
+      }
+      const timer = clock.timer(LIST_TIMEOUT_MS, () => settle(new Error('it does not answer'), []))
+      inner.getIdentities((error, keys) => {
+        if (error) return settle(error, [])
+        const parsed = (keys ?? []).map((key) => ssh2.utils.parseKey(key as Buffer)).filter((key): key is ParsedKey => !(key instanceof Error))
+        settle(null, parsed.filter((key) => {
+          const blob = key.getPublicSSH()
+          const same = (other: Buffer): boolean => other.equals(blob)
+          return !filter.except.some(same) && (filter.only === null || filter.only.some(same))
+        }))
+      })
+    }
+
+    override sign(key: ParsedKey, data: Buffer, options: SigningRequestOptions | SignCallback, reply?: SignCallback): void {
+      inner.sign(key, data, options as SigningRequestOptions, reply)
+    }
+  }
+  return new FilteredAgent()
+}
+
+/**
+ * An encrypted key behind the agent interface, because that asks the server first: the person is asked
+ * for a passphrase only once the server has said that this key would do (when its public half is known).
+ */
+export function lockedKeyAgent(ssh2: Ssh2, publicBlob: Buffer | null, unlock: () => Promise<ParsedKey | null>): BaseAgent {
+  class LockedKey extends ssh2.BaseAgent {
+    override getIdentities(reply: (error?: Error | null, keys?: ParsedKey[]) => void): void {
+      if (publicBlob) {
+        const key = ssh2.utils.parseKey(publicKeyLine(publicBlob))
+        return reply(null, key instanceof Error ? [] : [key])
+      }
+      unlock().then((key) => reply(null, key ? [key] : []), (error: Error) => reply(error))
+    }
+
+    override sign(_key: ParsedKey, data: Buffer, options: SigningRequestOptions | SignCallback, reply?: SignCallback): void {
+      const done = typeof options === 'function' ? options : reply
+      const hash = typeof options === 'function' ? undefined : (options.hash as string | undefined)
+      unlock().then(
+        (key) => {
+          const signature: unknown = key?.sign(data, hash)
+          if (Buffer.isBuffer(signature)) done?.(null, signature)
+          else done?.(signature instanceof Error ? signature : new Error('the key was not unlocked'))
+        },
+        (error: Error) => done?.(error),
+      )
+    }
+  }
+  return new LockedKey()
+}
+
+/** parseKey takes a public key as a line, `type base64`. */
+function publicKeyLine(blob: Buffer): string {
+  return `${blob.toString('latin1', 4, 4 + blob.readUInt32BE(0))} ${blob.toString('base64')}`
+}

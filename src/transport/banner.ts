@@ -1,0 +1,35 @@
+/** The first bytes that a server sends, and what it means when the connection ends on them. Pure. */
+import type { DialVerdict } from './transport.js'
+import { printable } from './words.js'
+
+/** Enough for sshd's one-line refusals and for telling what a stranger speaks. */
+export const PEEK_BYTES = 128
+
+export interface BannerFailure {
+  readonly verdict: DialVerdict
+  /** Follows the place in a message. */
+  readonly text: string
+}
+
+/** True once the server has identified itself (RFC 4253 §4.2: lines before it are allowed). */
+export function hasIdent(peeked: string): boolean {
+  return /^SSH-/m.test(peeked)
+}
+
+/**
+ * Why a connection ended, or was given up, before the identification line.
+ * sshd writes its refusals ahead of the banner: `Exceeded MaxStartups` (8.2–9.7), `Not allowed at this time` (≥ 9.8).
+ */
+export function bannerFailure(peeked: string): BannerFailure {
+  const said = printable(peeked)
+  if (/Exceeded MaxStartups/i.test(said)) {
+    return { verdict: 'throttled', text: 'the server has too many logins in progress ("Exceeded MaxStartups"); try fewer at once, or raise MaxStartups in its sshd_config' }
+  }
+  if (/Not allowed at this time/i.test(said)) {
+    return { verdict: 'throttled', text: 'the server turns this address away for a while ("Not allowed at this time", PerSourcePenalties in its sshd_config); wait, or exempt this address there' }
+  }
+  if (said === '') {
+    return { verdict: 'throttled', text: 'the server closed the connection before its SSH banner; it may limit logins (MaxStartups, a firewall, hosts.deny)' }
+  }
+  return { verdict: 'final', text: `what answers there is not an SSH server: it sent "${said}"; check the port` }
+}

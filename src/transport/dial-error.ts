@@ -1,0 +1,76 @@
+/** Every way a dial fails, as a DialError: what happened, in whose words, and whether to dial again. */
+import { messageOf, type ErrorCode, type Phase } from '../errors.js'
+import { formatDuration } from '../runtime/duration.js'
+import { bannerFailure } from './banner.js'
+import { DialError, type DialVerdict, type Target } from './transport.js'
+import { placeOf, printable } from './words.js'
+
+export type DialPhase = Extract<Phase, 'dns' | 'tcp' | 'banner' | 'kex' | 'hostkey' | 'auth'>
+
+export function dialError(target: Target, code: ErrorCode, phase: Phase, verdict: DialVerdict, text: string, cause?: unknown): DialError {
+  return new DialError(code, `${placeOf(target)}: ${text}`, { host: target.host, phase, verdict, cause })
+}
+
+export function abortedDial(target: Target, phase: Phase): DialError {
+  return dialError(target, 'XEC_ABORTED', phase, 'final', 'the dial was cancelled')
+}
+
+const WAITED_FOR: Record<DialPhase, string> = {
+  dns: 'the name server', tcp: 'the TCP connection', banner: 'the SSH banner', kex: 'the key exchange', hostkey: 'the host key', auth: 'the authentication',
+}
+
+export function timedOutDial(target: Target, phase: DialPhase, timeoutMs: number): DialError {
+  const hint = phase === 'tcp' ? '; the host may be down or a firewall drops packets' : ''
+  return dialError(target, 'XEC_CONNECT', phase, 'final', `no answer within ${formatDuration(timeoutMs)}, waiting for ${WAITED_FOR[phase]}${hint} (connect timeout)`)
+}
+
+const SOCKET_ERRORS: Readonly<Record<string, { phase?: DialPhase; verdict: DialVerdict; text: string }>> = {
+  ENOTFOUND: { phase: 'dns', verdict: 'final', text: 'the name is unknown (ENOTFOUND)' },
+  ENODATA: { phase: 'dns', verdict: 'final', text: 'the name has no address (ENODATA)' },
+  EAI_AGAIN: { phase: 'dns', verdict: 'transient', text: 'the name server did not answer (EAI_AGAIN)' },
+  ECONNREFUSED: { verdict: 'transient', text: 'connection refused: nothing listens there; check the port and that sshd runs' },
+  EHOSTUNREACH: { verdict: 'transient', text: 'no route to the host (EHOSTUNREACH)' },
+  EHOSTDOWN: { verdict: 'transient', text: 'the host is down (EHOSTDOWN)' },
+  ENETUNREACH: { verdict: 'transient', text: 'the network is unreachable (ENETUNREACH)' },
+  ETIMEDOUT: { verdict: 'final', text: 'no answer (ETIMEDOUT); the host may be down or a firewall drops packets' },
+  EMFILE: { verdict: 'transient', text: 'this process has no file descriptor left (EMFILE); raise `ulimit -n` or lower maxConnections' },
+  EADDRNOTAVAIL: { verdict: 'transient', text: 'no local port is free (EADDRNOTAVAIL)' },
+}
+
+/** A socket that did not connect. */
+export function connectFailed(target: Target, error: Error): DialError {
+  const { code = '', syscall } = error as NodeJS.ErrnoException
+  const known = SOCKET_ERRORS[code]
+  const phase = syscall === 'getaddrinfo' ? 'dns' : known?.phase ?? 'tcp'
+  const text = known?.text ?? `the connection failed: ${printable(messageOf(error))}`
+  return dialError(target, 'XEC_CONNECT', phase, known?.verdict ?? 'transient', text, error)
+}
+
+/** A jump host that did not lend a carrier (RFC 4254 §5.1: 1 prohibited, 2 connect failed). */
+export function carrierFailed(target: Target, error: Error): DialError {
+  const hop = target.jump?.host ?? 'the jump host'
+  const { reason } = error as { reason?: unknown }
+  const said = printable(messageOf(error).replace('(SSH) Channel open failure: ', ''))
+  if (reason === 1) return dialError(target, 'XEC_CONNECT', 'tcp', 'final', `${hop} does not forward connections ("${said}"); see AllowTcpForwarding and PermitOpen there`, error)
+  return dialError(target, 'XEC_CONNECT', 'tcp', 'transient', `${hop} could not connect to it ("${said}")`, error)
+}
+
+/** The connection ended, or broke, between TCP and authenticated. */
+export function brokenHandshake(target: Target, phase: DialPhase, peeked: string, error?: Error): DialError {
+  if (phase === 'banner') {
+    const { verdict, text } = bannerFailure(peeked)
+    return dialError(target, 'XEC_CONNECT', 'banner', verdict, text, error)
+  }
+  const during = phase === 'auth' ? 'during authentication' : 'during the key exchange'
+  if (!error) return dialError(target, 'XEC_CONNECT', phase, 'transient', `the server closed the connection ${during}`)
+  const { code, level } = error as { code?: unknown; level?: unknown }
+  const said = printable(messageOf(error))
+  // A DISCONNECT message (RFC 4253 §11.1) has a numeric code and no level.
+  if (typeof code === 'number' && level === undefined) {
+    const tooMany = code === 12
+    return dialError(target, 'XEC_CONNECT', phase, tooMany ? 'throttled' : 'transient', `the server ended the connection ${during}: "${said}"`, error)
+  }
+  if (level === 'client-socket') return dialError(target, 'XEC_CONNECT', phase, 'transient', `the connection broke ${during}: ${said}`, error)
+  // No matching algorithm, a wrong version, a bad signature: the next dial would end the same way.
+  return dialError(target, 'XEC_CONNECT', phase, level === 'handshake' ? 'final' : 'transient', `${phase === 'auth' ? 'authentication' : 'the key exchange'} broke off: ${said}`, error)
+}

@@ -1,0 +1,172 @@
+/** The handshake on a path: banner, key exchange, host key, authentication. Ends in a link or in one DialError. */
+import type { KnownHost, KnownHosts } from '../openssh/known-hosts-file.js'
+import type { Clock } from '../runtime/clock.js'
+import type { AuthPlan } from './auth.js'
+import { hasIdent, PEEK_BYTES } from './banner.js'
+import type { Deadline } from './deadline.js'
+import { abortedDial, brokenHandshake, dialError, timedOutDial, type DialPhase } from './dial-error.js'
+import { HostKeyCheck, preferKnown, type AskAboutKey } from './host-key.js'
+import { missingInternals, quickenAuth, wireOf, type Wire } from './internals.js'
+import type { Ssh2 } from './library.js'
+import { Ssh2Link } from './link.js'
+import type { Path } from './socket.js'
+import type { DialError, KeepAlive, Link, Reached, Target } from './transport.js'
+import { printable } from './words.js'
+
+/** What all dials of one transport share. */
+export interface Shared {
+  readonly clock: Clock
+  readonly knownHosts: KnownHosts
+  readonly askAboutKey: AskAboutKey | null
+  readonly warn: (message: string) => void
+}
+
+export interface DialParts extends Shared {
+  readonly ssh2: Ssh2
+  readonly target: Target
+  readonly plan: AuthPlan
+  /** Runs a question to a person with the deadline's clock stopped. */
+  readonly askPerson: <T>(work: () => Promise<T>) => Promise<T>
+  readonly deadline: Deadline
+  readonly path: Path
+  readonly keepAlive: KeepAlive | null
+  readonly tcpMs: number
+}
+
+export class Dial implements Reached {
+  #phase: DialPhase = 'banner'
+  #failure: DialError | null = null
+  #link: Ssh2Link | null = null
+  #peeked = ''
+  #used = false
+
+  constructor(private readonly parts: DialParts) {}
+
+  abandon(): void {
+    if (!this.#link) this.parts.path.destroy()
+  }
+
+  async authenticate(signal: AbortSignal): Promise<Link> {
+    if (this.#used) throw new Error('bug: a path is authenticated once')
+    this.#used = true
+    const { target, path, deadline, knownHosts, warn } = this.parts
+    const known = await knownHosts.lookup(target.hostKeys, target.address, target.port)
+    for (const warning of known.warnings) warn(warning)
+    if (signal.aborted) this.#fail(abortedDial(target, this.#phase))
+    if (path.destroyed) {
+      // It went while the dial waited for its permit: somebody was tired of waiting, which says nothing of the next dial.
+      await shut(path)
+      throw this.#failure ?? dialError(target, 'XEC_CONNECT', 'tcp', 'transient', 'the connection was shut before the handshake began')
+    }
+    const aborted = (): void => this.#fail(abortedDial(target, this.#phase))
+    signal.addEventListener('abort', aborted, { once: true })
+    deadline.start(() => this.#fail(timedOutDial(target, this.#phase, deadline.totalMs)))
+    try {
+      return await new Promise<Link>((resolve, reject) => this.#handshake(known, resolve, reject))
+    } finally {
+      deadline.stop()
+      signal.removeEventListener('abort', aborted)
+    }
+  }
+
+  /** Our listeners stand before ssh2's: what the end of the socket means is decided before ssh2 tells its channels. */
+  #handshake(known: KnownHost, ready: (link: Link) => void, failed: (error: DialError) => void): void {
+    const { target, plan, path, ssh2, clock, askAboutKey: ask, askPerson, warn, keepAlive, tcpMs } = this.parts
+    const hostKey = new HostKeyCheck(target, known, ask && ((question) => askPerson(() => ask(question))))
+    const client = new ssh2.Client()
+    const started = clock.now()
+    let kexMs = 0
+    let wire: Wire | null = null
+    let confirmed: Promise<DialError | null> = Promise.resolve(null)
+
+    path.pause()
+    path.on('data', (chunk: Buffer) => {
+      if (this.#link) return this.#link.heard()
+      if (this.#phase !== 'banner') return
+      this.#peeked += chunk.toString('latin1', 0, PEEK_BYTES - this.#peeked.length)
+      if (hasIdent(this.#peeked)) this.#phase = 'kex'
+    })
+    path.on('end', () => {
+      if (this.#link) this.#link.broke('the server closed it')
+      else this.#fail(this.#broken())
+    })
+    path.on('error', (error: Error) => {
+      if (this.#link) this.#link.broke(printable(error.message))
+      else this.#fail(this.#broken(Object.assign(error, { level: 'client-socket' })))
+    })
+    path.on('close', () => {
+      if (!this.#link) return failed(this.#failure ?? this.#broken())
+      // ssh2 ends its channels in its own listener, which comes after this one.
+      process.nextTick(() => this.#link?.shut())
+    })
+
+    client.on('error', (error: Error & { level?: string; code?: unknown }) => {
+      if (this.#link) return this.#link.broke(printable(error.message))
+      // Not the end of the dial: ssh2 goes on with the next key or method.
+      const goesOn = error.level === 'agent' || (error.level === 'client-authentication' && !error.message.startsWith('All configured'))
+      if (goesOn) plan.note(error.message)
+      else this.#fail(hostKey.failure ?? this.#verdict(error))
+    })
+    // Lines before the identification may be more than the peek holds.
+    client.on('greeting', () => {
+      if (this.#phase === 'banner') this.#phase = 'kex'
+    })
+    client.on('change password', () => this.#fail(dialError(target, 'XEC_AUTH', 'auth', 'sticky', `the password of ${target.username} has expired and must be changed there`)))
+    // Once: rekeying brings it again.
+    client.once('handshake', () => {
+      this.#phase = 'auth'
+      kexMs = clock.now() - started
+      confirmed = hostKey.confirm(warn)
+    })
+    client.once('ready', () => {
+      const timing = Object.freeze({ tcpMs, kexMs, authMs: clock.now() - started - kexMs })
+      void confirmed.then((refused) => {
+        if (refused) this.#fail(refused)
+        if (this.#failure || path.destroyed || !wire) return
+        this.#link = new Ssh2Link({ host: target.host, client, wire, socket: path, clock, keepAlive, timing })
+        ready(this.#link)
+      })
+    })
+
+    try {
+      client.connect({
+        sock: path,
+        username: target.username,
+        authHandler: (accepts, partial) => plan.next(accepts, partial) as never,
+        hostVerifier: hostKey.verifier,
+        algorithms: { serverHostKey: preferKnown(known.knownTypes) },
+        // Both are ours, on our clock.
+        readyTimeout: 0,
+        keepaliveInterval: 0,
+      })
+      const missing = missingInternals(client)
+      if (missing.length > 0) throw new Error(`this copy of ssh2 lacks ${missing.join(', ')}; xec is made for ssh2 1.17.0`)
+      wire = wireOf(client)
+      quickenAuth(client, plan.signAtOnce, plan.pipeline)
+    } catch (error) {
+      this.#fail(dialError(target, 'XEC_CONFIG', 'kex', 'final', `ssh2 did not start: ${printable((error as Error).message)}`, error))
+    }
+  }
+
+  #verdict(error: Error & { level?: string; code?: unknown }): DialError {
+    const { plan } = this.parts
+    if (error.level === 'client-authentication') return plan.failure(null)
+    // "Too many authentication failures" comes as a DISCONNECT (RFC 4253 §11.1): 2 from OpenSSH, 14 by the book.
+    if (this.#phase === 'auth' && error.level === undefined && (error.code === 2 || error.code === 14)) return plan.failure(error.message)
+    return this.#broken(error)
+  }
+
+  #broken(error?: Error): DialError {
+    return brokenHandshake(this.parts.target, this.#phase, this.#peeked, error)
+  }
+
+  /** The first failure is the one that is told; the dial rejects when the socket is shut. */
+  #fail(error: DialError): void {
+    this.#failure ??= error
+    this.parts.path.destroy()
+  }
+}
+
+function shut(path: Path): Promise<void> {
+  return new Promise((resolve) => (path.closed ? resolve() : path.once('close', () => resolve())))
+}

@@ -1,0 +1,168 @@
+/**
+ * The only place that reaches past ssh2's public interface. `wireOf` checks the shape of everything it uses;
+ * what is required and missing is an error that says so, what only saves time is left out.
+ * Written against ssh2 1.17.0; docs/design/transport.md says why each is needed.
+ */
+import type { Client, ClientChannel, ParsedKey } from 'ssh2'
+import type { PtyRequest, SignalName } from './transport.js'
+
+type Reply = (refused: unknown) => void
+type OpenReply = ((error: Error | undefined, channel?: RawChannel) => void) & { type?: string }
+type Sign = (data: Buffer, done: (signature: Buffer) => void) => void
+
+/** An ssh2 channel with the fields that ssh2 itself reads and writes. */
+export type RawChannel = ClientChannel & {
+  readonly incoming: { readonly id: number; readonly state: string }
+  readonly outgoing: { readonly id: number; readonly state: string }
+  readonly _callbacks: Reply[]
+  readonly _exit?: { readonly code: number | null | undefined }
+}
+
+interface Protocol {
+  session(id: number, window: number, packet: number): void
+  exec(id: number, command: string, wantReply: boolean): void
+  pty(id: number, rows: number, cols: number, height: number, width: number, term: string, modes: unknown, wantReply: boolean): void
+  signal(id: number, name: string): void
+  windowChange(id: number, rows: number, cols: number, height: number, width: number): void
+  ping(): void
+  service(name: string): void
+  authPK(username: string, key: ParsedKey, algorithm: string | undefined, sign?: Sign): void
+  channelFailure(id: number): void
+  requestSuccess(): void
+  _handlers: Record<string, ((protocol: Protocol, ...args: never[]) => void) | undefined>
+}
+
+interface Internals {
+  _chanMgr: { add(reply: OpenReply): number; get(id: number): unknown }
+  _protocol: Protocol
+  _callbacks: ((refused?: unknown) => void)[]
+}
+
+/** ssh2's own constants: the window OpenSSH uses too, and the largest packet. */
+const WINDOW = 2 * 1024 * 1024
+const PACKET = 32 * 1024
+
+/** Names of required internals that are missing or have another shape; empty when all is well. */
+export function missingInternals(client: object): string[] {
+  const { _chanMgr: channels, _protocol: protocol, _callbacks: callbacks } = client as Partial<Internals>
+  const missing: string[] = []
+  if (typeof channels?.add !== 'function' || typeof channels.get !== 'function') missing.push('_chanMgr')
+  for (const name of ['session', 'exec', 'pty', 'signal', 'windowChange', 'ping'] as const) {
+    if (typeof protocol?.[name] !== 'function') missing.push(`_protocol.${name}`)
+  }
+  if (typeof protocol?._handlers?.['CHANNEL_CLOSE'] !== 'function') missing.push('_protocol._handlers.CHANNEL_CLOSE')
+  if (!Array.isArray(callbacks)) missing.push('_callbacks')
+  return missing
+}
+
+/** A client's wire, after `connect()`. All calls are for a live link: on a dead one they may throw. */
+export interface Wire {
+  /** Asks for a session channel; the reply comes once, with the channel or with ssh2's error. */
+  openSession(reply: (error: Error | undefined, channel?: RawChannel) => void): void
+  /** `reply(true)` when refused, or when the channel or link ended first. */
+  pty(channel: RawChannel, pty: PtyRequest, reply: Reply): void
+  exec(channel: RawChannel, command: string, reply: Reply): void
+  /** Also after EOF was sent, where ssh2's own `signal` does nothing (ssh2 #1510). */
+  signal(channel: RawChannel, name: SignalName): void
+  resize(channel: RawChannel, rows: number, cols: number): void
+  /** keepalive@openssh.com; any answer is life. */
+  ping(): void
+  /** Calls `fn` when the peer's CHANNEL_CLOSE has been answered, read or unread output notwithstanding. */
+  onClosed(channel: RawChannel, fn: () => void): void
+}
+
+export function wireOf(client: Client): Wire {
+  const { _chanMgr: channels, _protocol: protocol, _callbacks: replies } = client as unknown as Internals
+  const closed = new Map<number, () => void>()
+  around(protocol, 'CHANNEL_CLOSE', (pass, id: number) => {
+    pass()
+    const fn = closed.get(id)
+    closed.delete(id)
+    fn?.()
+  })
+  answerLateRequests(protocol, channels)
+  keepHostKeysToOurselves(protocol)
+
+  return {
+    openSession(reply) {
+      const waiting: OpenReply = (error, channel) => reply(error, channel)
+      waiting.type = 'session'
+      const id = channels.add(waiting)
+      if (id === -1) reply(new Error('no free channel number'))
+      else protocol.session(id, WINDOW, PACKET)
+    },
+    pty(channel, { rows, cols, term }, reply) {
+      channel._callbacks.push(reply)
+      protocol.pty(channel.outgoing.id, rows, cols, 0, 0, term, null, true)
+    },
+    exec(channel, command, reply) {
+      channel._callbacks.push(reply)
+      protocol.exec(channel.outgoing.id, command, true)
+    },
+    signal: (channel, name) => protocol.signal(channel.outgoing.id, name),
+    resize: (channel, rows, cols) => protocol.windowChange(channel.outgoing.id, rows, cols, 0, 0),
+    ping() {
+      // Replies to global requests come in order: each needs its place in the queue.
+      replies.push(() => {})
+      protocol.ping()
+    },
+    onClosed: (channel, fn) => void closed.set(channel.incoming.id, fn),
+  }
+}
+
+/** Wraps the handler of one message; does nothing when ssh2 has none of that name. */
+function around<A extends unknown[]>(protocol: Protocol, name: string, handler: (pass: () => void, ...args: A) => void): void {
+  const original = protocol._handlers?.[name] as ((protocol: Protocol, ...args: A) => void) | undefined
+  if (typeof original !== 'function') return
+  protocol._handlers[name] = ((from: Protocol, ...args: A) => handler(() => original(from, ...args), ...args)) as unknown as Protocol['_handlers'][string]
+}
+
+/** After the exit status ssh2 ignores requests, sshd's own keepalive among them, and sshd would end the connection. */
+function answerLateRequests(protocol: Protocol, channels: Internals['_chanMgr']): void {
+  around(protocol, 'CHANNEL_REQUEST', (pass, id: number, _type: string, wantReply: boolean) => {
+    const channel = channels.get(id) as RawChannel | undefined
+    const ignored = typeof channel === 'object' && channel?._exit?.code !== undefined
+    if (ignored && wantReply && typeof protocol.channelFailure === 'function') protocol.channelFailure(channel.outgoing.id)
+    else pass()
+  })
+}
+
+/** ssh2 would ask the server to prove all its host keys: milliseconds of its CPU just when the first command arrives. */
+function keepHostKeysToOurselves(protocol: Protocol): void {
+  around(protocol, 'GLOBAL_REQUEST', (pass, name: string, wantReply: boolean) => {
+    if (name !== 'hostkeys-00@openssh.com') pass()
+    else if (wantReply) protocol.requestSuccess()
+  })
+}
+
+/**
+ * Saves round trips of the authentication, where ssh2 has the shape for it:
+ * `signAtOnce`: these keys are offered with their signature, without asking first whether they would do;
+ * `pipeline`: the first request goes out together with the service request. Not for RSA keys or an agent's:
+ * the choice of their hash waits for the server's EXT_INFO.
+ */
+export function quickenAuth(client: Client, signAtOnce: ReadonlySet<ParsedKey>, pipeline: boolean): void {
+  const { _protocol: protocol } = client as unknown as Internals
+  if (typeof protocol?.authPK === 'function') {
+    const authPK = protocol.authPK.bind(protocol)
+    protocol.authPK = (username, key, algorithm, sign) => {
+      if (sign || !signAtOnce.has(key)) return authPK(username, key, algorithm, sign)
+      authPK(username, key, algorithm, (data, done) => {
+        const hash = algorithm === 'rsa-sha2-256' ? 'sha256' : algorithm === 'rsa-sha2-512' ? 'sha512' : undefined
+        const signature: unknown = key.sign(data, hash)
+        // A key that cannot sign takes the long way, where ssh2 reports it and goes on to the next method.
+        if (Buffer.isBuffer(signature)) done(signature)
+        else authPK(username, key, algorithm)
+      })
+    }
+  }
+  if (pipeline && typeof protocol?.service === 'function' && typeof protocol._handlers?.['SERVICE_ACCEPT'] === 'function') {
+    const service = protocol.service.bind(protocol)
+    const begin = protocol._handlers['SERVICE_ACCEPT'] as (protocol: Protocol, name: string) => void
+    protocol.service = (name) => {
+      service(name)
+      protocol._handlers['SERVICE_ACCEPT'] = () => {}
+      begin(protocol, name)
+    }
+  }
+}

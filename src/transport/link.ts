@@ -1,0 +1,187 @@
+/** An authenticated connection on ssh2. Its life is decided here, by our own socket's events, before ssh2 hears of them. */
+import type { Client, ClientChannel } from 'ssh2'
+import { XecError } from '../errors.js'
+import type { Clock } from '../runtime/clock.js'
+import type { Hop } from './carrier.js'
+import type { RawChannel, Wire } from './internals.js'
+import { startPulse, type Pulse } from './keepalive.js'
+import { Session, type Carriage } from './session.js'
+import type { Path } from './socket.js'
+import type { Channel, KeepAlive, Link, LinkEnd } from './transport.js'
+import { printable } from './words.js'
+
+/** How long a peer may take to shut its side after we said goodbye. */
+const CLOSE_TIMEOUT_MS = 1_000
+
+/**
+ * How often a channel is asked for again when the refusal may be about a slot that was on its way back. sshd gives a
+ * slot back at the end of a turn of its loop, so a close and the open behind it, read in one turn, meet a full table;
+ * by the time its refusal is here, the slot is free.
+ */
+const OPEN_AGAIN = 3
+
+export interface LinkParts {
+  readonly host: string
+  readonly client: Client
+  readonly wire: Wire
+  readonly socket: Path
+  readonly clock: Clock
+  readonly timing: Link['timing']
+  readonly keepAlive: KeepAlive | null
+}
+
+export class Ssh2Link implements Link, Hop, Carriage {
+  readonly host: string
+  readonly wire: Wire
+  readonly timing: Link['timing']
+  readonly ended: Promise<LinkEnd>
+  readonly #client: Client
+  readonly #socket: Path
+  readonly #clock: Clock
+  readonly #sessions = new Set<Session>()
+  readonly #pulse: Pulse | null
+  #ending: LinkEnd | null = null
+  #settleEnded!: (end: LinkEnd) => void
+  /** Slots given back to the server so far, and how many of them it had seen when it last answered an open. */
+  #returned = 0
+  #settled = 0
+  #held = true
+  #carriers = 0
+
+  constructor({ host, client, wire, socket, clock, timing, keepAlive }: LinkParts) {
+    this.host = host
+    this.wire = wire
+    this.timing = timing
+    this.#client = client
+    this.#socket = socket
+    this.#clock = clock
+    this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
+    this.#pulse = keepAlive && startPulse(clock, keepAlive, () => wire.ping(), () => {
+      const seconds = Math.round(keepAlive.intervalMs * (keepAlive.countMax + 1) / 100) / 10
+      this.#down('keepalive', `the server has been silent for ${seconds}s and left ${keepAlive.countMax} keepalive pings unanswered`)
+      socket.destroy()
+    })
+  }
+
+  get alive(): boolean {
+    return this.#ending === null
+  }
+
+  get ending(): LinkEnd | null {
+    return this.#ending
+  }
+
+  openSession(signal?: AbortSignal): Promise<Channel> {
+    const { host } = this
+    return new Promise((resolve, reject) => {
+      const gone = (): XecError => new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed before a channel was open (${this.#ending?.detail ?? 'no reason known'})`, { host, phase: 'channel' })
+      const aborted = (): void => {
+        this.#returned++
+        reject(new XecError('XEC_ABORTED', `${host}: cancelled while waiting for a channel`, { host, phase: 'channel' }))
+      }
+      const ask = (more: number): void => {
+        if (!this.alive) return reject(gone())
+        const returned = this.#returned
+        const early = returned > this.#settled
+        this.wire.openSession((error, raw) => {
+          this.#settled = Math.max(this.#settled, returned)
+          // A confirmation that nobody waits for any more must not keep a slot on the server.
+          if (signal?.aborted) {
+            this.#returned++
+            return raw?.close()
+          }
+          if (error && this.alive && early && more > 0) return ask(more - 1)
+          signal?.removeEventListener('abort', aborted)
+          if (raw) return resolve(this.#session(raw))
+          if (!this.alive) return reject(gone())
+          const said = printable((error?.message ?? '').replace('(SSH) Channel open failure: ', ''))
+          reject(new XecError('XEC_REFUSED', `${host}: the server refused a session channel ("${said}"); it may be at its MaxSessions`, { host, phase: 'channel', cause: error }))
+        })
+      }
+      if (signal?.aborted) return aborted()
+      if (!this.alive) return reject(gone())
+      signal?.addEventListener('abort', aborted, { once: true })
+      ask(OPEN_AGAIN)
+    })
+  }
+
+  /** A direct-tcpip channel to another host (RFC 4254 §7.2). Rejects with ssh2's error, or a plain one when the link is gone. */
+  openCarrier(address: string, port: number): Promise<ClientChannel> {
+    return new Promise((resolve, reject) => {
+      if (!this.alive) return reject(new Error(this.#ending?.detail))
+      this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
+        if (!error) resolve(channel)
+        else reject(this.alive ? error : new Error(this.#ending?.detail))
+      })
+    })
+  }
+
+  end(): void {
+    if (!this.alive) return
+    this.#down('closed', 'closed by this side')
+    // Whoever waits for `ended` must live to see it; the wait is bounded.
+    this.#socket.ref()
+    const timer = this.#clock.timer(CLOSE_TIMEOUT_MS, () => this.#socket.destroy())
+    void this.ended.then(() => timer.clear())
+    this.#client.end()
+  }
+
+  destroy(): void {
+    this.#down('closed', 'closed by this side')
+    this.#socket.destroy()
+  }
+
+  setRef(held: boolean): void {
+    this.#held = held
+    this.#applyRef()
+  }
+
+  holdForCarrier(change: 1 | -1): void {
+    this.#carriers += change
+    this.#applyRef()
+  }
+
+  /** Bytes came in. */
+  heard(): void {
+    this.#pulse?.heard()
+  }
+
+  /** The first sign of an end that we did not ask for. ssh2 shuts its streams after this. */
+  broke(detail: string): void {
+    this.#down('lost', detail)
+    // A peer that has closed, or broken the protocol, gets no more time than ssh2 needs to hear of it.
+    setImmediate(() => this.#socket.destroy())
+  }
+
+  /** The socket is shut, and ssh2 has ended its channels. */
+  shut(): void {
+    this.#down('lost', 'the connection was shut')
+    for (const session of this.#sessions) session.lost()
+    this.#sessions.clear()
+    if (this.#ending) this.#settleEnded(this.#ending)
+  }
+
+  #session(raw: RawChannel): Session {
+    const session = new Session(this, raw)
+    this.#sessions.add(session)
+    void session.closed.then(() => {
+      this.#returned++
+      this.#sessions.delete(session)
+    })
+    return session
+  }
+
+  #down(reason: LinkEnd['reason'], detail: string): void {
+    if (this.#ending) return
+    this.#ending = Object.freeze({ reason, detail })
+    this.#pulse?.stop()
+  }
+
+  #applyRef(): void {
+    if (!this.alive) return
+    const held = this.#held || this.#carriers > 0
+    if (held) this.#socket.ref()
+    else this.#socket.unref()
+    this.#pulse?.setRef(held)
+  }
+}

@@ -1,0 +1,58 @@
+/** The way to a target, before anything is said on it: a TCP connection, or a carrier that a jump host lends. */
+import { isIP } from 'node:net'
+import { Carrier } from './carrier.js'
+import type { Deadline } from './deadline.js'
+import { abortedDial, carrierFailed, connectFailed, dialError, timedOutDial, type DialPhase } from './dial-error.js'
+import { Ssh2Link } from './link.js'
+import { openSocket, type Path } from './socket.js'
+import type { DialError, Link, Target } from './transport.js'
+
+/** A TCP connection. Rejects with a DialError, once the socket is shut. */
+export function connectPath(target: Target, signal: AbortSignal, deadline: Deadline): Promise<Path> {
+  return new Promise((resolve, reject) => {
+    let phase: DialPhase = isIP(target.address) ? 'tcp' : 'dns'
+    const socket = openSocket(target.address, target.port)
+    let failure: DialError | null = null
+    const fail = (error: DialError): void => {
+      failure ??= error
+      socket.destroy()
+    }
+    const aborted = (): void => fail(abortedDial(target, phase))
+    const broke = (error: Error): void => fail(connectFailed(target, error))
+    const closed = (): void => settle(() => reject(failure ?? connectFailed(target, new Error('the socket closed'))))
+    const settle = (done: () => void): void => {
+      deadline.stop()
+      signal.removeEventListener('abort', aborted)
+      socket.off('error', broke).off('close', closed)
+      done()
+    }
+    socket.once('lookup', () => (phase = 'tcp')).on('error', broke).once('close', closed)
+    socket.once('connect', () => settle(() => resolve(socket)))
+    signal.addEventListener('abort', aborted, { once: true })
+    deadline.start(() => fail(timedOutDial(target, phase, deadline.totalMs)))
+  })
+}
+
+/** The same through a hop's link. */
+export function borrowPath(target: Target, via: Link, signal: AbortSignal, deadline: Deadline): Promise<Path> {
+  return new Promise((resolve, reject) => {
+    if (!(via instanceof Ssh2Link)) throw new TypeError('bug: the hop is a link of another transport')
+    let done = false
+    const settle = (end: () => void): void => {
+      if (done) return
+      done = true
+      deadline.stop()
+      signal.removeEventListener('abort', aborted)
+      end()
+    }
+    const aborted = (): void => settle(() => reject(abortedDial(target, 'tcp')))
+    signal.addEventListener('abort', aborted, { once: true })
+    deadline.start(() => settle(() => reject(timedOutDial(target, 'tcp', deadline.totalMs))))
+    via.openCarrier(target.address, target.port).then(
+      // A confirmation that comes too late is shut again.
+      (channel) => (done ? void channel.resume().close() : settle(() => resolve(new Carrier(channel, via)))),
+      (error: Error) => settle(() => reject(via.alive ? carrierFailed(target, error)
+        : dialError(target, 'XEC_CONNECT', 'tcp', 'transient', `the connection to ${target.jump?.host ?? 'the jump host'} was lost (${via.ending?.detail ?? 'no reason known'})`, error))),
+    )
+  })
+}

@@ -1,0 +1,108 @@
+/** A session channel on ssh2: one command, its three streams, and a truthful account of its end. */
+import type { Readable, Writable } from 'node:stream'
+import { XecError } from '../errors.js'
+import type { RawChannel, Wire } from './internals.js'
+import { Output, Stdin } from './stream.js'
+import type { Channel, Exit, LinkEnd, PtyRequest, SignalName } from './transport.js'
+
+/** What a session needs to know of its link. */
+export interface Carriage {
+  readonly host: string
+  readonly wire: Wire
+  readonly alive: boolean
+  /** How it ended or is ending; null while it is alive. */
+  readonly ending: LinkEnd | null
+}
+
+export class Session implements Channel {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+  readonly exit: Promise<Exit>
+  readonly closed: Promise<void>
+  readonly #stdin: Stdin
+  #settleExit!: (exit: Exit) => void
+  #settleClosed!: () => void
+
+  constructor(private readonly link: Carriage, private readonly raw: RawChannel) {
+    this.exit = new Promise((resolve) => (this.#settleExit = resolve))
+    this.closed = new Promise((resolve) => (this.#settleClosed = resolve))
+    const isOpen = (): boolean => link.alive && raw.outgoing.state === 'open'
+    this.stdin = this.#stdin = new Stdin({
+      get open() { return isOpen() },
+      write: (chunk, done) => void raw.write(chunk, done),
+      end: () => void raw.end(),
+    })
+    this.stdout = new Output(raw)
+    this.stderr = new Output(raw.stderr)
+    // Only Stdin writes to it, and only while it is open; what ssh2 may still complain of is told by `closed`.
+    raw.on('error', () => {})
+    raw.on('exit', (code: number | null, signal?: string, coreDumped?: unknown) => {
+      this.#settleExit(typeof code === 'number' ? { kind: 'code', code } : { kind: 'signal', signal: (signal ?? '').replace(/^SIG/, ''), coreDumped: coreDumped === true })
+    })
+    link.wire.onClosed(raw, () => this.#over())
+  }
+
+  /** The link is gone, and ssh2 has ended the streams. */
+  lost(): void {
+    this.#over()
+  }
+
+  async exec(command: string, pty?: PtyRequest): Promise<void> {
+    const { wire } = this.link
+    if (pty) await this.#request('a terminal', (reply) => wire.pty(this.raw, pty, reply), false)
+    await this.#request('the command', (reply) => wire.exec(this.raw, command, reply), true)
+  }
+
+  signal(name: SignalName): void {
+    if (this.#sendable) this.link.wire.signal(this.raw, name)
+  }
+
+  resize(rows: number, cols: number): void {
+    if (this.#sendable) this.link.wire.resize(this.raw, rows, cols)
+  }
+
+  close(): void {
+    if (this.#sendable) this.raw.close()
+    this.#stdin.drop()
+  }
+
+  get #sendable(): boolean {
+    return this.link.alive && (this.raw.outgoing.state === 'open' || this.raw.outgoing.state === 'eof')
+  }
+
+  /** Sends a request and waits for the reply; a refused one closes the channel, or it would keep its slot on the server. */
+  #request(what: string, send: (reply: (refused: unknown) => void) => void, isCommand: boolean): Promise<void> {
+    const { link } = this
+    return new Promise((resolve, reject) => {
+      if (!this.#sendable) return reject(this.#failed(what, false))
+      send((refused) => {
+        if (!refused) return resolve()
+        const error = this.#failed(what, isCommand)
+        if (link.alive) this.close()
+        reject(error)
+      })
+    })
+  }
+
+  /** By our own knowledge of the link, never by ssh2's message, which is the same for a refusal and a loss. */
+  #failed(what: string, sent: boolean): XecError {
+    const { host, alive, ending } = this.link
+    if (!alive) {
+      const when = sent ? 'after the command was sent, before the server confirmed it' : 'before the command was sent'
+      return new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed ${when} (${ending?.detail ?? 'no reason known'})`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
+    }
+    if (this.raw.incoming.state === 'closed' || this.raw.outgoing.state !== 'open') {
+      const when = sent ? 'without an answer to the command' : `before ${what} could be asked for`
+      return new XecError('XEC_REFUSED', `${host}: the server closed the channel ${when}`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
+    }
+    return new XecError('XEC_REFUSED', `${host}: the server refused ${what}; the account may be restricted (ForceCommand, authorized_keys options, shell)`, { host, phase: 'exec' })
+  }
+
+  #over(): void {
+    const { alive, ending } = this.link
+    this.#stdin.drop()
+    this.#settleExit(alive || !ending ? { kind: 'none' } : { kind: 'lost', end: ending })
+    this.#settleClosed()
+  }
+}

@@ -1,0 +1,67 @@
+/** The transport on ssh2: a path to the target, then banner, key exchange, host key and authentication. */
+import { KnownHosts } from '../openssh/known-hosts-file.js'
+import { systemClock, type Clock } from '../runtime/clock.js'
+import type { Prompt } from '../runtime/prompt.js'
+import { AuthPlan } from './auth.js'
+import { Deadline } from './deadline.js'
+import { abortedDial } from './dial-error.js'
+import { Dial, type Shared } from './dial.js'
+import { askOnce } from './host-key.js'
+import { KeyRing } from './keys.js'
+import { loadSsh2 } from './library.js'
+import { borrowPath, connectPath } from './path.js'
+import { corkWrites } from './socket.js'
+import type { Reached, ReachOptions, Target, Transport } from './transport.js'
+
+export interface Ssh2TransportOptions {
+  /** Default: the system's. */
+  readonly clock?: Clock
+  /** Asks for passphrases and about new host keys; null (default): there is no terminal. */
+  readonly prompt?: Prompt | null
+  /** Default: one of its own. */
+  readonly knownHosts?: KnownHosts
+  /** Hears what went wrong without failing the dial, e.g. a known_hosts file that cannot be written. Default: a process warning, once each. */
+  readonly warn?: (message: string) => void
+}
+
+export class Ssh2Transport implements Transport {
+  readonly #shared: Shared
+  readonly #keys: KeyRing
+
+  constructor({ clock = systemClock, prompt = null, knownHosts = new KnownHosts(), warn = warnOnce() }: Ssh2TransportOptions = {}) {
+    this.#shared = { clock, knownHosts, askAboutKey: prompt && askOnce(prompt), warn }
+    this.#keys = new KeyRing(prompt)
+  }
+
+  /** As Transport says. Credentials are read first: what is wrong with them is known before anything is dialled. */
+  async reach(target: Target, { via, signal, keepAlive }: ReachOptions): Promise<Reached> {
+    const { clock } = this.#shared
+    if (signal.aborted) throw abortedDial(target, 'tcp')
+    const ssh2 = await loadSsh2()
+    const deadline = new Deadline(clock, target.connectTimeoutMs)
+    const askPerson = async <T>(work: () => Promise<T>): Promise<T> => {
+      deadline.pause()
+      try {
+        return await work()
+      } finally {
+        deadline.resume()
+      }
+    }
+    const plan = new AuthPlan(ssh2, clock, target, await this.#keys.identities(ssh2, target), askPerson)
+    if (plan.empty) throw plan.empty
+    const started = clock.now()
+    const path = via ? await borrowPath(target, via, signal, deadline) : await connectPath(target, signal, deadline)
+    corkWrites(path)
+    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, keepAlive, tcpMs: clock.now() - started })
+  }
+}
+
+/** Node prints a process warning on stderr; the same text once. */
+function warnOnce(): (message: string) => void {
+  const said = new Set<string>()
+  return (message) => {
+    if (said.has(message)) return
+    said.add(message)
+    process.emitWarning(message, 'XecWarning')
+  }
+}

@@ -1,0 +1,17 @@
+/** How dialling speaks: where a target is, and what a server said, in words fit for a message. */
+import type { Target } from './transport.js'
+
+/** `web1 (10.0.0.5:22 via bastion)`; the name alone is not repeated. */
+export function placeOf(target: Target): string {
+  const address = `${target.address.includes(':') ? `[${target.address}]` : target.address}:${target.port}`
+  const hops: string[] = []
+  for (let hop = target.jump; hop; hop = hop.jump) hops.unshift(hop.host)
+  const via = hops.length > 0 ? ` via ${hops.join(', ')}` : ''
+  return target.host === address ? `${address}${via}` : `${target.host} (${address}${via})`
+}
+
+/** What a remote side said, for a message: one line, no control or direction characters, at most 200 characters. */
+export function printable(text: string): string {
+  const line = text.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim()
+  return line.length > 200 ? `${line.slice(0, 199)}…` : line
+}

@@ -1,0 +1,84 @@
+import { describe, expect, test } from 'vitest'
+import { adviceFor, gaugeLine, latency, metricsLines } from '../../../src/cli/output/metrics.js'
+import { createPaint } from '../../../src/cli/output/paint.js'
+import { hostFigures, snapshot } from './samples.js'
+
+const plain = createPaint(false)
+
+test('the block: every figure with its limit, its breakdown or its n', () => {
+  expect(metricsLines(snapshot({
+    totalConnections: 41, activeConnections: 9, idleConnections: 32, connecting: 2, connectionsCreated: 63, connectionsDestroyed: 22, connectionsFailed: 4,
+    reuseCount: 1_482, acquired: 1_545, reuseRatio: 0.9592, waiting: 3, oldestWaitMs: 410,
+    waitMs: { n: 1_545, p50: 0, p95: 38, p99: 61, max: 90 }, connectMs: { n: 63, p50: 112, p95: 340, p99: null, max: 402 },
+    commandMs: { n: 1_545, p50: 24, p95: 910, p99: 4_200, max: 9_000 }, failuresByPhase: { tcp: 3, auth: 1 }, closedByReason: { idle: 22 },
+  }), plain)).toEqual([
+    'pool  41/256 connections: 9 active, 32 idle, 2 connecting · 3 waiting, the oldest for 410ms',
+    '      opened 63, closed 22 (22 idle) · dials failed 4 (3 tcp, 1 auth)',
+    '      limits   2 connections a host, 8 commands on each, 32 handshakes at once',
+    '      reuse    1482 of 1545 commands found their connection open (95.9 %)',
+    '      wait     p50 0ms p95 38ms p99 61ms (n=1545)',
+    '      connect  p50 112ms p95 340ms max 402ms (n=63)',
+    '      command  p50 24ms p95 910ms p99 4.2s (n=1545)',
+  ])
+})
+
+test('what is not known is a dash, not 0', () => {
+  expect(metricsLines(snapshot(), plain)).toEqual([
+    'pool  0/256 connections: 0 active, 0 idle, 0 connecting · none waiting',
+    '      opened 0, closed 0 · dials failed 0',
+    '      limits   2 connections a host, 8 commands on each, 32 handshakes at once',
+    '      reuse    –', '      wait     –', '      connect  –', '      command  –',
+  ])
+})
+
+test('a 99th percentile of fewer than 100 observations is never shown', () => {
+  expect(latency({ n: 99, p50: 1, p95: 2, p99: 3, max: 4 })).toBe('p50 1ms p95 2ms max 4ms (n=99)')
+  expect(latency({ n: 100, p50: 1, p95: 2, p99: 3, max: 4 })).toBe('p50 1ms p95 2ms p99 3ms (n=100)')
+})
+
+test('a sum without percentiles shows what does add up', () => {
+  expect(latency({ n: 12, p50: null, p95: null, p99: null, max: 40 })).toBe('max 40ms (n=12)')
+})
+
+test('a ratio below 1 is never rounded up to 100 %', () => {
+  expect(gaugeLine(snapshot({ acquired: 10_000, reuseCount: 9_999, reuseRatio: 0.9999 }))).toContain('reuse 99.9 %')
+})
+
+test('the footer fits a narrow terminal', () => {
+  const line = gaugeLine(snapshot({ totalConnections: 43, activeConnections: 40, idleConnections: 3, connecting: 2, waiting: 107, acquired: 1, reuseRatio: 0 }))
+  expect(line).toBe('43/256 connections: 40 active, 3 idle, 2 connecting · 107 waiting · reuse 0 %')
+})
+
+describe('advice', () => {
+  test('none when all is well', () => {
+    expect(adviceFor(snapshot({ totalConnections: 3, acquired: 3 }))).toBe(null)
+  })
+
+  test('waiting at the limit names the limit and the option', () => {
+    expect(adviceFor(snapshot({ waiting: 7, totalConnections: 4, connecting: 1, limits: { maxConnections: 5, maxConnectionsPerHost: 2, maxChannelsPerConnection: 8, maxConcurrentDials: 32 } })))
+      .toBe('7 commands wait because all 5 connections are in use: --max-connections raises the limit')
+    expect(adviceFor(snapshot({ waiting: 7, totalConnections: 4 }))).toBe(null)
+  })
+
+  test('lost connections come before any tuning', () => {
+    expect(adviceFor(snapshot({ closedByReason: { lost: 1, keepalive: 2, evicted: 9 } })))
+      .toBe('3 connections were lost (2 by keepalive): the network or the servers ended them, not a limit')
+  })
+
+  test('connections that make room for others', () => {
+    expect(adviceFor(snapshot({ closedByReason: { evicted: 4, fairness: 1, idle: 2 } })))
+      .toBe('5 connections closed to make room for other hosts: maxConnections 256 is below what this work needs')
+  })
+
+  test('a server that takes few sessions', () => {
+    expect(adviceFor(snapshot({ hosts: [hostFigures('web1'), hostFigures('web2', { learnedCapacity: 2 })] })))
+      .toBe("web2 takes only 2 commands a connection (its sshd's MaxSessions); the pool has adapted")
+  })
+
+  test('waits that a dial does not explain', () => {
+    const slow = { n: 50, p50: 100, p95: 3_000, p99: null, max: 3_400 }
+    expect(adviceFor(snapshot({ waitMs: slow, connectMs: { n: 2, p50: 90, p95: 100, p99: null, max: 100 } })))
+      .toBe('commands waited up to 3.4s for a free channel: --max-connections-per-host (2) or --max-connections (256) raises the limit')
+    expect(adviceFor(snapshot({ waitMs: slow, connectMs: { n: 2, p50: 2_900, p95: 3_000, p99: null, max: 3_000 } }))).toBe(null)
+  })
+})

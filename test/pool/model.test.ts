@@ -1,0 +1,173 @@
+/**
+ * Random work, random failure, random interleaving; the invariants after every step (Sim.settle), and at the end:
+ * every acquire has settled exactly once, FIFO within a target, and a closed pool is empty.
+ * A failing run prints its seed and its shortest sequence; it then becomes a scenario in pool.test.ts.
+ */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { Lease, PoolTarget } from '../../src/pool/types.js'
+import { Sim, target } from './sim.js'
+
+const runs = Number(process.env.XEC_MODEL_RUNS ?? 500)
+
+const hop = target('hop')
+const TARGETS: readonly PoolTarget[] = [
+  target('a'),
+  target('b'),
+  target('a', { username: 'root' }), // the endpoint of the first, another key
+  target('c', { pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, idleTimeout: 100 } }),
+  hop,
+  target('d', { jump: hop }),
+  target('e', { jump: hop }),
+  target('f', { jump: target('hop-2', { jump: hop }) }),
+]
+
+type Op =
+  | { readonly do: 'acquire'; readonly target: number; readonly queueTimeoutMs?: number }
+  | { readonly do: 'abort' | 'release' | 'endChannel' | 'succeed' | 'arrive' | 'lose' | 'mute' | 'answer' | 'blackHole'; readonly which: number }
+  | { readonly do: 'fail'; readonly which: number; readonly verdict: 'transient' | 'throttled' | 'sticky' | 'final' }
+  | { readonly do: 'advance'; readonly ms: number }
+  | { readonly do: 'reset'; readonly target: number }
+  | { readonly do: 'maxSessions'; readonly which: number; readonly n: number }
+  | { readonly do: 'drain'; readonly ms: number }
+
+const which = fc.nat(50)
+const someTarget = fc.nat(TARGETS.length - 1)
+const op: fc.Arbitrary<Op> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ do: fc.constant('acquire' as const), target: someTarget }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('acquire' as const), target: someTarget, queueTimeoutMs: fc.integer({ min: 1, max: 5_000 }) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('succeed' as const), which }) },
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('release' as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('abort' as const, 'endChannel' as const, 'arrive' as const, 'lose' as const), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('mute' as const, 'answer' as const, 'blackHole' as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('fail' as const), which, verdict: fc.constantFrom('transient' as const, 'throttled' as const, 'sticky' as const, 'final' as const) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 500, max: 70_000 })) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), target: someTarget }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant('maxSessions' as const), which, n: fc.nat(3) }) },
+)
+const options = fc.record({
+  enabled: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
+  maxConnections: fc.integer({ min: 3, max: 6 }),
+  maxConnectionsPerHost: fc.integer({ min: 1, max: 3 }),
+  maxChannelsPerConnection: fc.integer({ min: 1, max: 3 }),
+  maxConcurrentDials: fc.integer({ min: 1, max: 3 }),
+  idleTimeout: fc.constantFrom(0, 1_000, 60_000),
+  maxReconnectAttempts: fc.integer({ min: 0, max: 2 }),
+})
+
+interface Tracked {
+  readonly target: number
+  readonly order: number
+  readonly abort: () => void
+  settled: number
+  grantedAt: number
+  lease?: Lease
+}
+
+class Run {
+  readonly acquires: Tracked[] = []
+  readonly held: Tracked[] = []
+  grants = 0
+
+  constructor(readonly sim: Sim) {}
+
+  pick<T>(list: readonly T[], index: number): T | undefined {
+    return list.length === 0 ? undefined : list[index % list.length]
+  }
+
+  async step(op: Op): Promise<void> {
+    const { sim } = this
+    const links = sim.links.filter((link) => !link.over)
+    switch (op.do) {
+      case 'acquire': {
+        const controller = new AbortController()
+        const tracked: Tracked = { target: op.target, order: this.acquires.length, abort: () => controller.abort(), settled: 0, grantedAt: 0 }
+        this.acquires.push(tracked)
+        sim.pool.acquire(TARGETS[op.target]!, { signal: controller.signal, ...(op.queueTimeoutMs ? { queueTimeoutMs: op.queueTimeoutMs } : {}) }).then(
+          (lease) => {
+            tracked.settled++
+            tracked.grantedAt = ++this.grants
+            tracked.lease = lease
+            this.held.push(tracked)
+          },
+          () => void tracked.settled++,
+        )
+        break
+      }
+      case 'abort': this.pick(this.acquires, op.which)?.abort(); break
+      case 'release': {
+        const tracked = this.pick(this.held, op.which)
+        if (tracked) {
+          this.held.splice(this.held.indexOf(tracked), 1)
+          tracked.lease?.release()
+          tracked.lease?.release() // twice is once
+        }
+        break
+      }
+      case 'endChannel': this.pick([...links.flatMap((l) => [...l.open])], op.which)?.end(); break
+      case 'succeed': this.pick(sim.parked, op.which)?.succeed(); break
+      case 'arrive': this.pick(sim.parked, op.which)?.arrive(); break
+      case 'fail': this.pick(sim.parked, op.which)?.fail(op.verdict); break
+      case 'lose': this.pick(links, op.which)?.lose(); break
+      case 'mute': { const link = this.pick(links, op.which); if (link) link.answersOpens = false; break }
+      case 'answer': { const link = this.pick(links, op.which); if (link) { link.answersOpens = true; link.answer() } break }
+      case 'blackHole': { const link = this.pick(links, op.which); if (link) link.answersEnd = false; break }
+      case 'advance': await sim.advance(op.ms); break
+      case 'reset': sim.pool.reset(TARGETS[op.target]!); break
+      case 'maxSessions': { const link = this.pick(links, op.which); if (link) link.maxSessions = op.n; break }
+      case 'drain': void sim.pool.drain({ timeoutMs: op.ms }); break
+    }
+    await sim.settle()
+  }
+
+  /** The world turns kind: every dial succeeds, every lease comes back. Everybody must be served, or have failed. */
+  async serveAll(): Promise<void> {
+    const { sim } = this
+    for (const link of sim.links) { link.maxSessions = 10; link.answersOpens = true; link.answer() }
+    sim.tune = () => {}
+    for (let i = 0; i < 400 && this.acquires.some((a) => a.settled === 0); i++) {
+      for (const dial of sim.parked) dial.succeed()
+      await sim.settle()
+      for (const tracked of this.held.splice(0)) tracked.lease?.release()
+      await sim.settle()
+      if (i % 4 === 3) await sim.advance(20_000)
+    }
+    for (const tracked of this.held.splice(0)) tracked.lease?.release()
+    await sim.settle()
+    expect(this.acquires.filter((a) => a.settled !== 1).map((a) => `${TARGETS[a.target]!.host} settled ${a.settled} times`)).toEqual([])
+  }
+
+  checkFifo(): void {
+    for (const target of TARGETS.keys()) {
+      const granted = this.acquires.filter((a) => a.target === target && a.grantedAt > 0)
+      expect(granted.map((a) => a.order)).toEqual([...granted].sort((x, y) => x.grantedAt - y.grantedAt).map((a) => a.order))
+    }
+  }
+}
+
+test(`the laws hold through ${runs} random runs`, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 60 }), options, fc.nat(), fc.boolean(), async (ops, opts, seed, drains) => {
+      const run = new Run(new Sim(opts, seed))
+      for (const each of ops) await run.step(each)
+      if (drains) {
+        const drained = run.sim.pool.drain({ timeoutMs: 5_000 })
+        for (const tracked of run.held.splice(0)) tracked.lease?.release()
+        await run.sim.advance(10_000)
+        await drained
+      } else {
+        await run.serveAll()
+        const closed = run.sim.pool.close()
+        await run.sim.advance(2_000) // a peer that never answers is destroyed after a while
+        await closed
+      }
+      await run.sim.advance(2_000)
+      run.checkFifo()
+      expect(run.acquires.filter((a) => a.settled !== 1)).toEqual([])
+      expect(run.sim.pool.snapshot()).toMatchObject({ totalConnections: 0, activeConnections: 0, connecting: 0, waiting: 0 })
+      expect(run.sim.clock.timers.size).toBe(0)
+      expect(run.sim.links.filter((link) => !link.over)).toEqual([])
+    }),
+    { numRuns: runs, endOnFailure: false, ...(process.env.XEC_MODEL_SEED ? { seed: Number(process.env.XEC_MODEL_SEED) } : {}) },
+  )
+}, 240_000)
