@@ -13,16 +13,16 @@ export class CaptureStore {
     this.#spill = spill
   }
 
-  /** Keeps a chunk; returns the way to get it back. */
-  keep(chunk: Buffer): () => Buffer {
+  /** Keeps a chunk; returns the way to get it back. @throws what the file system says when it cannot. */
+  keep(chunk: Buffer): { readonly read: () => Buffer; readonly spilled: boolean } {
     if (this.#inMemory + chunk.length <= this.memoryBytes) {
       this.#inMemory += chunk.length
       // A slice of a pooled read buffer would hold all of that buffer.
       const own = chunk.length * 2 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk
-      return () => own
+      return { read: () => own, spilled: false }
     }
     const at = this.#spill.append(chunk)
-    return () => this.#spill.read(at, chunk.length)
+    return { read: () => this.#spill.read(at, chunk.length), spilled: true }
   }
 }
 
@@ -30,8 +30,10 @@ export class CaptureStore {
 export class Capture {
   readonly #parts: (() => Buffer)[] = []
   #length = 0
+  #spilled = false
   #cut: string | null = null
 
+  /** @param limit bytes to keep; 0: none, and nothing is said to be missing. */
   constructor(
     private readonly limit: number,
     private readonly store: CaptureStore,
@@ -39,12 +41,14 @@ export class Capture {
 
   push(chunk: Buffer): void {
     const room = this.limit - this.#length
-    if (this.#cut !== null || chunk.length === 0) return
+    if (this.limit === 0 || this.#cut !== null || chunk.length === 0) return
     const kept = chunk.length > room ? chunk.subarray(0, room) : chunk
     if (kept.length < chunk.length) this.#cut = `only the first ${this.limit} bytes of a stream are kept`
     if (kept.length === 0) return
     try {
-      this.#parts.push(this.store.keep(kept))
+      const { read, spilled } = this.store.keep(kept)
+      this.#parts.push(read)
+      this.#spilled ||= spilled
       this.#length += kept.length
     } catch (error) {
       // A full disk costs the rest of this output, not the command.
@@ -61,10 +65,11 @@ export class Capture {
     return this.#cut
   }
 
-  /** What was kept. Spilled parts are read at each call, so hold the value for as long as it is needed and no longer. */
+  /** What was kept. Spilled output is read at each call, so hold the value for as long as it is needed and no longer. */
   bytes(): Buffer {
-    const [only] = this.#parts
-    if (this.#parts.length === 1 && only) return only()
-    return Buffer.concat(this.#parts.map((part) => part()))
+    if (this.#parts.length === 1 && this.#parts[0]) return this.#parts[0]()
+    const all = Buffer.concat(this.#parts.map((part) => part()))
+    if (!this.#spilled) this.#parts.splice(0, Infinity, () => all)
+    return all
   }
 }

@@ -4,6 +4,7 @@ import type { Executed, XecError } from '../errors.js'
 import type { Attempt } from '../pool/types.js'
 import type { Secret } from '../runtime/secret.js'
 import type { PtyRequest, SignalName } from '../transport/transport.js'
+import type { CaptureStore } from './capture.js'
 
 export interface Command {
   /** The remote command line, verbatim; empty when there is a `script`. */
@@ -47,6 +48,8 @@ export interface ExecuteOptions {
   readonly onStderr?: OutputSink
   /** Bytes kept per stream for the result; 0 keeps none. Default 10 MiB. */
   readonly captureBytes?: number
+  /** Where they are kept, when several commands share one bound; default: one of the command's own. */
+  readonly store?: CaptureStore
   /** Hears each change of state: queued, connecting, running. */
   readonly onState?: (state: 'queued' | 'connecting' | 'running') => void
   /** Hands out control of the running command (signals, window size). */

@@ -54,8 +54,8 @@ export class Connection {
     /** The connection that carries this one. */
     readonly hop: Connection | null,
     readonly dialledAt: number,
-    /** Tells the pool of a change, so that everything derived from it is looked at again. */
-    readonly changed: (connection: Connection) => void,
+    /** Tells the pool of a move, so that everything derived from it is looked at again. */
+    readonly moved: (connection: Connection) => void,
   ) {}
 
   get state(): State {
@@ -65,7 +65,7 @@ export class Connection {
   to(next: State): void {
     if (STATES.indexOf(next) <= STATES.indexOf(this.#state)) throw new Error(`bug: connection ${this.id} cannot go from ${this.#state} to ${next}`)
     this.#state = next
-    this.changed(this)
+    this.moved(this)
   }
 
   get leases(): number {

@@ -117,6 +117,12 @@ export class Facts implements PoolView {
     this.touch(connection.queue)
   }
 
+  /** A connection changed its state: those it may carry are concerned too. */
+  moved(connection: Connection): void {
+    this.changed(connection)
+    for (const queue of connection.queue.behind) if (queue.wanted) this.touch(queue)
+  }
+
   add(connection: Connection): void {
     this.connections.add(connection)
     this.#opening.add(connection)

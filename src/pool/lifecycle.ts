@@ -39,7 +39,7 @@ export class Lifecycle {
   /** Takes a slot at once; the rest is awaited. */
   dial(queue: Queue, hop: Connection | null): void {
     const { facts } = this
-    const connection = new Connection(this.#nextId++, queue, hop, facts.now(), (c) => facts.changed(c))
+    const connection = new Connection(this.#nextId++, queue, hop, facts.now(), (c) => facts.moved(c))
     facts.add(connection)
     facts.leaveHop(queue)
     this.ports.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt: queue.endpoint.failures + 1 })
@@ -109,7 +109,6 @@ export class Lifecycle {
     this.ports.emit(queue, { type: 'opened', host: queue.target.host, connection: connection.id, dialMs: connection.dialMs })
     this.#attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
     void link.ended.then((end) => this.#ended(connection, end))
-    for (const child of queue.children) facts.touch(child)
     facts.touchEndpoint(endpoint)
     // A dial that was aborted and succeeded all the same goes the ordinary way out.
     if (connection.abort.signal.aborted && facts.mode === 'running') this.drain(connection, 'reset')

@@ -12,7 +12,9 @@ export class Queue {
   readonly waiters = new Set<Waiter>()
   /** Everything that holds a slot for this key: opening to closing. */
   readonly connections = new Set<Connection>()
-  /** Queues of targets behind this one that wait for it to open, to be carried. */
+  /** Queues of targets behind this one. */
+  readonly behind = new Set<Queue>()
+  /** Of these, the ones that wait for it to open, to be carried. */
   readonly children = new Set<Queue>()
   /** True once the credentials have worked here: until then one dial at a time tries them. */
   proven = false
@@ -27,7 +29,9 @@ export class Queue {
     /** The queue of the jump host, when there is one. */
     readonly hop: Queue | null,
     readonly options: PoolOptions,
-  ) {}
+  ) {
+    hop?.behind.add(this)
+  }
 
   get waiting(): number {
     return this.waiters.size

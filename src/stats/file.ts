@@ -18,7 +18,7 @@ export interface StatsRecord extends ProcessIdentity {
 }
 
 /** Rows a file keeps, so that writing it every second stays cheap with a fleet of any size. */
-export const MOST_HOSTS = 1_000
+const MOST_HOSTS = 1_000
 
 const NAME = /^(\d{1,10})-(\d{1,20})\.json$/
 

@@ -3,5 +3,5 @@
  * A pool lives inside a process; the file is how another terminal hears of it. Nothing here ever fails a run.
  */
 export { openStats, type OpenStatsOptions, type StatsFile } from './write.js'
-export { readStats, type ReadStatsOptions } from './read.js'
+export { readStats } from './read.js'
 export type { PoolTotals, RunStats, StatsView } from './view.js'

@@ -71,6 +71,6 @@ export function brokenHandshake(target: Target, phase: DialPhase, peeked: string
     return dialError(target, 'XEC_CONNECT', phase, tooMany ? 'throttled' : 'transient', `the server ended the connection ${during}: "${said}"`, error)
   }
   if (level === 'client-socket') return dialError(target, 'XEC_CONNECT', phase, 'transient', `the connection broke ${during}: ${said}`, error)
-  // No matching algorithm, a wrong version, a bad signature: the next dial would end the same way.
-  return dialError(target, 'XEC_CONNECT', phase, level === 'handshake' ? 'final' : 'transient', `${phase === 'auth' ? 'authentication' : 'the key exchange'} broke off: ${said}`, error)
+  // No matching algorithm, a wrong version, a bad signature: the next dial would end the same way. A damaged packet need not.
+  return dialError(target, 'XEC_CONNECT', phase, level === 'protocol' ? 'transient' : 'final', `${phase === 'auth' ? 'authentication' : 'the key exchange'} broke off: ${said}`, error)
 }

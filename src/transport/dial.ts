@@ -43,7 +43,7 @@ export class Dial implements Reached {
   constructor(private readonly parts: DialParts) {}
 
   abandon(): void {
-    if (!this.#link) this.parts.path.destroy()
+    if (!this.#link) this.#fail(abortedDial(this.parts.target, this.#phase))
   }
 
   async authenticate(signal: AbortSignal): Promise<Link> {
@@ -54,9 +54,9 @@ export class Dial implements Reached {
     for (const warning of known.warnings) warn(warning)
     if (signal.aborted) this.#fail(abortedDial(target, this.#phase))
     if (path.destroyed) {
-      // It went while the dial waited for its permit: somebody was tired of waiting, which says nothing of the next dial.
+      // Given up by the caller, or reset while the dial waited for its permit.
       await shut(path)
-      throw this.#failure ?? dialError(target, 'XEC_CONNECT', 'tcp', 'transient', 'the connection was shut before the handshake began')
+      throw this.#failure ?? this.#broken()
     }
     const aborted = (): void => this.#fail(abortedDial(target, this.#phase))
     signal.addEventListener('abort', aborted, { once: true })
@@ -83,7 +83,7 @@ export class Dial implements Reached {
     path.on('data', (chunk: Buffer) => {
       if (this.#link) return this.#link.heard()
       if (this.#phase !== 'banner') return
-      this.#peeked += chunk.toString('latin1', 0, PEEK_BYTES - this.#peeked.length)
+      this.#peeked += chunk.toString('utf8', 0, PEEK_BYTES - this.#peeked.length)
       if (hasIdent(this.#peeked)) this.#phase = 'kex'
     })
     path.on('end', () => {

@@ -148,6 +148,8 @@ export interface Channel {
   close(): void
   /** Both sides have closed, so that the server's session slot is free, or the link is gone. Never rejects. */
   readonly closed: Promise<void>
+  /** True once `closed` came from the link's end and not from the server: what was heard may not be all there was. */
+  readonly cut?: boolean
 }
 
 /**

@@ -200,6 +200,7 @@ export class FakeDial implements Reached {
   }
 
   authenticate(): Promise<Link> {
+    if (this.stage === 'done') return this.#auth.promise // told to fail while it waited for its permit
     this.stage = 'authenticating'
     if (this.link) this.#accept(this.link)
     return this.#auth.promise

@@ -8,7 +8,7 @@ import { sanitizeLine } from './sanitize.js'
 import { table, type Column } from './table.js'
 
 /** What `pool stats` exits with when there is nothing to show. */
-export const NOTHING_TO_SHOW = 3
+const NOTHING_TO_SHOW = 3
 
 export const NOTHING_SENTENCE = 'no pool data: a pool lives inside a running xec, and none has run in the last 24 hours; try xec exec-all, or xec demo'
 
@@ -16,7 +16,7 @@ export const NOTHING_SENTENCE = 'no pool data: a pool lives inside a running xec
 const STALE_MS = 3_000
 const MOST_ROWS = 50
 
-export interface PoolStatsDocument {
+interface PoolStatsDocument {
   readonly schemaVersion: 1
   readonly live: boolean
   readonly source: string
@@ -58,7 +58,7 @@ export function renderPoolStats(view: StatsView, options: PoolStatsOptions): Poo
   return { stdout: blocks.join('\n'), stderr: warnings, status: 0 }
 }
 
-export function poolStatsDocument(view: StatsView): PoolStatsDocument {
+function poolStatsDocument(view: StatsView): PoolStatsDocument {
   const [first, ...others] = view.runs
   if (!first || !view.sum) {
     return { schemaVersion: 1, live: false, source: 'none', pid: null, asOf: null, since: null, totals: null, hosts: [], hostsOmitted: 0 }

@@ -9,7 +9,7 @@ import { sanitizeLine, sanitizeText } from './sanitize.js'
 import { displayWidth, padEnd } from './width.js'
 
 /** `web[01-19] (19)`; one host is its name alone. */
-export function nameHosts(hosts: readonly string[]): string {
+function nameHosts(hosts: readonly string[]): string {
   const folded = sanitizeLine(foldNames(hosts))
   return hosts.length === 1 ? folded : `${folded} (${hosts.length})`
 }

@@ -10,7 +10,6 @@ import { StringDecoder } from 'node:string_decoder'
 const LONGEST_SEQUENCE = 4_096
 
 /** Everything that is not plainly text; also what a sanitised text never contains (but for newline and tab, which are not in it). */
-// eslint-disable-next-line no-control-regex -- control characters are what this is about
 export const FORBIDDEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 
 const NEWLINE = 0x0a

@@ -9,7 +9,6 @@ import { displayWidth } from './width.js'
 const CSI = '\x1b['
 const ERASE_LINE = `${CSI}K`
 const ERASE_BELOW = `${CSI}J`
-// eslint-disable-next-line no-control-regex -- our own colours, as paint.ts writes them
 const COLOR = /\x1b\[\d+m/g
 
 export class Screen {

@@ -90,9 +90,8 @@ test('no frame is larger than the terminal, however small, and the counts in it 
     const lines = frame(board, { ...options, columns, rows, paint: createPaint(color), command: 'x\n'.repeat(90) })
     expect(lines.length).toBeLessThanOrEqual(Math.max(1, rows - 1))
     for (const line of lines) {
-      // eslint-disable-next-line no-control-regex -- our own colours
       const plain = line.replaceAll(/\x1b\[\d+m/g, '')
-      expect(plain).not.toMatch(/[\x00-\x1f]/) // eslint-disable-line no-control-regex
+      expect(plain).not.toMatch(/[\x00-\x1f]/)
       expect(displayWidth(plain)).toBeLessThanOrEqual(Math.max(1, columns - 1))
     }
     const states = [...board.states()]

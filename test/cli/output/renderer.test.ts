@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events'
+import type { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { createRunRenderer, type RunRenderer, type RunRendererOptions } from '../../../src/cli/output/renderer.js'
 import type { RunEvent } from '../../../src/run/events.js'
@@ -31,7 +31,7 @@ async function until(holds: () => boolean): Promise<void> {
 describe('in a pipe', () => {
   test('stdout lines go to stdout, stderr lines to stderr, summary and failures to stderr', async () => {
     const { stdout, stderr, renderer } = rig()
-    renderer.onEvent({ type: 'started', hosts: ['a', 'b'] })
+    await renderer.onEvent({ type: 'started', hosts: ['a', 'b'] })
     await renderer.onEvent(output('a', 'one\ntw'))
     await renderer.onEvent(output('b', 'ONE\n'))
     await renderer.onEvent(output('b', 'oops\n', 'stderr'))
@@ -97,12 +97,12 @@ describe('in a pipe', () => {
   test('nothing of it stays on the streams', async () => {
     for (const mode of ['pipe', 'json', 'live'] as const) {
       const { stdout, stderr, renderer, clock } = rig({ mode })
-      renderer.onEvent({ type: 'started', hosts: ['a'] })
-      renderer.onEvent(done('a'))
+      await renderer.onEvent({ type: 'started', hosts: ['a'] })
+      await renderer.onEvent(done('a'))
       await renderer.finish(report([result('a')]), snapshot())
       expect([mode, listeners(stdout), listeners(stderr), clock.timers]).toEqual([mode, 0, 0, 0])
       const left = rig({ mode })
-      left.renderer.onEvent({ type: 'started', hosts: ['a'] })
+      await left.renderer.onEvent({ type: 'started', hosts: ['a'] })
       left.renderer.abandon()
       left.renderer.abandon()
       expect([mode, listeners(left.stdout), listeners(left.stderr)]).toEqual([mode, 0, 0])
@@ -237,7 +237,6 @@ class Screenful {
   }
 
   write(text: string): void {
-    // eslint-disable-next-line no-control-regex -- what a terminal reads
     for (const [piece, count, letter] of text.matchAll(/\x1b\[(\d*)([AKJm])|[^]/gu)) {
       if (letter === 'A') this.#row = Math.max(0, this.#row - Number(count))
       else if (letter === 'K') this.#lines[this.#row] = (this.#lines[this.#row] ?? '').slice(0, this.#column)

@@ -27,7 +27,7 @@ export function report(results: readonly Result[], given: Partial<Report> = {}):
   return { command: 'uptime', startedAt: '2026-01-02T03:04:05.000Z', durationMs: 811.6, ok: counts.ok === counts.total, counts, results, ...given }
 }
 
-export const NO_LATENCY: Latency = { n: 0, p50: null, p95: null, p99: null, max: null }
+const NO_LATENCY: Latency = { n: 0, p50: null, p95: null, p99: null, max: null }
 
 const FIGURES: PoolFigures = {
   totalConnections: 0, activeConnections: 0, idleConnections: 0, connecting: 0, connectionsCreated: 0, connectionsDestroyed: 0, connectionsFailed: 0,

@@ -1,0 +1,124 @@
+/** A Command on a Target becomes a Result: a lease, the command on it, the lease back, and the verdict. */
+import type { PoolTarget, Lease, Pool } from '../pool/types.js'
+import { XecError } from '../errors.js'
+import type { Clock } from '../runtime/clock.js'
+import { Capture, CaptureStore, DEFAULT_CAPTURE_BYTES } from './capture.js'
+import { encodeCommand } from './command.js'
+import { runOn } from './exec.js'
+import { connectionsKeepEnding, judge, judgeUnsent, type Ran, type Verdict } from './result.js'
+import { CLOSE_WAIT_MS } from './settle.js'
+import { Feed } from './stdin.js'
+import type { Command, CommandAttempt, ExecuteOptions, Result } from './types.js'
+
+/** A connection may end between its grant and the exec request; that costs a new one, so often. */
+const UNSENT_LIMIT = 3
+
+/**
+ * Runs a command on a target over the pool. Whatever happens to the command is in the Result.
+ * At most once: it is sent again by itself only while it provably never left; a command whose outcome is `lost` is
+ * re-sent only by `retryCommands`, and not when a sink has its output or a stream its input was taken from.
+ * The lease is back before the promise settles.
+ * @throws XecError XEC_CONFIG, before anything is dialled, for a command that cannot be sent as asked (see encodeCommand)
+ */
+export async function execute(pool: Pool, target: PoolTarget, command: Command, options: ExecuteOptions = {}, ports: { clock: Clock }): Promise<Result> {
+  const encoded = encodeCommand(command)
+  const { clock } = ports
+  const { host } = target
+  const { signal, queueTimeoutMs, retryCommands = 0, captureBytes = DEFAULT_CAPTURE_BYTES, store = new CaptureStore() } = options
+  const queuedAt = clock.now()
+  const feed = new Feed(options.stdin)
+  const attempts: CommandAttempt[] = []
+  let waitMs = 0
+  let unsent = 0
+  let resent = 0
+
+  for (;;) {
+    options.onState?.('queued')
+    const stdout = new Capture(captureBytes, store)
+    const stderr = new Capture(captureBytes, store)
+    let lease: Lease
+    const askedAt = clock.now()
+    try {
+      lease = await pool.acquire(target, {
+        signal,
+        queueTimeoutMs: queueTimeoutMs === undefined ? undefined : Math.max(0, queueTimeoutMs - (askedAt - queuedAt)),
+        onDialling: () => options.onState?.('connecting'),
+        onAttempt: (attempt) => attempts.push(attempt),
+      })
+    } catch (error) {
+      waitMs += clock.now() - askedAt
+      return result(judgeUnsent(host, error), null, null, stdout, stderr)
+    }
+    waitMs += lease.waitMs
+    if (signal?.aborted) {
+      await giveBack(lease, clock)
+      const error = new XecError('XEC_ABORTED', `${host}: cancelled before the command was sent; it did not run`, { host, phase: 'queue', cause: signal.reason })
+      return result(judgeUnsent(host, error), lease, null, stdout, stderr)
+    }
+    const ran = await runOn(lease.channel, { host, encoded, pty: command.pty, feed, stdout, stderr, options }, clock)
+    await giveBack(lease, clock)
+
+    if (ran.failure?.code === 'XEC_CONNECTION_LOST' && ran.failure.executed === 'no' && !ran.stop) {
+      attempts.push({ phase: 'connect', outcome: 'lost', ms: ran.durationMs, message: ran.failure.message })
+      if (++unsent < UNSENT_LIMIT) continue
+      return result(judgeUnsent(host, connectionsKeepEnding(host, unsent, ran.failure)), lease, null, stdout, stderr)
+    }
+    const verdict = judge(host, ran, options.timeoutMs)
+    if (verdict.outcome === 'lost' && resent < retryCommands && !signal?.aborted && !ran.delivered && feed.replayable) {
+      resent++
+      attempts.push({ phase: 'run', outcome: 'lost', ms: ran.durationMs, message: `${verdict.error?.message ?? ''}; sent again` })
+      continue
+    }
+    return result(verdict, lease, ran, stdout, stderr)
+  }
+
+  function result(verdict: Verdict, lease: Lease | null, ran: Ran | null, stdout: Capture, stderr: Capture): Result {
+    const notes = ran === null ? [] : [
+      ...(ran.lingering && !ran.stop ? ['a process that outlived the command keeps its output open; no longer waited for'] : []),
+      ...(lease?.channel.cut && verdict.exitCode !== null ? ['the connection was lost after the exit status, so the end of the output may be missing'] : []),
+      ...[stdout.cut, stderr.cut].flatMap((cut, index, all) => (cut === null || all.indexOf(cut) < index ? [] : [cut])),
+    ]
+    if (ran && (resent > 0 || notes.length > 0)) {
+      attempts.push({ phase: 'run', outcome: verdict.outcome, ms: ran.durationMs, ...(notes.length > 0 ? { message: notes.join('; ') } : {}) })
+    }
+    return Object.freeze({
+      host,
+      address: addressOf(target),
+      outcome: verdict.outcome,
+      ok: verdict.outcome === 'ok',
+      exitCode: verdict.exitCode,
+      signal: verdict.signal,
+      executed: verdict.executed,
+      remoteProcess: verdict.remoteProcess,
+      // Getters, because output that was spilled is read when it is asked for.
+      get stdout() { return stdout.bytes() },
+      get stderr() { return stderr.bytes() },
+      truncated: stdout.cut !== null || stderr.cut !== null || (ran !== null && ran.accepted && (!ran.complete || lease?.channel.cut === true)),
+      durationMs: ran?.durationMs ?? 0,
+      waitMs,
+      connectMs: lease?.connectMs ?? 0,
+      reused: lease?.reused ?? false,
+      connection: lease?.connection ?? null,
+      attempts: Object.freeze(attempts),
+      error: verdict.error,
+    })
+  }
+}
+
+/** `address:port`, an IPv6 address in brackets. */
+export function addressOf({ address, port }: { readonly address: string; readonly port: number }): string {
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+/** Once the server has closed the channel its session slot is free; one that does not answer is not waited for. */
+async function giveBack({ channel, release }: Lease, clock: Clock): Promise<void> {
+  channel.close()
+  await new Promise<void>((resolve) => {
+    const timer = clock.timer(CLOSE_WAIT_MS, resolve)
+    void channel.closed.then(() => {
+      timer.clear()
+      resolve()
+    })
+  })
+  release()
+}

@@ -1,0 +1,74 @@
+/** A command's output on its way to a sink, held back while the sink asks for it. */
+import type { Readable } from 'node:stream'
+import type { Capture } from './capture.js'
+import type { OutputSink } from './types.js'
+
+export class Intake {
+  /** The stream has ended, by itself or with its channel. */
+  over = false
+  /** A sink has been given something. */
+  delivered = false
+  #sink: OutputSink | undefined
+  #busy = false
+  #ended = false
+
+  /**
+   * @param changed called after every change of what can be asked here
+   * @param onError hears, once, that the sink failed; the stream is read on without it, so that the command can end
+   */
+  constructor(
+    private readonly stream: Readable,
+    private readonly capture: Capture,
+    sink: OutputSink | undefined,
+    private readonly changed: (received: boolean) => void,
+    private readonly onError: (error: unknown) => void,
+  ) {
+    this.#sink = sink
+    const over = (): void => {
+      if (this.over) return
+      this.over = true
+      this.changed(false)
+    }
+    stream.on('data', (chunk: Buffer) => this.#take(chunk))
+    stream.on('end', over).on('close', over).on('error', over)
+  }
+
+  /** A sink's promise is open. */
+  get delivering(): boolean {
+    return this.#busy
+  }
+
+  /** Takes and gives nothing more; what still comes is read and dropped, or the channel could not close. */
+  end(): void {
+    this.#ended = true
+    this.#sink = undefined
+    this.stream.resume()
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#ended) return
+    this.capture.push(chunk)
+    this.changed(true)
+    if (!this.#sink) return
+    this.delivered = true
+    try {
+      const held = this.#sink(chunk)
+      if (!held) return
+      this.stream.pause()
+      this.#busy = true
+      held.then(undefined, (error: unknown) => this.#failed(error)).then(() => {
+        this.#busy = false
+        this.stream.resume()
+        this.changed(false)
+      }, () => {})
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (!this.#sink) return
+    this.#sink = undefined
+    this.onError(error)
+  }
+}

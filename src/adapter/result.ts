@@ -1,0 +1,112 @@
+/** What became of a command, from the facts: the outcome table of docs/semantics.md. Pure. */
+import { messageOf, XecError, type ErrorCode, type Executed } from '../errors.js'
+import { formatDuration } from '../runtime/duration.js'
+import type { Exit } from '../transport/transport.js'
+import type { Outcome, RemoteProcess } from './types.js'
+
+/** Why a running command was stopped: its time was over, the caller cancelled, or its input or output broke. */
+export interface Stop {
+  readonly why: 'timeout' | 'abort' | 'stdin' | 'output'
+  readonly cause?: unknown
+}
+
+/** What is known when there is nothing left to wait for. */
+export interface Ran {
+  /** The server accepted the exec request. */
+  readonly accepted: boolean
+  /** Why it did not. */
+  readonly failure: XecError | null
+  /** null: none was heard before we gave up. */
+  readonly exit: Exit | null
+  readonly stop: Stop | null
+  /** At least TERM was sent. */
+  readonly signalled: boolean
+  /** Both streams ended by themselves. */
+  readonly complete: boolean
+  /** The output was still open some time after the exit, so we closed it. */
+  readonly lingering: boolean
+  /** A sink has received output. */
+  readonly delivered: boolean
+  readonly durationMs: number
+}
+
+export interface Verdict {
+  readonly outcome: Outcome
+  readonly executed: Executed
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly remoteProcess: RemoteProcess | null
+  readonly error: XecError | null
+}
+
+const NOTHING = { exitCode: null, signal: null, remoteProcess: null } as const
+
+/** A command that never left: no channel, or a host that could not be reached. */
+export function judgeUnsent(host: string, error: unknown): Verdict {
+  const told = error instanceof XecError ? error : new XecError('XEC_CONNECT', `${host}: ${messageOf(error)}`, { host, cause: error })
+  return { ...NOTHING, outcome: UNSENT[told.code] ?? 'unreachable', executed: 'no', error: told }
+}
+
+const UNSENT: Partial<Record<ErrorCode, Outcome>> = {
+  XEC_AUTH: 'auth',
+  XEC_HOST_KEY: 'hostkey',
+  XEC_REFUSED: 'refused',
+  XEC_QUEUE_TIMEOUT: 'timeout',
+  XEC_ABORTED: 'cancelled',
+  XEC_POOL_CLOSED: 'cancelled',
+}
+
+/** The connection went away under a command that had not left yet, and again under its repetitions. Not a loss: nothing is unknown. */
+export function connectionsKeepEnding(host: string, times: number, cause: XecError): XecError {
+  return new XecError('XEC_CONNECT', `${host}: ${times} connections ended before the command could be sent; it did not run (see the server's log; a limit or a restricted account may end them)`, { host, phase: 'exec', cause })
+}
+
+/** A command that was sent, or was about to be. */
+export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Verdict {
+  const { accepted, failure, exit, stop } = ran
+  const executed: Executed = accepted ? 'yes' : failure ? failure.executed : 'maybe'
+  if (stop) {
+    const remoteProcess = executed === 'no' ? null : remoteAfter(ran)
+    return { ...NOTHING, outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled', executed, remoteProcess, error: stopError(host, stop, executed, remoteProcess, timeoutMs) }
+  }
+  if (failure) {
+    if (failure.code === 'XEC_CONNECTION_LOST') return { ...NOTHING, outcome: 'lost', executed, remoteProcess: executed === 'no' ? null : 'maybe-running', error: failure }
+    // A channel that was closed instead of answered: the server may have begun.
+    return { ...NOTHING, outcome: executed === 'no' ? 'refused' : 'failed', executed, error: failure }
+  }
+  const error = (code: ErrorCode, message: string): XecError => new XecError(code, `${host}: ${message}`, { host, executed })
+  switch (exit?.kind) {
+    case 'code':
+      if (exit.code === 0) return { ...NOTHING, outcome: 'ok', executed, exitCode: 0, error: null }
+      return { ...NOTHING, outcome: 'failed', executed, exitCode: exit.code, error: error('XEC_EXIT', `exit status ${exit.code}`) }
+    case 'signal':
+      return { ...NOTHING, outcome: 'signal', executed, signal: exit.signal, error: error('XEC_EXIT', `killed by signal ${exit.signal}${exit.coreDumped ? ' (core dumped)' : ''}`) }
+    case 'lost': {
+      const sent = executed === 'yes' ? 'while the command was running' : 'after the command was sent, before the server confirmed it'
+      return {
+        ...NOTHING, outcome: 'lost', executed, remoteProcess: 'maybe-running',
+        error: error('XEC_CONNECTION_LOST', `Connection closed ${sent}, so its exit status is unknown (${exit.end.detail}); it may still be running`),
+      }
+    }
+    case 'none':
+    case undefined:
+      return { ...NOTHING, outcome: 'failed', executed, error: error('XEC_EXIT', 'the server ended the command without an exit status') }
+  }
+}
+
+function remoteAfter({ accepted, exit, signalled }: Ran): RemoteProcess {
+  if (exit?.kind === 'code' || exit?.kind === 'signal') return 'exited'
+  return accepted && signalled && exit?.kind !== 'lost' ? 'signalled' : 'maybe-running'
+}
+
+function stopError(host: string, stop: Stop, executed: Executed, remote: RemoteProcess | null, timeoutMs = 0): XecError {
+  const [code, what]: [ErrorCode, string] = stop.why === 'timeout' ? ['XEC_TIMEOUT', `not finished within ${formatDuration(timeoutMs)}`]
+    : stop.why === 'abort' ? ['XEC_ABORTED', 'cancelled']
+    : stop.why === 'stdin' ? ['XEC_ABORTED', `cancelled, because its input could not be read to the end: ${messageOf(stop.cause)}`]
+    : ['XEC_ABORTED', `cancelled, because its output could not be delivered: ${messageOf(stop.cause)}`]
+  const then = remote === 'exited' ? 'the remote process has ended'
+    : remote === 'signalled' ? 'TERM and KILL were sent, but the server did not confirm that the remote process has ended'
+    : remote === 'maybe-running' ? 'the remote process could not be signalled and may still be running'
+    : 'it did not run'
+  return new XecError(code, `${host}: ${what}; ${then}`, { host, phase: executed === 'no' ? 'exec' : 'run', executed, cause: stop.cause })
+}
