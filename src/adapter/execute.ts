@@ -93,7 +93,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
       // Getters, because output that was spilled is read when it is asked for.
       get stdout() { return stdout.bytes() },
       get stderr() { return stderr.bytes() },
-      truncated: stdout.cut !== null || stderr.cut !== null || (ran !== null && ran.accepted && (!ran.complete || lease?.channel.cut === true)),
+      truncated: stdout.cut !== null || stderr.cut !== null || (ran !== null && ran.accepted && (!ran.complete || verdict.outcome === 'lost' || lease?.channel.cut === true)),
       durationMs: ran?.durationMs ?? 0,
       waitMs,
       connectMs: lease?.connectMs ?? 0,
@@ -111,7 +111,8 @@ export function addressOf({ address, port }: { readonly address: string; readonl
 }
 
 /** Once the server has closed the channel its session slot is free; one that does not answer is not waited for. */
-async function giveBack({ channel, release }: Lease, clock: Clock): Promise<void> {
+async function giveBack(lease: Lease, clock: Clock): Promise<void> {
+  const { channel } = lease
   channel.close()
   await new Promise<void>((resolve) => {
     const timer = clock.timer(CLOSE_WAIT_MS, resolve)
@@ -120,5 +121,5 @@ async function giveBack({ channel, release }: Lease, clock: Clock): Promise<void
       resolve()
     })
   })
-  release()
+  lease.release()
 }

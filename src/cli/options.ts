@@ -111,3 +111,8 @@ export function flagsOf({ short, long, value }: OptionSpec): string {
 export function nameOf({ short, long }: OptionSpec): string {
   return long ?? short ?? ''
 }
+
+/** `--json`, `--output json` or XEC_OUTPUT=json. */
+export function wantsJson({ json, output }: Pick<OptionValues, 'json' | 'output'>): boolean {
+  return json === true || output === 'json'
+}

@@ -3,7 +3,7 @@
  * `touch`, which puts the subject back among those to be decided; nothing here decides anything.
  */
 import type { Random } from '../runtime/random.js'
-import { Connection } from './connection.js'
+import type { Connection } from './connection.js'
 import { Deadlines } from './deadlines.js'
 import { Endpoint } from './endpoint.js'
 import { endpointOf, keyOf } from './identity.js'
@@ -12,7 +12,7 @@ import type { PoolOptions } from './options.js'
 import type { PoolMode, PoolView } from './policy.js'
 import { Queue } from './queue.js'
 import type { PoolTarget } from './types.js'
-import { Waiter } from './waiter.js'
+import type { Waiter } from './waiter.js'
 
 export type Subject = Queue | Connection | Waiter
 

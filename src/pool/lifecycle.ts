@@ -1,5 +1,6 @@
 /** What is done to connections and their channels, and what is made of the news that comes back from them. */
-import { isXecError, messageOf, XecError } from '../errors.js'
+import type { XecError } from '../errors.js';
+import { isXecError, messageOf } from '../errors.js'
 import { DialError, type Channel, type DialVerdict, type Link, type LinkEnd, type Reached, type Transport } from '../transport/transport.js'
 import { backoff } from './backoff.js'
 import { Connection, type Slot } from './connection.js'

@@ -2,11 +2,11 @@
  * The pool: every event changes one fact, then pumps; only the pump acts. The decisions are in `policy.ts`, the
  * facts in `facts.ts`; what is done to a connection when a step or an event says so is in `lifecycle.ts`.
  */
-import { XecError } from '../errors.js'
+import type { XecError } from '../errors.js'
 import type { Clock, Timer } from '../runtime/clock.js'
 import type { Random } from '../runtime/random.js'
 import type { Transport } from '../transport/transport.js'
-import { Connection } from './connection.js'
+import type { Connection } from './connection.js'
 import type { EventDetails, PoolEvent } from './events.js'
 import { Facts, type Subject } from './facts.js'
 import { Lifecycle } from './lifecycle.js'
@@ -353,7 +353,6 @@ export class ConnectionPool implements Pool {
 
   #reject(waiter: Waiter, error: XecError): void {
     if (!waiter.settle()) return
-    const { facts } = this
     const { queue } = waiter
     this.#lifecycle.forget(waiter)
     this.#emit(queue, { type: 'rejected', host: waiter.host, code: error.code })

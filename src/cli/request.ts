@@ -1,0 +1,65 @@
+/** What options and words say about the command itself. Everything that can be wrong with it is said before anything is dialled. */
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { encodeCommand } from '../adapter/command.js'
+import type { Command } from '../adapter/types.js'
+import { messageOf } from '../errors.js'
+import { Secret } from '../runtime/secret.js'
+import type { PtyRequest } from '../transport/transport.js'
+import type { Io } from './io.js'
+import type { OptionValues } from './options.js'
+import { usage } from './values.js'
+
+/** As the inventory file's limit: a script is text that someone wrote. */
+const LARGEST_SCRIPT = 5_000_000
+
+/**
+ * The command to run: the words joined by single spaces, as ssh does, or a script with the words as its arguments.
+ * @throws XecError XEC_CONFIG: no command, an unreadable script, a bad variable, a command that cannot be sent
+ */
+export async function readCommand(io: Io, options: OptionValues, words: readonly string[], pty?: PtyRequest): Promise<Command> {
+  const { script: path, cwd } = options
+  if (path === undefined && words.join(' ').trim() === '') throw usage('no command given: what should run there?')
+  const env = readEnv(options.env ?? [], io.env, pty !== undefined)
+  const script = path === undefined ? undefined : { name: path, content: await readScript(resolve(io.cwd, path), path), args: words }
+  const command: Command = { line: script ? '' : words.join(' '), script, env, cwd, pty }
+  encodeCommand(command)
+  return command
+}
+
+/** How a command is called in reports and in the heading of the live view. */
+export function titleOf({ line, script }: Command): string {
+  return script ? [script.name, ...script.args].join(' ') : line
+}
+
+async function readScript(path: string, shown: string): Promise<Buffer> {
+  let content: Buffer
+  try {
+    content = await readFile(path)
+  } catch (error) {
+    throw usage(`cannot read the script ${shown}: ${messageOf(error)}`)
+  }
+  if (content.length > LARGEST_SCRIPT) throw usage(`the script ${shown} has ${content.length} bytes, and ${LARGEST_SCRIPT} is the most; copy it to the hosts and run it there`)
+  return content
+}
+
+/**
+ * `K=V`, or `K` alone to forward one's own. A forwarded value travels as a secret does, on stdin, because it is so often
+ * one; with a terminal, which would echo it, as plainly as `K=V`.
+ */
+function readEnv(given: readonly string[], own: Io['env'], plain: boolean): Record<string, string | Secret> {
+  const env: Record<string, string | Secret> = {}
+  for (const text of given) {
+    const at = text.indexOf('=')
+    const name = at === -1 ? text : text.slice(0, at)
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw usage(`--env ${at === -1 ? text : `${name}=…`}: a name has letters, digits and _, and does not begin with a digit`)
+    if (at !== -1) {
+      env[name] = text.slice(at + 1)
+      continue
+    }
+    const value = own[name]
+    if (value === undefined) throw usage(`--env ${name}: ${name} is not set here, so there is nothing to forward; say ${name}=VALUE`)
+    env[name] = plain ? value : new Secret(value)
+  }
+  return env
+}

@@ -1,0 +1,88 @@
+/** What every command that dials has around it: the pool, questions to the person, signals, stats for `pool stats`. */
+import type { PoolEvent } from '../pool/events.js'
+import type { PoolOptions } from '../pool/options.js'
+import { formatDuration } from '../runtime/duration.js'
+import { systemClock } from '../runtime/clock.js'
+import { openStats } from '../stats/stats.js'
+import type { Transport } from '../transport/transport.js'
+import { createXec, type Xec } from '../xec.js'
+import type { Io } from './io.js'
+import type { Notices } from './notices.js'
+import type { OptionValues } from './options.js'
+import { listenForSignals, type Interrupts } from './signals.js'
+import { terminalPrompt } from './terminal.js'
+
+/** A person who pressed Ctrl-C and still waits after this is told why, and how to leave. */
+const PATIENCE_MS = 1_000
+
+export interface SessionOptions {
+  /** The xec command, for stats. */
+  readonly command: string
+  readonly pool: Partial<PoolOptions>
+  readonly verbose: OptionValues['verbose']
+  readonly notices: Notices
+  /** Takes a live picture off the terminal while a question stands there; returns the way to put it back. */
+  readonly pause?: () => () => void
+  /** Around the transport, for who wants to watch it. */
+  readonly transport?: (prompt: ReturnType<typeof terminalPrompt>) => Transport
+}
+
+export interface Session {
+  readonly xec: Xec
+  readonly interrupts: Interrupts
+}
+
+/**
+ * Runs `work` with a session around it, and leaves nothing open: not when it throws, and not when a signal ends it.
+ * @returns the exit status: of the signal that ended it, else what `work` says
+ */
+export async function withSession(io: Io, options: SessionOptions, work: (session: Session) => Promise<number>): Promise<number> {
+  const { notices } = options
+  let patience: NodeJS.Timeout | undefined
+  const interrupts = listenForSignals(io, () => {
+    patience = setTimeout(() => notices.note('stopping what runs there; Ctrl-C again leaves at once'), PATIENCE_MS).unref()
+  })
+  const prompt = terminalPrompt({
+    interrupt: () => interrupts.interrupt('SIGINT'),
+    signal: interrupts.signal,
+    onExit: (listener) => io.onExit(listener),
+    pause: options.pause,
+  })
+  try {
+    const xec = createXec({ pool: options.pool, prompt, transport: options.transport?.(prompt) })
+    if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
+    const stats = openStats({
+      env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => xec.snapshot(),
+      warn: (message) => notices.warning(message),
+    })
+    let status = 255
+    try {
+      status = await work({ xec, interrupts })
+      status = interrupts.status ?? status
+    } finally {
+      await xec.close()
+      await stats.stop(status)
+    }
+    return status
+  } finally {
+    clearTimeout(patience)
+    interrupts.release()
+  }
+}
+
+/** What -v tells of connections. */
+function tell(event: PoolEvent, notices: Notices): void {
+  const { host } = event
+  switch (event.type) {
+    case 'dialling': return notices.progress(`${host}: connecting${event.attempt > 1 ? `, dial ${event.attempt}` : ''}`)
+    case 'opened': return notices.progress(`${host}: connected in ${formatDuration(event.dialMs)}${connection(event)}`)
+    case 'dialFailed': return notices.progress(`${event.message}${event.retryInMs === undefined ? '' : `; next dial in ${formatDuration(event.retryInMs)}`}`)
+    case 'refused': return notices.progress(`${host}: the server takes only ${event.capacity} commands on a connection${connection(event)}`)
+    case 'closed': return notices.progress(`${host}: closed (${event.reason})${connection(event)}`)
+    case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'draining': return undefined
+  }
+}
+
+function connection({ connection: id }: PoolEvent): string {
+  return id === undefined ? '' : ` [connection ${id}]`
+}

@@ -1,0 +1,78 @@
+/** The composition root: a pool over a transport, with the adapter and the fan-out on top. */
+import { execute } from './adapter/execute.js'
+import { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type Result } from './adapter/types.js'
+import type { PoolOptions } from './pool/options.js'
+import { createPool } from './pool/pool.js'
+import type { PoolSnapshot } from './pool/snapshot.js'
+import type { DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
+import type { RunItem } from './run/dispatcher.js'
+import type { Report } from './run/events.js'
+import { fanOut, type FanOutOptions } from './run/fanout.js'
+import { systemClock, type Clock } from './runtime/clock.js'
+import type { Prompt } from './runtime/prompt.js'
+import { systemRandom, type Random } from './runtime/random.js'
+import { Ssh2Transport } from './transport/ssh2.js'
+import type { Transport } from './transport/transport.js'
+
+export interface XecOptions {
+  /** Over the pool's defaults. @see PoolOptions */
+  readonly pool?: Partial<PoolOptions>
+  /** Asks the person for passphrases and about host keys; null (default): there is nobody to ask. */
+  readonly prompt?: Prompt | null
+  readonly clock?: Clock
+  readonly random?: Random
+  /** Default: SSH, by ssh2. */
+  readonly transport?: Transport
+}
+
+export interface Xec {
+  readonly pool: Pool
+  /** One command on one target. @throws XecError XEC_CONFIG only; see adapter/execute.ts */
+  execute(target: PoolTarget, command: Command, options?: ExecuteOptions): Promise<Result>
+  /** One command on many targets. @throws XecError XEC_CONFIG only, before anything is dialled; see run/fanout.ts */
+  run(items: readonly RunItem[], options: Omit<FanOutOptions, 'clock'>): Promise<Report>
+  /** The pool's snapshot with `commands`, the results so far by outcome (those that occurred). */
+  snapshot(): PoolSnapshot
+  drain(options?: DrainOptions): Promise<DrainReport>
+  close(): Promise<void>
+}
+
+/** Opens nothing. @throws XecError XEC_CONFIG for a pool option out of range */
+export function createXec(options: XecOptions = {}): Xec {
+  const { clock = systemClock, random = systemRandom, prompt = null } = options
+  const pool = createPool({ transport: options.transport ?? new Ssh2Transport({ clock, prompt }), clock, random }, options.pool)
+  const counts = new Map<Outcome, number>()
+  const counted = (result: Result): Result => {
+    counts.set(result.outcome, (counts.get(result.outcome) ?? 0) + 1)
+    return result
+  }
+  const dispatcher = {
+    execute: async (target: PoolTarget, command: Command, how: ExecuteOptions = {}): Promise<Result> => counted(await execute(pool, target, command, how, { clock })),
+  }
+  return {
+    pool,
+    execute: dispatcher.execute,
+    run: async (items, how) => {
+      const report = await fanOut(dispatcher, items, { ...how, clock })
+      // Those that were never admitted did not pass through the dispatcher.
+      for (const result of report.results) if (result.outcome === 'skipped') counted(result)
+      return report
+    },
+    snapshot: () => Object.freeze({
+      ...pool.snapshot(),
+      commands: Object.freeze(Object.fromEntries(OUTCOMES.flatMap((outcome) => (counts.has(outcome) ? [[outcome, counts.get(outcome) ?? 0]] : [])))),
+    }),
+    drain: (how) => pool.drain(how),
+    close: () => pool.close(),
+  }
+}
+
+const SHARED = Symbol.for('xec.pool.1')
+
+/**
+ * The one of this process, made at its first use with the default options; also when this package is loaded more than once.
+ */
+export function sharedXec(): Xec {
+  const home = globalThis as { [SHARED]?: Xec }
+  return (home[SHARED] ??= createXec())
+}

@@ -1,0 +1,119 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { backoff } from '../../src/pool/backoff.js'
+import { Connection, STATES } from '../../src/pool/connection.js'
+import { Deadlines } from '../../src/pool/deadlines.js'
+import { Histogram } from '../../src/pool/histogram.js'
+import { endpointOf, keyOf } from '../../src/pool/identity.js'
+import { resolvePoolOptions } from '../../src/pool/options.js'
+import { seededRandom } from '../../src/runtime/random.js'
+import { Secret } from '../../src/runtime/secret.js'
+import { target } from './sim.js'
+
+describe('deadlines', () => {
+  test('the heap agrees with a sorted list', () => {
+    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity)))), (operations) => {
+      const heap = new Deadlines<number>()
+      const model = new Map<number, number>()
+      for (const [subject, at] of operations) {
+        heap.set(subject, at)
+        if (at === Infinity) model.delete(subject)
+        else model.set(subject, at)
+        expect(heap.next).toBe(Math.min(Infinity, ...model.values()))
+        expect(heap.at(subject)).toBe(at)
+        expect(heap.size).toBe(model.size)
+      }
+      const taken: number[] = []
+      for (let s = heap.takeDue(50); s !== undefined; s = heap.takeDue(50)) taken.push(model.get(s) ?? NaN)
+      expect(taken).toEqual([...model.values()].filter((at) => at <= 50).sort((a, b) => a - b))
+    }))
+  })
+})
+
+describe('histogram', () => {
+  test('quantiles are within 3 % of the true ones', () => {
+    fc.assert(fc.property(fc.array(fc.double({ min: 0.02, max: 1e7, noNaN: true }), { minLength: 1 }), fc.double({ min: 0.01, max: 1, noNaN: true }), (values, q) => {
+      const histogram = new Histogram()
+      for (const value of values) histogram.record(value)
+      const exact = [...values].sort((a, b) => a - b)[Math.max(1, Math.ceil(q * values.length)) - 1]!
+      expect(Math.abs(histogram.quantile(q)! - exact) / exact).toBeLessThan(0.03)
+    }))
+  })
+
+  test('p99 stays unsaid below a hundred observations', () => {
+    const histogram = new Histogram()
+    for (let i = 1; i < 100; i++) histogram.record(i)
+    expect(histogram.summary()).toMatchObject({ n: 99, p99: null, max: 99 })
+    histogram.record(100)
+    expect(histogram.summary().p99).toBeGreaterThan(96)
+  })
+
+  test('an empty one has no figures', () => {
+    expect(new Histogram().summary()).toEqual({ n: 0, p50: null, p95: null, p99: null, max: null })
+  })
+})
+
+describe('identity', () => {
+  const password = (text: string) => ({ keys: [], agent: null, identitiesOnly: false, password: new Secret(text) })
+
+  test('the name is not part of the key; user, place, credentials, host-key policy and path are', () => {
+    const base = keyOf(target('a'))
+    expect(keyOf(target('b', { address: 'a.test' }))).toBe(base)
+    for (const other of [
+      target('a', { username: 'root' }), target('a', { port: 23 }), target('a', { address: 'other' }), target('a', { credentials: password('q') }),
+      target('a', { hostKeys: { mode: 'strict', userFiles: [], globalFiles: [], alias: null } }), target('a', { jump: target('hop') }),
+    ]) expect(keyOf(other)).not.toBe(base)
+  })
+
+  test('a key contains nothing of the credentials', () => {
+    const key = keyOf(target('a', { credentials: password('canary') }))
+    expect(key).toMatch(/^[\w-]{43}$/)
+    expect(key).toBe(keyOf(target('a', { credentials: password('canary') })))
+  })
+
+  test('an endpoint is address, port and jump path, whoever logs in', () => {
+    expect(endpointOf(target('x', { address: 'DB.Test', username: 'root' }))).toBe('db.test:22')
+    expect(endpointOf(target('x', { address: '::1', port: 2222, jump: target('hop') }))).toBe('[::1]:2222 via hop.test:22')
+  })
+})
+
+test('a connection moves only to the right', () => {
+  const make = (): Connection => new Connection(1, {} as never, null, 0, () => {})
+  for (const [i, from] of STATES.entries()) for (const [j, to] of STATES.entries()) {
+    const connection = make()
+    if (from !== 'opening') connection.to(from)
+    if (j > i) expect(() => connection.to(to)).not.toThrow()
+    else expect(() => connection.to(to)).toThrow(`bug: connection 1 cannot go from ${from} to ${to}`)
+  }
+})
+
+test('backoff is uniform between nothing and the doubled base, up to its cap', () => {
+  const random = seededRandom(7)
+  for (let failures = 1; failures < 40; failures++) {
+    const ceiling = Math.min(15_000, 1_000 * 2 ** (failures - 1))
+    const delays = Array.from({ length: 200 }, () => backoff(failures, 1_000, 15_000, random))
+    expect(Math.max(...delays)).toBeLessThan(ceiling)
+    expect(Math.max(...delays)).toBeGreaterThan(ceiling * 0.9)
+    expect(Math.min(...delays)).toBeLessThan(ceiling * 0.1)
+  }
+})
+
+describe('options', () => {
+  test('undefined means default', () => {
+    expect(resolvePoolOptions({ maxConnections: undefined as never })).toMatchObject({ maxConnections: 256, idleTimeout: 300_000 })
+  })
+
+  test.each([
+    [{ maxConnections: 0 }, 'pool: maxConnections must be at least 1, not 0'],
+    [{ maxConnections: 1.5 }, 'pool: maxConnections must be a whole number, not 1.5'],
+    [{ idleTimeout: '5m' }, 'pool: idleTimeout must be a duration'],
+    [{ enabled: 'yes' }, 'pool: enabled must be true or false'],
+    [{ keepAliveInterval: Number.NaN }, 'pool: keepAliveInterval must be a duration'],
+  ])('%j is refused', (given, message) => {
+    expect(() => resolvePoolOptions(given as never)).toThrow(message)
+  })
+
+  test('an unknown name is refused with the known ones', () => {
+    expect(() => resolvePoolOptions({ maxConection: 1 } as never)).toThrow(/unknown pool option maxConection; known are enabled, maxConnections/)
+  })
+})

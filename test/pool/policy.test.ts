@@ -1,0 +1,109 @@
+import { describe, expect, test } from 'vitest'
+import { CHANNEL_OPEN_TIMEOUT_MS, decideConnection, decideQueue, type ConnectionView, type EndpointView, type PoolView, type QueueView } from '../../src/pool/policy.js'
+
+const NOW = 100_000
+
+const pool = (more: Partial<PoolView> = {}): PoolView => ({
+  mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0,
+  slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), idle: [], cutAt: Infinity, ...more,
+})
+const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
+  maxConnections: 2, connections: { size: 0 }, idle: [], opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
+})
+const queue = (more: Partial<QueueView> = {}): QueueView => ({
+  waiting: 1, wanted: true, children: new Set(), connections: [], proven: true, sticky: null, hop: null,
+  capacity: () => 2, idleTimeoutMs: 1_000, endpoint: endpoint(), ...more,
+})
+const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
+  state: 'open', stage: 'authenticating', queue: queue({ waiting: 0, wanted: false }), idle: false, spare: undefined, used: 0, leases: 0,
+  opening: 0, openingSince: NOW, refusing: false, grants: 1, carriers: { size: 0 }, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
+})
+const wait = { do: 'wait', until: Infinity, lacks: null }
+
+describe('what a queue does', () => {
+  const full = connection({ used: 2 })
+  const roomy = connection({ used: 1 })
+  const empty = connection({ used: 0 })
+  const ready = connection({ used: 1, spare: {} })
+  const stranger = connection({ idle: true })
+  const opening = connection({ state: 'opening' })
+  const hop = (open: ConnectionView[]): QueueView => queue({ waiting: 0, wanted: false, connections: open })
+  const carrier = connection({ carriers: { size: 3 } })
+  const fresh = connection({ carriers: { size: 0 } })
+
+  test.each<[string, QueueView, PoolView, unknown]>([
+    ['waits when nobody wants anything', queue({ waiting: 0, wanted: false }), pool(), wait],
+    ['fails when the credentials are known not to work', queue({ sticky: { until: NOW + 1 } }), pool(), { do: 'fail' }],
+    ['tries again when that is old', queue({ sticky: { until: NOW } }), pool(), { do: 'dial', hop: null }],
+    ['serves from an open connection although new dials would fail', queue({ sticky: { until: NOW + 1 }, connections: [roomy] }), pool(), { do: 'channel', connection: roomy }],
+    ['grants a confirmed channel first', queue({ connections: [empty, ready] }), pool(), { do: 'grant', connection: ready }],
+    ['asks the least loaded connection for a channel', queue({ connections: [roomy, empty, full] }), pool(), { do: 'channel', connection: empty }],
+    ['does not ask for more channels than there are waiters', queue({ connections: [connection({ used: 1, opening: 1 })] }), pool(), wait],
+    ['does not dial while open connections have room', queue({ waiting: 2, connections: [connection({ used: 0, opening: 0 })] }), pool(), { do: 'channel' }],
+    ['dials when all are full', queue({ connections: [full] }), pool(), { do: 'dial', hop: null }],
+    ['dials no more than the waiters can use', queue({ waiting: 2, connections: [full, opening] }), pool(), wait],
+    ['dials a second one for more', queue({ waiting: 3, connections: [full, opening] }), pool(), { do: 'dial', hop: null }],
+    ['tries unproven credentials once at a time', queue({ waiting: 9, proven: false, connections: [opening] }), pool(), wait],
+    ['probes with one dial in an outage', queue({ waiting: 9, endpoint: endpoint({ failures: 1, opening: 1 }) }), pool(), wait],
+    ['keeps to the limit that throttling left', queue({ endpoint: endpoint({ opening: 1, dialLimit: 1 }) }), pool(), wait],
+    ['waits for the end of the backoff', queue({ endpoint: endpoint({ notBefore: NOW + 5 }) }), pool(), { do: 'wait', until: NOW + 5, lacks: null }],
+    ['waits at the endpoint limit', queue({ endpoint: endpoint({ connections: { size: 2 } }) }), pool(), wait],
+    ['evicts a stranger at the endpoint limit', queue({ endpoint: endpoint({ connections: { size: 2 }, idle: [stranger] }) }), pool(), { do: 'evict', connection: stranger }],
+    ['evicts one at a time there', queue({ endpoint: endpoint({ connections: { size: 2 }, idle: [stranger], freeing: 1 }) }), pool(), wait],
+    ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['evicts the least recently used idle connection for it', queue(), pool({ slots: 4, idle: [stranger, empty] }), { do: 'evict', connection: stranger }],
+    ['does not evict when a slot is on its way', queue(), pool({ slots: 4, freeing: 1, idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['waits for a connection that refuses its first channels to be judged', queue({ connections: [connection({ refusing: true, grants: 0, opening: 1, used: 1 })], waiting: 5 }), pool(), wait],
+    ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
+    ['is carried by the jump host with the fewest carriers', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
+    ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'dial', hop: fresh }],
+    ['stays behind the ring as a later one', queue({ hop: hop([carrier]) }), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['as a jump host leaves room for what it is to carry', queue({ waiting: 0, children: new Set([queue()]) }), pool({ slots: 3 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['as a jump host dials when there is room for both', queue({ waiting: 0, children: new Set([queue()]) }), pool({ slots: 2 }), { do: 'dial', hop: null }],
+  ])('%s', (_, q, p, expected) => {
+    expect(decideQueue(q, p, NOW)).toMatchObject(expected as object)
+  })
+
+  test('asks a jump host only once', () => {
+    const parent = hop([])
+    const q = queue({ hop: parent })
+    ;(parent.children as Set<QueueView>).add(q)
+    expect(decideQueue(q, pool(), NOW)).toEqual(wait)
+  })
+
+  test('takes a free slot as the head of the ring', () => {
+    const q = queue()
+    expect(decideQueue(q, pool({ slots: 3, slotRing: new Set([q]) }), NOW)).toEqual({ do: 'dial', hop: null })
+  })
+})
+
+describe('what a connection does', () => {
+  const wanted = queue()
+  test.each<[string, Partial<ConnectionView>, Partial<PoolView>, unknown]>([
+    ['waits on its way', { state: 'opening', stage: 'reaching' }, {}, wait],
+    ['takes a permit when it has arrived', { state: 'opening', stage: 'reached' }, {}, { do: 'authenticate' }],
+    ['lacks a permit when all are out', { state: 'opening', stage: 'reached' }, { handshakes: 2 }, { do: 'wait', until: Infinity, lacks: 'permit' }],
+    ['leaves a permit to the head of its ring', { state: 'opening', stage: 'reached' }, { permitRing: new Set([connection()]) }, { do: 'wait', until: Infinity, lacks: 'permit' }],
+    ['waits for its idle timeout', { idle: true, idleSince: NOW - 400 }, {}, { do: 'wait', until: NOW + 600, lacks: null }],
+    ['drains after its idle timeout', { idle: true, idleSince: NOW - 1_000 }, {}, { do: 'drain', reason: 'idle' }],
+    ['does not idle out while its queue is wanted', { idle: true, idleSince: 0, queue: wanted }, {}, wait],
+    ['drains after its lifetime, also while it works', { leases: 1, used: 1, expiresAt: NOW }, {}, { do: 'drain', reason: 'lifetime' }],
+    ['is suspect when a channel open stays unanswered', { opening: 1, used: 1, openingSince: NOW - CHANNEL_OPEN_TIMEOUT_MS }, {}, { do: 'drain', reason: 'suspect' }],
+    ['drops a channel that nobody waits for', { spare: {}, used: 1 }, {}, { do: 'dropSpare' }],
+    ['drains after one command where pooling is off', { leases: 1, used: 1, grants: 1 }, { enabled: false }, { do: 'drain', reason: 'disabled' }],
+    ['carries on where pooling is off but something is carried', { grants: 0, carriers: { size: 1 } }, { enabled: false }, wait],
+    ['goes at once in a drain when it is idle', { idle: true }, { mode: 'draining' }, { do: 'drain', reason: 'closing' }],
+    ['stays in a drain for those who wait', { idle: true, queue: wanted }, { mode: 'draining' }, wait],
+    ['goes in any case when the pool is closed', { leases: 1, used: 1 }, { mode: 'closed' }, { do: 'drain', reason: 'closing' }],
+    ['draining waits for its leases', { state: 'draining', leases: 1 }, {}, wait],
+    ['draining waits for what it carries', { state: 'draining', carriers: { size: 1 } }, {}, wait],
+    ['drained closes', { state: 'draining' }, {}, { do: 'close' }],
+    ['closing waits for its socket', { state: 'closing', closeBy: NOW + 1 }, {}, { do: 'wait', until: NOW + 1, lacks: null }],
+    ['closing is cut off in the end', { state: 'closing', closeBy: NOW }, {}, { do: 'destroy' }],
+    ['closed does nothing', { state: 'closed' }, {}, wait],
+  ])('%s', (_, c, p, expected) => {
+    expect(decideConnection(connection(c), pool(p), NOW)).toMatchObject(expected as object)
+  })
+})
