@@ -30,6 +30,7 @@ export async function parseCommand(spec: CommandSpec, argv: readonly string[], e
     throw usage(`${inOurWords(error.message)}; see xec ${spec.name} --help`)
   }
   if (!spec.words && words.length > 0) throw usage(`xec ${spec.name} takes no ${words[0]}; see xec ${spec.name} --help`)
+  if (values['json'] === true && values['output'] === 'text') throw usage('--json and --output text contradict each other')
 
   for (const name of spec.options) {
     const option = optionSpec(name)

@@ -14,7 +14,7 @@ interface Piece {
   readonly start: number
   readonly length: number
   /** In memory, or where in the file. */
-  held: Buffer | { readonly at: number }
+  readonly held: Buffer | { readonly at: number }
 }
 
 export class Broadcast {
@@ -81,12 +81,17 @@ export class Broadcast {
 
   #take(bytes: Buffer): void {
     if (bytes.length === 0 || this.#problem) return
-    this.#pieces.push({ start: this.#head, length: bytes.length, held: bytes })
+    const inMemory = this.#inMemory + bytes.length <= (this.limits.memoryBytes ?? MEMORY_BYTES)
+    try {
+      const held = inMemory ? bytes : { at: (this.#spill ??= new SpillFile()).append(bytes) }
+      this.#pieces.push({ start: this.#head, length: bytes.length, held })
+    } catch (error) {
+      this.#problem = new Error(`input for hosts that wait their turn could not be kept: ${(error as Error).message}`, { cause: error })
+    }
     this.#head += bytes.length
-    this.#inMemory += bytes.length
+    if (inMemory) this.#inMemory += bytes.length
     this.#wake()
     this.#trim()
-    this.#unload()
     this.#steer()
   }
 
@@ -97,23 +102,6 @@ export class Broadcast {
     const keep = lowerBound(this.#pieces, needed)
     if (keep === 0) return
     for (const { held } of this.#pieces.splice(0, keep)) if (Buffer.isBuffer(held)) this.#inMemory -= held.length
-  }
-
-  /** The oldest pieces go to the file: those who run have had them, or are about to come by once. */
-  #unload(): void {
-    for (const piece of this.#pieces) {
-      if (this.#inMemory <= (this.limits.memoryBytes ?? MEMORY_BYTES)) return
-      if (!Buffer.isBuffer(piece.held)) continue
-      try {
-        const bytes = piece.held
-        piece.held = { at: (this.#spill ??= new SpillFile()).append(bytes) }
-        this.#inMemory -= bytes.length
-      } catch (error) {
-        this.#problem = new Error(`input for hosts that wait their turn could not be kept: ${(error as Error).message}`, { cause: error })
-        this.#wake()
-        return
-      }
-    }
   }
 
   #spilled(at: number, length: number): Buffer {

@@ -1,5 +1,6 @@
 /** Agents as ssh2 wants them: the user's, filtered and impatient; and one of our own for a key that is still encrypted. */
-import type { BaseAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2'
+import type { Duplex } from 'node:stream'
+import type { BaseAgent, OpenSSHAgent, ParsedKey, SignCallback, SigningRequestOptions } from 'ssh2'
 import { messageOf } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Ssh2 } from './library.js'
@@ -17,9 +18,24 @@ export interface AgentFilter {
   readonly onFailed: (why: string) => void
 }
 
-/** The agent behind a socket. Whatever goes wrong with it, authentication goes on with the next method. */
-export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, filter: AgentFilter): BaseAgent {
-  const inner = ssh2.createAgent(socketPath)
+/**
+ * The agent behind a socket. Whatever goes wrong with it, authentication goes on with the next method.
+ * `release` shuts what is still open to it, when the dial is over: ssh2 would wait for ever.
+ */
+export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, filter: AgentFilter): { readonly agent: BaseAgent; readonly release: () => void } {
+  const inner = ssh2.createAgent(socketPath) as OpenSSHAgent
+  const streams = new Set<Duplex>()
+  const getStream = inner.getStream.bind(inner)
+  inner.getStream = (reply) => getStream((error, stream) => {
+    if (stream) {
+      streams.add(stream)
+      stream.once('close', () => streams.delete(stream))
+    }
+    reply(error, stream)
+  })
+  const release = (): void => {
+    for (const stream of streams) stream.destroy()
+  }
   class FilteredAgent extends ssh2.BaseAgent {
     override getIdentities(reply: (error?: Error | null, keys?: ParsedKey[]) => void): void {
       let settled = false
@@ -32,10 +48,13 @@ export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, filter: 
         // An agent that fails offers nothing: an error here would reach ssh2's 'error' event to no purpose.
         reply(null, keys)
       }
-      const timer = clock.timer(LIST_TIMEOUT_MS, () => settle(new Error('it does not answer'), []))
+      const timer = clock.timer(LIST_TIMEOUT_MS, () => {
+        settle(new Error('it does not answer'), [])
+        release()
+      })
       inner.getIdentities((error, keys) => {
         if (error) return settle(error, [])
-        const parsed = (keys ?? []).map((key) => ssh2.utils.parseKey(key as Buffer)).filter((key): key is ParsedKey => !(key instanceof Error))
+        const parsed = (keys ?? []).map((key) => ssh2.utils.parseKey(key as ParsedKey)).filter((key): key is ParsedKey => !(key instanceof Error))
         settle(null, parsed.filter((key) => {
           const blob = key.getPublicSSH()
           const same = (other: Buffer): boolean => other.equals(blob)
@@ -48,7 +67,7 @@ export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, filter: 
       inner.sign(key, data, options as SigningRequestOptions, reply)
     }
   }
-  return new FilteredAgent()
+  return { agent: new FilteredAgent(), release }
 }
 
 /**

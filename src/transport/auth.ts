@@ -1,5 +1,5 @@
 /** What is offered to the server, in which order, and how that is told when nothing was accepted. */
-import type { AnyAuthMethod, AuthenticationType, BaseAgent, ParsedKey } from 'ssh2'
+import type { AnyAuthMethod, AuthenticationType, ParsedKey } from 'ssh2'
 import type { Clock } from '../runtime/clock.js'
 import { lockedKeyAgent, userAgent } from './agent.js'
 import { dialError } from './dial-error.js'
@@ -31,6 +31,8 @@ export class AuthPlan {
   readonly signAtOnce: ReadonlySet<ParsedKey>
   /** The first request needs nothing that comes later in the handshake. */
   readonly pipeline: boolean
+  /** Lets go of the agent; to be called when the dial is over. */
+  readonly release: () => void = () => {}
   readonly #offers: Offer[] = []
   readonly #succeeded = new Set<Offer>()
   #tried = new Set<Offer>()
@@ -39,7 +41,7 @@ export class AuthPlan {
   /** What was not offered, and why. */
   readonly #notes: string[] = []
 
-  constructor(private readonly ssh2: Ssh2, clock: Clock, private readonly target: Target, identities: readonly Identity[], askPerson: <T>(work: () => Promise<T>) => Promise<T>) {
+  constructor(ssh2: Ssh2, clock: Clock, private readonly target: Target, identities: readonly Identity[], askPerson: <T>(work: () => Promise<T>) => Promise<T>) {
     const { credentials, username } = target
     const keys = identities.filter((identity) => identity.kind === 'key')
     this.signAtOnce = new Set(keys.filter(({ explicit }, index) => explicit || index === 0).map(({ key }) => key))
@@ -48,7 +50,7 @@ export class AuthPlan {
     if (credentials.agent !== null) {
       const blobs = identities.flatMap(({ publicBlob }) => publicBlob ?? [])
       const offer = this.#offer('publickey', 'the agent', () => ({ type: 'agent', username, agent }))
-      const agent: BaseAgent = userAgent(ssh2, clock, credentials.agent, {
+      const { agent, release } = userAgent(ssh2, clock, credentials.agent, {
         only: credentials.identitiesOnly ? blobs : null,
         except: keys.map(({ publicBlob }) => publicBlob),
         onListed: (count) => (offer.label = `${count === 1 ? 'one key' : `${count} keys`} of the agent`),
@@ -57,6 +59,7 @@ export class AuthPlan {
           this.#notes.push(`the agent at ${credentials.agent ?? ''} failed: ${printable(why)}`)
         },
       })
+      this.release = release
     }
     for (const identity of identities) {
       if (identity.kind === 'unusable') this.#notes.push(identity.why)

@@ -65,6 +65,7 @@ export class Dial implements Reached {
       return await new Promise<Link>((resolve, reject) => this.#handshake(known, resolve, reject))
     } finally {
       deadline.stop()
+      this.parts.plan.release()
       signal.removeEventListener('abort', aborted)
     }
   }

@@ -85,7 +85,9 @@ export class KeyRing {
     const parsed: unknown = ssh2.utils.parseKey(loaded.text.reveal(), loaded.encrypted ? passphrase?.reveal() : undefined)
     const key = (Array.isArray(parsed) ? parsed[0] : parsed) as ParsedKey | Error
     if (key instanceof Error || !key.isPrivateKey()) {
-      return { origin, kind: 'unusable', why: `${origin}: ${key instanceof Error ? messageOf(key) : 'no private key in it'}`, fatal: !optional, publicBlob: loaded.publicBlob }
+      // ssh2 finds out only here, by a checksum inside an OpenSSH key.
+      const why = loaded.encrypted ? 'wrong passphrase, or a damaged key' : key instanceof Error ? messageOf(key) : 'no private key in it'
+      return { origin, kind: 'unusable', why: `${origin}: ${why}`, fatal: !optional, publicBlob: loaded.publicBlob }
     }
     return { origin, kind: 'key', key, explicit: !optional, publicBlob: key.getPublicSSH() }
   }

@@ -12,7 +12,7 @@ export const SSHD = '/usr/sbin/sshd'
 export type HostKeyType = 'ed25519' | 'rsa' | 'ecdsa'
 
 export interface SshdOptions {
-  /** sshd_config lines; they win over the rig's own (first value counts). */
+  /** sshd_config lines, in place of the rig's own. */
   readonly config?: readonly string[]
   /** Default: ed25519 only, because it is cheap. */
   readonly hostKeyTypes?: readonly HostKeyType[]
@@ -67,8 +67,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
   for (let attempt = 0; attempt < attempts; attempt++) {
     const port = options.port ?? (await freePort())
     const config = join(dir, 'sshd_config')
-    writeFileSync(config, [
-      ...(options.config ?? []),
+    const own = [
       `ListenAddress ${options.address ?? '0.0.0.0'}:${port}`,
       ...types.map((type) => `HostKey ${join(dir, `host_${type}`)}`),
       'PidFile none',
@@ -87,8 +86,11 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       'Subsystem sftp internal-sftp',
       'LogLevel VERBOSE',
       ...(sshdVersion() >= 9.8 ? ['PerSourcePenalties no'] : []),
-      '',
-    ].join('\n'))
+    ]
+    // Not left to "the first value counts": MaxStartups takes the last.
+    const keyword = (line: string): string => line.trim().split(/\s/)[0]?.toLowerCase() ?? ''
+    const theirs = new Set((options.config ?? []).map(keyword))
+    writeFileSync(config, [...(options.config ?? []), ...own.filter((line) => !theirs.has(keyword(line))), ''].join('\n'))
 
     // The absolute path is required: sshd runs itself again for every connection.
     const child = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] })

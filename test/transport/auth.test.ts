@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { appendFileSync, readFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import ssh2, { type AuthContext } from 'ssh2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Secret } from '../../src/runtime/secret.js'
@@ -140,10 +141,32 @@ describeWorld('authentication on a real server', () => {
     const error = await errorOf(dial(target({ agent: place.path('no-agent') })))
     expect(error).toMatchObject({ code: 'XEC_AUTH', verdict: 'sticky' })
     expect(error.message).toContain(`not offered: the agent at ${place.path('no-agent')} failed: Failed to connect to agent`)
-    const nonsense = createServer((socket) => { socket.on('error', () => {}); socket.end(Buffer.alloc(64, 0xff)) })
+    const nonsense = createServer((socket) => { socket.on('error', () => {}).resume(); socket.end(Buffer.alloc(64, 0xff)) })
     await new Promise<void>((resolve) => nonsense.listen(place.path('nonsense'), resolve))
     expect(await errorOf(dial(target({ agent: place.path('nonsense') })))).toMatchObject({ code: 'XEC_AUTH' })
     await new Promise((resolve) => nonsense.close(resolve))
+  })
+
+  test('an agent that never signs costs the connect timeout, and its socket is shut', async () => {
+    const agent = await startAgent(place.path('agent4'), [sshd.privateKeyPath])
+    const shut: Promise<unknown>[] = []
+    // Passes the list of keys on and swallows the second question.
+    let calls = 0
+    const hanging = createServer((socket) => {
+      shut.push(once(socket, 'close'))
+      if (++calls > 1) return void socket.resume()
+      const inner = connect(agent.socket)
+      socket.pipe(inner).pipe(socket)
+      socket.on('error', () => {})
+      inner.on('error', () => {})
+    })
+    await new Promise<void>((resolve) => hanging.listen(place.path('hanging'), resolve))
+    const error = await errorOf(dial(target({ agent: place.path('hanging') }, { connectTimeoutMs: 500 })))
+    expect(error.message).toContain('no answer within 500ms, waiting for the authentication')
+    expect(calls).toBe(2)
+    await Promise.all(shut)
+    await new Promise((resolve) => hanging.close(resolve))
+    await agent.stop()
   })
 
   test('too many keys: the server hangs up, and that is a refused login, not a lost connection', async () => {

@@ -1,0 +1,73 @@
+/** `xec exec-all`: one command on many hosts, through the pool. */
+import { systemClock } from '../../runtime/clock.js'
+import { wantsColor, wantsLive } from '../color.js'
+import type { CommandRunner } from '../command.js'
+import { showDryRun } from '../dry-run.js'
+import { BROKEN_PIPE, fleetStatus } from '../exit-status.js'
+import { openFleet } from '../fleet.js'
+import { createNotices } from '../notices.js'
+import { wantsJson } from '../options.js'
+import { createRunRenderer } from '../output/renderer.js'
+import { readCommand, titleOf } from '../request.js'
+import { withSession } from '../session.js'
+import { usage } from '../values.js'
+
+export const execAll: CommandRunner = async (io, { options, words }) => {
+  if (options.group === undefined && options.hosts === undefined && options.all === undefined) {
+    throw usage('which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime')
+  }
+  const json = wantsJson(options)
+  const notices = createNotices(io, options)
+  const command = await readCommand(io, options, words)
+  const title = titleOf(command)
+  const fleet = await openFleet(io, options, notices)
+  const items = await fleet.items(fleet.select(options), command)
+  if (options.dryRun) return showDryRun(io, items, title, json)
+
+  const live = !json && wantsLive(io.env, io.stdout)
+  return withSession(io, { command: 'exec-all', pool: fleet.pool, verbose: options.verbose, notices }, async ({ xec, interrupts }) => {
+    let broken = false
+    const renderer = createRunRenderer({
+      mode: json ? 'json' : live ? 'live' : 'pipe',
+      stdout: io.stdout,
+      stderr: io.stderr,
+      color: wantsColor(options.color, io.env, live ? io.stdout : io.stderr),
+      quiet: options.quiet === true,
+      metrics: options.metrics ?? true,
+      snapshot: () => xec.snapshot(),
+      command: title,
+      clock: systemClock,
+      onClosed() {
+        broken = true
+        interrupts.abort()
+      },
+    })
+    const stdin = options.stdin ? io.stdin : undefined
+    const abandon = (): void => renderer.abandon()
+    const release = io.onExit(abandon)
+    try {
+      const report = await xec.run(items, {
+        signal: interrupts.signal,
+        fanout: options.fanout,
+        failFast: options.failFast,
+        timeoutMs: options.timeout,
+        queueTimeoutMs: options.queueTimeout,
+        retryCommands: options.retryCommands,
+        // What a pipe has been given line by line is not shown a second time.
+        ...(json || live ? {} : { captureBytes: 0 }),
+        stdin,
+        onEvent: (event) => renderer.onEvent(event),
+        commandText: title,
+      })
+      await renderer.finish(report, xec.snapshot())
+      return broken ? BROKEN_PIPE : fleetStatus(report)
+    } catch (error) {
+      abandon()
+      throw error
+    } finally {
+      release()
+      // A stdin that nobody has read to its end would hold the process open.
+      stdin?.destroy()
+    }
+  })
+}

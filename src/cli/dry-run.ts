@@ -1,0 +1,21 @@
+/** `--dry-run`: what would run where. Nothing is dialled. */
+import { addressOf } from '../adapter/execute.js'
+import type { RunItem } from '../run/dispatcher.js'
+import type { Io } from './io.js'
+import { table } from './output/table.js'
+
+/** Prints the hosts and the command; the exit status is 0. */
+export function showDryRun(io: Io, items: readonly RunItem[], title: string, json: boolean): number {
+  if (json) {
+    const hosts = items.map(({ target }) => ({ host: target.host, address: addressOf(target), user: target.username }))
+    io.stdout.write(`${JSON.stringify({ schemaVersion: 1, dryRun: true, command: title, hosts })}\n`)
+    return 0
+  }
+  const count = `${items.length} host${items.length === 1 ? '' : 's'}`
+  io.stdout.write(`dry run: on ${count} this would run: ${title}\n${table([
+    { title: 'HOST', value: ({ target }) => target.host },
+    { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
+    { title: 'USER', value: ({ target }) => target.username },
+  ], items)}`)
+  return 0
+}

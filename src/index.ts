@@ -1,0 +1,27 @@
+/** The library. Importing it has no side effect: nothing is read, opened or started before the first command. */
+import { createShell } from './shell/shell.js'
+import { SSHAdapter } from './ssh-adapter.js'
+import { sharedXec } from './xec.js'
+
+const shared = new SSHAdapter({}, sharedXec)
+
+/** Commands on hosts, over the pool that this process shares: `` const ssh = $.ssh('user@host'); await ssh`uptime` ``. */
+export const $ = createShell(() => shared)
+
+export { SSHAdapter, type SSHAdapterOptions } from './ssh-adapter.js'
+export { createXec, type Xec, type XecOptions } from './xec.js'
+export { XecError, isXecError, ERROR_CODES, type ErrorCode, type Executed, type Phase } from './errors.js'
+export { Secret } from './runtime/secret.js'
+export { CommandError, ShellResult, type ShellFields } from './shell/result.js'
+export { CommandPromise } from './shell/promise.js'
+export type { SshContext } from './shell/context.js'
+export type { Settings } from './shell/settings.js'
+export type { Shell } from './shell/shell.js'
+export { resolveTarget, type HostKeys, type SshTarget } from './shell/target.js'
+export { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type RemoteProcess, type Result } from './adapter/types.js'
+export type { PoolOptions } from './pool/options.js'
+export type { PoolSnapshot, PoolFigures, HostFigures, Latency } from './pool/snapshot.js'
+export type { PoolEvent } from './pool/events.js'
+export type { DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
+export type { Report, RunEvent } from './run/events.js'
+export type { RunItem } from './run/dispatcher.js'

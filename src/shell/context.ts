@@ -1,0 +1,67 @@
+/** A host to run commands on: a template tag with settings. */
+import type { Command, ExecuteOptions } from '../adapter/types.js'
+import type { PoolTarget } from '../pool/types.js'
+import type { Dispatcher } from '../run/dispatcher.js'
+import type { Secret } from '../runtime/secret.js'
+import { CommandPromise } from './promise.js'
+import { CommandError, ShellResult } from './result.js'
+import { durationOf, mergeSettings, type Settings } from './settings.js'
+import { commandLine, rawLine } from './template.js'
+
+/** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
+export interface SshContext {
+  /** A command, with what is interpolated quoted; see `commandLine`. */
+  (strings: TemplateStringsArray, ...values: unknown[]): CommandPromise
+  /** The same with nothing quoted. */
+  raw(strings: TemplateStringsArray, ...values: unknown[]): CommandPromise
+  /**
+   * Runs a command line. Every template call of this context, and of contexts derived from it, goes through this
+   * property exactly once a command, so it may be replaced by a function that wraps it.
+   * Rejects with a CommandError when the command did not succeed, unless `nothrow` is set.
+   */
+  execute: (line: string, settings?: Settings) => Promise<ShellResult>
+  /** A context whose commands have these variables; a Secret travels on stdin, never on a command line. */
+  env(variables: Readonly<Record<string, string | Secret>>): SshContext
+  /** A context whose commands run in a directory; a relative one is inside the context's own. */
+  cd(directory: string): SshContext
+  /** A context whose commands are stopped when they take longer: ms, or `'30s'`. */
+  timeout(duration: number | string): SshContext
+  /** A context whose commands resolve whatever became of them. */
+  nothrow(): SshContext
+  /** A context with several settings at once. */
+  with(settings: Settings): SshContext
+}
+
+/** @param base what the target itself says, e.g. its environment */
+export function sshContext(adapter: () => Dispatcher, target: PoolTarget, base: Settings): SshContext {
+  return makeContext((line, settings = {}) => run(adapter(), target, line, mergeSettings(base, settings)))
+}
+
+function makeContext(execute: SshContext['execute']): SshContext {
+  // Closures, not methods: the tag works with whatever `this` it is called.
+  const start = (line: string): CommandPromise => new CommandPromise(async (settings) => context.execute(line, settings))
+  const derive = (settings: Settings): SshContext =>
+    makeContext((line, inner = {}) => context.execute(line, mergeSettings(settings, inner)))
+  const context: SshContext = Object.assign(
+    (strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)),
+    {
+      raw: (strings: TemplateStringsArray, ...values: unknown[]) => start(rawLine(strings, values)),
+      execute,
+      env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
+      cd: (cwd: string) => derive({ cwd }),
+      timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
+      nothrow: () => derive({ nothrow: true }),
+      with: derive,
+    },
+  )
+  return context
+}
+
+async function run(adapter: Dispatcher, target: PoolTarget, line: string, settings: Settings): Promise<ShellResult> {
+  const { env, cwd, timeoutMs, signal, stdin, nothrow = false, idempotent = false } = settings
+  const command: Command = { line, ...(env ? { env } : {}), ...(cwd === undefined ? {} : { cwd }) }
+  const options: ExecuteOptions = { timeoutMs, signal, stdin, retryCommands: idempotent ? 1 : 0 }
+  const result = await adapter.execute(target, command, options)
+  if (result.error && !nothrow) throw new CommandError(result, result.error)
+  return new ShellResult(result)
+}

@@ -1,0 +1,82 @@
+/** What a command promise gives: a result, or an error in the same shape. */
+import type { CommandAttempt, Outcome, RemoteProcess, Result } from '../adapter/types.js'
+import { XecError, type Executed } from '../errors.js'
+
+/** The fields that results and errors share. */
+export interface ShellFields {
+  readonly host: string
+  readonly ok: boolean
+  readonly outcome: Outcome
+  /** null: none arrived. */
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly executed: Executed
+  readonly remoteProcess: RemoteProcess | null
+  /** As UTF-8; `buffer()` has the bytes. */
+  readonly stdout: string
+  readonly stderr: string
+  readonly truncated: boolean
+  readonly durationMs: number
+  readonly attempts: readonly CommandAttempt[]
+}
+
+function fieldsOf(result: Result): ShellFields {
+  const { host, ok, outcome, exitCode, signal, executed, remoteProcess, truncated, durationMs, attempts } = result
+  return { host, ok, outcome, exitCode, signal, executed, remoteProcess, stdout: result.stdout.toString('utf8'), stderr: result.stderr.toString('utf8'), truncated, durationMs, attempts }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the fields are assigned together
+export interface ShellResult extends ShellFields {}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+export class ShellResult {
+  /** What went wrong; null when ok. */
+  readonly error: XecError | null
+  readonly #stdout: Buffer
+
+  constructor(result: Result) {
+    Object.assign(this, fieldsOf(result))
+    this.error = result.error
+    this.#stdout = result.stdout
+  }
+
+  /** stdout without its last newlines, as `$(…)` gives it. */
+  text(): string {
+    return this.stdout.replace(/\n+$/, '')
+  }
+
+  /** The lines of stdout; CRLF counts as one end, a last newline starts no further line. */
+  lines(): string[] {
+    const text = this.stdout.replace(/\r?\n$/, '')
+    return text === '' ? [] : text.split(/\r?\n/)
+  }
+
+  /** stdout as JSON. @throws SyntaxError */
+  json<T = unknown>(): T {
+    return JSON.parse(this.stdout) as T
+  }
+
+  /** The bytes of stdout. */
+  buffer(): Buffer {
+    return this.#stdout
+  }
+
+  toString(): string {
+    return this.text()
+  }
+}
+
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+export interface CommandError extends ShellFields {}
+
+/** A command that did not succeed: an XecError with the fields of its result. */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
+export class CommandError extends XecError {
+  declare readonly host: string
+  declare readonly executed: Executed
+
+  constructor(result: Result, error: XecError) {
+    super(error.code, error.message, { host: result.host, phase: error.phase, executed: result.executed, cause: error.cause })
+    Object.assign(this, fieldsOf(result))
+  }
+}

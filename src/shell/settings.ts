@@ -1,0 +1,39 @@
+/** How a command is to be run, as contexts and command promises collect it. */
+import { posix } from 'node:path'
+import type { Readable } from 'node:stream'
+import { parseDuration } from '../runtime/duration.js'
+import type { Secret } from '../runtime/secret.js'
+
+export interface Settings {
+  readonly env?: Readonly<Record<string, string | Secret>>
+  readonly cwd?: string
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+  readonly stdin?: Readable | Uint8Array | string
+  /** Resolve whatever became of the command. */
+  readonly nothrow?: boolean
+  /** The command may run more than once: it is re-sent once when the connection is lost under it. */
+  readonly idempotent?: boolean
+}
+
+/** The inner ones win; environments add up, and a relative directory is inside the outer one. */
+export function mergeSettings(outer: Settings, inner: Settings): Settings {
+  const set = Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined)) as Settings
+  return {
+    ...outer,
+    ...set,
+    ...(outer.env || set.env ? { env: { ...outer.env, ...set.env } } : {}),
+    ...(outer.cwd !== undefined && set.cwd !== undefined ? { cwd: inside(outer.cwd, set.cwd) } : {}),
+  }
+}
+
+function inside(outer: string, inner: string): string {
+  return inner.startsWith('/') || inner.startsWith('~') ? inner : posix.join(outer, inner)
+}
+
+/** Milliseconds of a number of them, or of a text with a unit. @throws TypeError when it is neither */
+export function durationOf(duration: number | string): number {
+  const ms = typeof duration === 'number' ? duration : parseDuration(duration)
+  if (ms === undefined || !Number.isFinite(ms) || ms < 0) throw new TypeError(`${JSON.stringify(duration)} is not a duration; write milliseconds, or a text such as '30s', '500ms' or '5m'`)
+  return ms
+}

@@ -1,0 +1,199 @@
+/**
+ * What `$.ssh` takes, as a target for dialling. Reads no file: keys are read when the host is dialled.
+ * Credentials, known_hosts and user default as OpenSSH's do; ssh_config is not consulted.
+ */
+import { homedir, userInfo } from 'node:os'
+import { isIP } from 'node:net'
+import { join } from 'node:path'
+import { XecError } from '../errors.js'
+import { defaultIdentityFiles } from '../openssh/identity.js'
+import { nearest } from '../openssh/nearest.js'
+import { checkPoolOption, POOL_OPTIONS, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
+import type { PoolTarget } from '../pool/types.js'
+import { parseDuration } from '../runtime/duration.js'
+import { Secret } from '../runtime/secret.js'
+import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
+
+/** A host's keys, as in the inventory; `undefined` is the same as absent. Names from ssh_config are in camelCase. */
+export interface HostKeys {
+  readonly host: string
+  /** Default 22. */
+  readonly port?: number
+  /** Default: the local user's name. */
+  readonly username?: string
+  /** The same as `username`. */
+  readonly user?: string
+  /** A path (`~` is the home directory), the key's text, or its bytes. Default: OpenSSH's identity files. */
+  readonly privateKey?: string | Buffer | Secret
+  readonly passphrase?: string | Secret
+  readonly password?: string | Secret
+  /** Path of an agent's socket, or `none`. Default: SSH_AUTH_SOCK. */
+  readonly identityAgent?: string
+  /** Offer only agent keys that belong to `privateKey`. Default false. */
+  readonly identitiesOnly?: boolean
+  /** `'user@hop:port,nexthop'`, or one hop as a target with its own keys. */
+  readonly proxyJump?: SshTarget
+  readonly hostKeyAlias?: string
+  /** Default `accept-new`; `no` is read as that. */
+  readonly strictHostKeyChecking?: boolean | 'yes' | 'no' | 'ask' | 'accept-new' | 'off'
+  /** One path or several; new keys go to the first. Default: `~/.ssh/known_hosts`, `~/.ssh/known_hosts2`. */
+  readonly userKnownHostsFile?: string | readonly string[]
+  readonly globalKnownHostsFile?: string | readonly string[]
+  /** One dial, with a unit: `'15s'`. Default 15 s. */
+  readonly connectTimeout?: string
+  readonly serverAliveInterval?: string
+  readonly serverAliveCountMax?: number
+  /** For every command on the host. */
+  readonly env?: Readonly<Record<string, string | Secret>>
+  /** This host's own limits. */
+  readonly pool?: HostPoolOptions
+}
+
+export type SshTarget = string | HostKeys
+
+const NAMES: { readonly [K in keyof Required<HostKeys>]: true } = {
+  host: true, port: true, username: true, user: true, privateKey: true, passphrase: true, password: true, identityAgent: true, identitiesOnly: true,
+  proxyJump: true, hostKeyAlias: true, strictHostKeyChecking: true, userKnownHostsFile: true, globalKnownHostsFile: true,
+  connectTimeout: true, serverAliveInterval: true, serverAliveCountMax: true, env: true, pool: true,
+}
+
+const CONNECT_TIMEOUT_MS = 15_000
+
+/** @throws XecError XEC_CONFIG that says what would be right */
+export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; readonly env: Readonly<Record<string, string | Secret>> | undefined } {
+  const keys: HostKeys = typeof given === 'string' ? parseAddress(given) : given
+  if (typeof keys !== 'object' || keys === null) throw wrong("a target is a text like 'user@host:port' or an object with a host")
+  for (const name of Object.keys(keys)) {
+    if (Object.hasOwn(NAMES, name)) continue
+    const meant = nearest(name, Object.keys(NAMES))
+    throw wrong(`${describe(keys)}: unknown key ${name}${meant ? `; did you mean ${meant}?` : ''}`)
+  }
+  const { host, port = 22 } = keys
+  if (typeof host !== 'string' || host === '' || /[\s\0]/.test(host) || host.startsWith('-')) throw wrong(`${JSON.stringify(host)} is not a host`)
+  if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) throw wrong(`${host}: port must be a whole number from 1 to 65535, not ${String(port)}`)
+  const username = keys.username ?? keys.user ?? userInfo().username
+  if (typeof username !== 'string' || username === '') throw wrong(`${host}: username must be a text that is not empty`)
+  const target: PoolTarget = Object.freeze({
+    host,
+    address: host,
+    port,
+    username,
+    jump: jumpOf(keys),
+    credentials: credentialsOf(keys),
+    hostKeys: hostKeysOf(keys),
+    connectTimeoutMs: duration(host, 'connectTimeout', keys.connectTimeout) ?? CONNECT_TIMEOUT_MS,
+    ...poolOf(keys),
+  })
+  return { target, env: keys.env && Object.freeze({ ...keys.env }) }
+}
+
+/** `[user@]host[:port]` or `ssh://[user@]host[:port]`; the last `@` divides; an IPv6 address needs brackets for a port. */
+function parseAddress(text: string): HostKeys {
+  const rest = text.replace(/^ssh:\/\//, '').replace(/\/$/, '')
+  const at = rest.lastIndexOf('@')
+  const user = at >= 0 ? { username: rest.slice(0, at) } : {}
+  const place = rest.slice(at + 1)
+  if (isIP(place) === 6) return { ...user, host: place }
+  const parts = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(place)
+  const host = parts?.[1] ?? parts?.[2]
+  if (!parts || !host) throw wrong(`${JSON.stringify(text)} is not [user@]host[:port]`)
+  return { ...user, host, ...(parts[3] === undefined ? {} : { port: Number(parts[3]) }) }
+}
+
+function jumpOf({ proxyJump }: HostKeys): PoolTarget | null {
+  if (proxyJump === undefined || proxyJump === 'none') return null
+  if (typeof proxyJump !== 'string') return resolveTarget(proxyJump).target
+  return proxyJump.split(',').reduce<PoolTarget | null>((jump, hop) => Object.freeze({ ...resolveTarget(hop.trim()).target, jump }), null)
+}
+
+function credentialsOf(keys: HostKeys): Credentials {
+  const { identityAgent, identitiesOnly = false, privateKey } = keys
+  const passphrase = secret(keys.passphrase)
+  const agent = identityAgent === 'none' ? null : identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK' ? process.env['SSH_AUTH_SOCK'] || null : expandHome(identityAgent)
+  const explicit: readonly KeySource[] = privateKey === undefined ? [] : [keyOf(keys.host, privateKey, passphrase)]
+  const usual = (): KeySource[] => defaultIdentityFiles(homedir()).map((path) => Object.freeze({ origin: path, from: { path }, passphrase, optional: true }))
+  return Object.freeze({ keys: Object.freeze(explicit.length > 0 ? explicit : usual()), agent, identitiesOnly, password: secret(keys.password) })
+}
+
+function keyOf(host: string, key: string | Buffer | Secret, passphrase: Secret | null): KeySource {
+  const text = Buffer.isBuffer(key) ? key.toString('utf8') : key instanceof Secret ? key.reveal() : key
+  const isText = Buffer.isBuffer(key) || text.includes('\n') || text.includes('-----BEGIN')
+  if (!isText) {
+    const path = expandHome(text)
+    return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
+  }
+  return Object.freeze({ origin: `the privateKey of ${host}`, from: { text: new Secret(text) }, passphrase, optional: false })
+}
+
+function hostKeysOf(keys: HostKeys): HostKeyPolicy {
+  const home = homedir()
+  const files = (value: string | readonly string[] | undefined, usual: string[]): readonly string[] =>
+    Object.freeze(value === undefined ? usual : value === 'none' ? [] : [value].flat().map(expandHome))
+  return Object.freeze({
+    mode: modeOf(keys),
+    userFiles: files(keys.userKnownHostsFile, [join(home, '.ssh', 'known_hosts'), join(home, '.ssh', 'known_hosts2')]),
+    globalFiles: files(keys.globalKnownHostsFile, ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2']),
+    alias: keys.hostKeyAlias ?? null,
+  })
+}
+
+function modeOf({ host, strictHostKeyChecking }: HostKeys): HostKeyPolicy['mode'] {
+  switch (strictHostKeyChecking) {
+    case true:
+    case 'yes':
+      return 'strict'
+    case 'ask':
+      return 'ask'
+    case undefined:
+    case false:
+    case 'no':
+    case 'off':
+    case 'accept-new':
+      return 'accept-new'
+    default:
+      throw wrong(`${host}: strictHostKeyChecking must be yes, accept-new, ask or no, not ${JSON.stringify(strictHostKeyChecking)}`)
+  }
+}
+
+function poolOf(keys: HostKeys): { readonly pool?: HostPoolOptions } {
+  const interval = duration(keys.host, 'serverAliveInterval', keys.serverAliveInterval)
+  const own: Record<string, unknown> = {
+    ...(interval === undefined ? {} : interval === 0 ? { keepAlive: false } : { keepAliveInterval: interval }),
+    ...(keys.serverAliveCountMax === undefined ? {} : { keepAliveCountMax: keys.serverAliveCountMax }),
+    ...keys.pool,
+  }
+  for (const [name, value] of Object.entries(own)) {
+    if (value === undefined) {
+      delete own[name]
+      continue
+    }
+    if (!Object.hasOwn(POOL_OPTIONS, name) || !POOL_OPTIONS[name as PoolOptionName].perHost) throw wrong(`${keys.host}: pool.${name} is not an option that a host can have`)
+    const problem = checkPoolOption(name as PoolOptionName, value)
+    if (problem) throw wrong(`${keys.host}: pool.${problem}`)
+  }
+  return Object.keys(own).length > 0 ? { pool: Object.freeze(own as HostPoolOptions) } : {}
+}
+
+/** Names from ssh_config, where a bare number would mean seconds and elsewhere here milliseconds: so none is accepted. */
+function duration(host: string, name: string, value: unknown): number | undefined {
+  if (value === undefined) return undefined
+  const ms = typeof value === 'string' ? parseDuration(value) : undefined
+  if (ms === undefined) throw wrong(`${host}: ${name} needs a unit, e.g. '15s' or '500ms', not ${JSON.stringify(value)}`)
+  return ms
+}
+
+function secret(value: string | Secret | undefined): Secret | null {
+  return value === undefined ? null : value instanceof Secret ? value : new Secret(value)
+}
+
+function expandHome(path: string): string {
+  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path
+}
+
+function describe({ host }: HostKeys): string {
+  return typeof host === 'string' && host !== '' ? host : 'target'
+}
+
+function wrong(message: string): XecError {
+  return new XecError('XEC_CONFIG', message)
+}

@@ -1,0 +1,69 @@
+/** Template literals to command lines for a POSIX shell. Pure. */
+import { quote } from '../adapter/quote.js'
+import { Secret } from '../runtime/secret.js'
+import { ShellResult } from './result.js'
+
+/**
+ * Quotes what is interpolated: a string is one word, an array one word an element, numbers and booleans as they are,
+ * null and undefined an empty word, a plain object its JSON, a result its text.
+ * **A template that is nothing but one string is the command line itself**, unquoted: the door for whole commands.
+ * One array alone is quoted words, like elsewhere.
+ * @throws TypeError when one empty value is all there is, and for what has no text: functions, symbols, Secrets.
+ */
+export function commandLine(strings: readonly string[], values: readonly unknown[]): string {
+  if (values.length === 1 && strings.every((text) => text.trim() === '')) {
+    const [only] = values
+    if (isEmpty(only)) throw new TypeError(`the command is empty: the template is nothing but ${describe(only)}`)
+    if (typeof only === 'string') return only
+  }
+  return weave(strings, values, words)
+}
+
+/** Quotes nothing: arrays are joined by spaces, null and undefined vanish. What is interpolated is shell code. */
+export function rawLine(strings: readonly string[], values: readonly unknown[]): string {
+  const raw = (value: unknown): string => {
+    if (value === null || value === undefined) return ''
+    return Array.isArray(value) ? value.map(raw).join(' ') : textOf(value)
+  }
+  return weave(strings, values, raw)
+}
+
+function weave(strings: readonly string[], values: readonly unknown[], write: (value: unknown) => string): string {
+  return strings.map((text, index) => (index < values.length ? text + write(values[index]) : text)).join('')
+}
+
+function words(value: unknown): string {
+  if (value === null || value === undefined) return "''"
+  if (Array.isArray(value)) return value.map(words).join(' ')
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' ? String(value) : quote(textOf(value))
+}
+
+function textOf(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return value
+    case 'number':
+    case 'bigint':
+    case 'boolean':
+      return String(value)
+    case 'object': {
+      if (value instanceof Secret) throw new TypeError('a Secret cannot be put into a command line, where every process of the host could read it; pass it with .env({ NAME: secret })')
+      if (value instanceof ShellResult) return value.text()
+      if (value instanceof Date) return value.toISOString()
+      const prototype: unknown = value && Object.getPrototypeOf(value)
+      if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return JSON.stringify(value)
+      throw new TypeError(`an object of class ${value?.constructor.name ?? 'unknown'} has no place in a command line; interpolate its text`)
+    }
+    default:
+      throw new TypeError(`a ${typeof value} has no place in a command line`)
+  }
+}
+
+function isEmpty(value: unknown): boolean {
+  return value === null || value === undefined || (typeof value === 'string' && value.trim() === '') || (Array.isArray(value) && value.length === 0)
+}
+
+function describe(value: unknown): string {
+  if (Array.isArray(value)) return 'an empty array'
+  return typeof value === 'string' ? 'an empty string' : String(value)
+}
