@@ -1,7 +1,7 @@
 /**
  * A command as it travels: the line of the exec request, and bytes that go ahead of the data on stdin. Pure.
  * A bare command goes as it is, to whatever login shell the account has (RFC 4254 §6.5). With env, cwd or a script
- * it is wrapped in `/bin/sh -c '…'`. What must not be seen in a process list, secrets and scripts, is read from stdin
+ * it is wrapped in `exec /bin/sh -c '…'`. What must not be seen in a process list, secrets and scripts, is read from stdin
  * by the wrapper, line by line: POSIX makes `read` stop at the newline, so that the data behind it is left alone.
  */
 import { XecError } from '../errors.js'
@@ -59,7 +59,8 @@ export function encodeCommand(command: Command): Encoded {
     parts.push(`CDPATH= cd -- ${quoteDirectory(cwd)} || exit;`)
   }
   parts.push(script ? runScript(interpreterOf(script.content), script.args) : line)
-  const encoded = { line: `/bin/sh -c ${quoteForLogin(parts.join(''))}`, preamble: Buffer.concat(preamble) }
+  // `exec`, which csh and fish have too, so that signals and the status are those of the command and not of a shell around it.
+  const encoded = { line: `exec /bin/sh -c ${quoteForLogin(parts.join(''))}`, preamble: Buffer.concat(preamble) }
   return checked(encoded, inline)
 }
 

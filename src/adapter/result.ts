@@ -67,7 +67,7 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
   const executed: Executed = accepted ? 'yes' : failure ? failure.executed : 'maybe'
   if (stop) {
     const remoteProcess = executed === 'no' ? null : remoteAfter(ran)
-    return { ...NOTHING, outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled', executed, remoteProcess, error: stopError(host, stop, executed, remoteProcess, timeoutMs) }
+    return { ...NOTHING, outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled', executed, remoteProcess, error: stopError(host, stop, executed, remoteProcess, ran.lingering, timeoutMs) }
   }
   if (failure) {
     if (failure.code === 'XEC_CONNECTION_LOST') return { ...NOTHING, outcome: 'lost', executed, remoteProcess: executed === 'no' ? null : 'maybe-running', error: failure }
@@ -94,19 +94,20 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
   }
 }
 
-function remoteAfter({ accepted, exit, signalled }: Ran): RemoteProcess {
-  if (exit?.kind === 'code' || exit?.kind === 'signal') return 'exited'
+function remoteAfter({ accepted, exit, signalled, lingering }: Ran): RemoteProcess {
+  // Output that stays open after the exit is held by another process of the command, e.g. one that ignores TERM under a shell that does not.
+  if (exit?.kind === 'code' || exit?.kind === 'signal') return lingering ? 'maybe-running' : 'exited'
   return accepted && signalled && exit?.kind !== 'lost' ? 'signalled' : 'maybe-running'
 }
 
-function stopError(host: string, stop: Stop, executed: Executed, remote: RemoteProcess | null, timeoutMs = 0): XecError {
+function stopError(host: string, stop: Stop, executed: Executed, remote: RemoteProcess | null, lingering: boolean, timeoutMs = 0): XecError {
   const [code, what]: [ErrorCode, string] = stop.why === 'timeout' ? ['XEC_TIMEOUT', `not finished within ${formatDuration(timeoutMs)}`]
     : stop.why === 'abort' ? ['XEC_ABORTED', 'cancelled']
     : stop.why === 'stdin' ? ['XEC_ABORTED', `cancelled, because its input could not be read to the end: ${messageOf(stop.cause)}`]
     : ['XEC_ABORTED', `cancelled, because its output could not be delivered: ${messageOf(stop.cause)}`]
   const then = remote === 'exited' ? 'the remote process has ended'
     : remote === 'signalled' ? 'TERM and KILL were sent, but the server did not confirm that the remote process has ended'
-    : remote === 'maybe-running' ? 'the remote process could not be signalled and may still be running'
+    : remote === 'maybe-running' ? (lingering ? 'the remote shell has ended, but a process of the command keeps its output open and may still be running' : 'the remote process could not be signalled and may still be running')
     : 'it did not run'
   return new XecError(code, `${host}: ${what}; ${then}`, { host, phase: executed === 'no' ? 'exec' : 'run', executed, cause: stop.cause })
 }

@@ -9,9 +9,9 @@ export interface CommandSpec {
   readonly usage: string
   readonly summary: string
   readonly options: readonly OptionName[]
-  /** Operands before the remote command. */
+  /** How many operands come before the command; with Infinity options may also stand behind them. */
   readonly operands: number
-  /** Whether words may follow the options and operands. */
+  /** Whether a remote command follows. */
   readonly words: boolean
   readonly examples: readonly (readonly [line: string, what: string])[]
   readonly load: () => Promise<CommandRunner>

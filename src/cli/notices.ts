@@ -15,10 +15,13 @@ export interface Notices {
   note(text: string): void
 }
 
-export function createNotices(io: Pick<Io, 'stderr'>, { quiet, verbose = 0 }: Pick<OptionValues, 'quiet' | 'verbose'>): Notices {
+/** @param pause takes a live picture off the terminal for the time of a line; returns the way to put it back */
+export function createNotices(io: Pick<Io, 'stderr'>, { quiet, verbose = 0 }: Pick<OptionValues, 'quiet' | 'verbose'>, pause?: () => () => void): Notices {
   const say = (text: string): void => {
+    const resume = pause?.()
     // A message may quote what a server or a file said; in a log its line must stay one, too.
     io.stderr.write(`xec: ${io.stderr.isTTY ? sanitizeLine(text) : text.replaceAll(/\s*\r?\n\s*/g, ' ')}\n`)
+    resume?.()
   }
   return {
     error(error) {

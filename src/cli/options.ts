@@ -60,7 +60,7 @@ export const OPTIONS = {
 
   output: { topic: 'Output', long: '--output', value: 'FORMAT', kind: 'choice', choices: CHOICES_OF_OUTPUT, env: 'XEC_OUTPUT', doc: 'text, or one JSON document', default: 'text' },
   json: { topic: 'Output', long: '--json', kind: 'flag', env: null, doc: 'JSON on stdout; for run and exec-all the same as --output json' },
-  metrics: { topic: 'Output', long: '--metrics', kind: 'switch', env: 'XEC_METRICS', doc: 'print the pool metrics when done, or do not', default: 'exec-all: yes; run: when stderr is a terminal' },
+  metrics: { topic: 'Output', long: '--metrics', kind: 'switch', env: 'XEC_METRICS', doc: 'print the pool metrics when done; --no-metrics does not', default: 'exec-all: yes; run: when stderr is a terminal' },
   quiet: { topic: 'Output', short: '-q', long: '--quiet', kind: 'flag', env: null, doc: 'the output of the hosts and errors only' },
   verbose: { topic: 'Output', short: '-v', long: '--verbose', kind: 'level', env: null, doc: 'tell about connections on stderr; -vv also adds stacks to errors' },
   color: { topic: 'Output', long: '--color', value: 'WHEN', kind: 'choice', choices: CHOICES_OF_COLOR, env: 'XEC_COLOR', doc: 'auto, always or never', default: 'auto' },

@@ -38,7 +38,7 @@ export async function parseCommand(spec: CommandSpec, argv: readonly string[], e
     if (values[name] !== undefined || option.env === null || text === undefined || text === '') continue
     values[name] = readValue(option.kind, option.env, text, option)
   }
-  return { options: values as OptionValues, operands, words }
+  return { options: values, operands, words }
 }
 
 /** What commander says of `--tiemout`: error: unknown option '--tiemout'\n(Did you mean --timeout?) */
@@ -71,7 +71,7 @@ function merged(name: OptionName, before: unknown, text: string | undefined): un
     case 'flag': case 'switch': return true
     case 'level': return ((before as number | undefined) ?? 0) + 1
     case 'list': return [...((before as string[] | undefined) ?? []), ...readValue('list', nameOf(option), text ?? '')]
-    default: return readValue(option.kind, nameOf(option), text ?? '', option)
+    case 'count': case 'port': case 'duration': case 'text': case 'choice': return readValue(option.kind, nameOf(option), text ?? '', option)
   }
 }
 

@@ -4,6 +4,7 @@ import type { PoolOptions } from '../pool/options.js'
 import { formatDuration } from '../runtime/duration.js'
 import { systemClock } from '../runtime/clock.js'
 import { openStats } from '../stats/stats.js'
+import { Ssh2Transport } from '../transport/ssh2.js'
 import type { Transport } from '../transport/transport.js'
 import { createXec, type Xec } from '../xec.js'
 import type { Io } from './io.js'
@@ -24,7 +25,7 @@ export interface SessionOptions {
   /** Takes a live picture off the terminal while a question stands there; returns the way to put it back. */
   readonly pause?: () => () => void
   /** Around the transport, for who wants to watch it. */
-  readonly transport?: (prompt: ReturnType<typeof terminalPrompt>) => Transport
+  readonly wrap?: (transport: Transport) => Transport
 }
 
 export interface Session {
@@ -49,7 +50,8 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
     pause: options.pause,
   })
   try {
-    const xec = createXec({ pool: options.pool, prompt, transport: options.transport?.(prompt) })
+    const ssh = new Ssh2Transport({ prompt, warn: warnings(notices) })
+    const xec = createXec({ pool: options.pool, prompt, transport: options.wrap?.(ssh) ?? ssh })
     if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
     const stats = openStats({
       env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => xec.snapshot(),
@@ -67,6 +69,16 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
   } finally {
     clearTimeout(patience)
     interrupts.release()
+  }
+}
+
+/** A fleet may give the same warning a thousand times. */
+function warnings(notices: Notices): (message: string) => void {
+  const told = new Set<string>()
+  return (message) => {
+    if (told.has(message)) return
+    told.add(message)
+    notices.warning(message)
   }
 }
 

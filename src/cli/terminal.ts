@@ -46,8 +46,9 @@ async function ask(question: string, echo: boolean, signal: AbortSignal, options
   }
   const release = options.onExit(restore)
   try {
-    writeSync(output, sanitizeText(question))
+    // Before the question: who answers at once must not be echoed either.
     if (!echo) terminal.setRawMode(true)
+    writeSync(output, sanitizeText(question))
     return await readLine(terminal, signal, options.interrupt)
   } finally {
     restore()

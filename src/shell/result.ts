@@ -25,11 +25,19 @@ function fieldsOf(result: Result): ShellFields {
   return { host, ok, outcome, exitCode, signal, executed, remoteProcess, stdout: result.stdout.toString('utf8'), stderr: result.stderr.toString('utf8'), truncated, durationMs, attempts }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- the fields are assigned together
-export interface ShellResult extends ShellFields {}
-
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
-export class ShellResult {
+export class ShellResult implements ShellFields {
+  declare readonly host: ShellFields['host']
+  declare readonly ok: ShellFields['ok']
+  declare readonly outcome: ShellFields['outcome']
+  declare readonly exitCode: ShellFields['exitCode']
+  declare readonly signal: ShellFields['signal']
+  declare readonly executed: ShellFields['executed']
+  declare readonly remoteProcess: ShellFields['remoteProcess']
+  declare readonly stdout: ShellFields['stdout']
+  declare readonly stderr: ShellFields['stderr']
+  declare readonly truncated: ShellFields['truncated']
+  declare readonly durationMs: ShellFields['durationMs']
+  declare readonly attempts: ShellFields['attempts']
   /** What went wrong; null when ok. */
   readonly error: XecError | null
   readonly #stdout: Buffer
@@ -66,14 +74,20 @@ export class ShellResult {
   }
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
-export interface CommandError extends ShellFields {}
-
 /** A command that did not succeed: an XecError with the fields of its result. */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging
-export class CommandError extends XecError {
-  declare readonly host: string
-  declare readonly executed: Executed
+export class CommandError extends XecError implements ShellFields {
+  declare readonly host: ShellFields['host']
+  declare readonly ok: ShellFields['ok']
+  declare readonly outcome: ShellFields['outcome']
+  declare readonly exitCode: ShellFields['exitCode']
+  declare readonly signal: ShellFields['signal']
+  declare readonly executed: ShellFields['executed']
+  declare readonly remoteProcess: ShellFields['remoteProcess']
+  declare readonly stdout: ShellFields['stdout']
+  declare readonly stderr: ShellFields['stderr']
+  declare readonly truncated: ShellFields['truncated']
+  declare readonly durationMs: ShellFields['durationMs']
+  declare readonly attempts: ShellFields['attempts']
 
   constructor(result: Result, error: XecError) {
     super(error.code, error.message, { host: result.host, phase: error.phase, executed: result.executed, cause: error.cause })

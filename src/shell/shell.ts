@@ -21,14 +21,14 @@ export function createShell<A extends Dispatcher>(adapter: () => A): Shell<A> {
   const shell = (): never => {
     throw new TypeError('$`…` runs nothing by itself: say where, with const ssh = $.ssh(target), then ssh`…`')
   }
-  return Object.defineProperty(Object.assign(shell, {
-    ssh: (target: SshTarget) => {
-      const { target: resolved, env } = resolveTarget(target)
-      return sshContext(adapter, resolved, env ? { env } : {})
+  return Object.defineProperties(shell, {
+    ssh: {
+      value: (target: SshTarget) => {
+        const { target: resolved, env } = resolveTarget(target)
+        return sshContext(adapter, resolved, env ? { env } : {})
+      },
     },
-    with: (options: { readonly adapter?: A }) => {
-      const { adapter: own } = options
-      return createShell(own ? () => own : adapter)
-    },
-  }), 'adapter', { get: adapter, enumerable: true }) as Shell<A>
+    with: { value: ({ adapter: own }: { readonly adapter?: A }) => createShell(own ? () => own : adapter) },
+    adapter: { get: adapter },
+  }) as unknown as Shell<A>
 }

@@ -54,7 +54,9 @@ function textOf(value: unknown): string {
       if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return JSON.stringify(value)
       throw new TypeError(`an object of class ${value?.constructor.name ?? 'unknown'} has no place in a command line; interpolate its text`)
     }
-    default:
+    case 'undefined':
+    case 'symbol':
+    case 'function':
       throw new TypeError(`a ${typeof value} has no place in a command line`)
   }
 }

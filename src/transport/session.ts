@@ -94,7 +94,7 @@ export class Session implements Channel {
     }
     if (this.raw.incoming.state === 'closed' || this.raw.outgoing.state !== 'open') {
       const when = sent ? 'without an answer to the command' : `before ${what} could be asked for`
-      return new XecError('XEC_REFUSED', `${host}: the server closed the channel ${when}`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
+      return new XecError('XEC_REFUSED', `${host}: the channel was closed ${when}`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
     }
     return new XecError('XEC_REFUSED', `${host}: the server refused ${what}; the account may be restricted (ForceCommand, authorized_keys options, shell)`, { host, phase: 'exec' })
   }

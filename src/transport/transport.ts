@@ -119,7 +119,7 @@ export interface PtyRequest {
   readonly cols: number
 }
 
-/** How a command ended. `none`: the channel closed on a live link without a status. `lost`: the link died first. */
+/** How a command ended. `signal` as on the wire, without SIG. `none`: the channel closed on a live link without a status. `lost`: the link died first. */
 export type Exit =
   | { readonly kind: 'code'; readonly code: number }
   | { readonly kind: 'signal'; readonly signal: string; readonly coreDumped: boolean }

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { describe, test } from 'vitest'
 import { loginUser } from './login-user.js'
 
-export const SSHD = '/usr/sbin/sshd'
+const SSHD = '/usr/sbin/sshd'
 
 export type HostKeyType = 'ed25519' | 'rsa' | 'ecdsa'
 
@@ -93,7 +93,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     writeFileSync(config, [...(options.config ?? []), ...own.filter((line) => !theirs.has(keyword(line))), ''].join('\n'))
 
     // The absolute path is required: sshd runs itself again for every connection.
-    const child = spawn(SSHD, ['-D', '-e', '-f', config], { stdio: ['ignore', 'ignore', 'pipe'] })
+    const [command, ...args] = [...dieWithParent(), SSHD, '-D', '-e', '-f', config]
+    const child = spawn(command ?? SSHD, args, { stdio: ['ignore', 'ignore', 'pipe'] })
     let log = ''
     child.stderr.setEncoding('utf8').on('data', (text: string) => (log += text))
     const exited = new Promise<void>((resolve) => child.once('close', () => resolve()))
@@ -158,6 +159,12 @@ export function keygen(path: string, type: HostKeyType, passphrase = '', extra: 
 
 function publicPart(path: string): string {
   return readFileSync(path, 'utf8').split(' ').slice(0, 2).join(' ').trim()
+}
+
+/** A worker that is killed runs no exit hook: the kernel ends its servers then (prctl(2), PR_SET_PDEATHSIG). */
+function dieWithParent(): string[] {
+  const setpriv = '/usr/bin/setpriv'
+  return existsSync(setpriv) ? [setpriv, '--pdeathsig', 'KILL', '--'] : []
 }
 
 /** The installed OpenSSH; `sshd -V` is too new an option to rely on, and both print to stderr. */

@@ -48,11 +48,12 @@ describeWorld('commands on a live link', () => {
 
   test('a signal reaches the process after stdin has ended', async () => {
     const channel = await link.openSession()
-    channel.stdout.resume()
     channel.stderr.resume()
-    await channel.exec('exec sleep 1000')
+    await channel.exec('echo up; exec sleep 1000')
     channel.stdin.end()
     await once(channel.stdin, 'finish')
+    // Until the shell runs, its process group may not exist, and sshd drops the signal without a word.
+    await once(channel.stdout, 'data')
     channel.signal('TERM')
     expect(await channel.exit).toMatchObject({ kind: 'signal', signal: 'TERM' })
     await channel.closed

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connectFailed } from '../../src/transport/dial-error.js'
 import { Ssh2Transport } from '../../src/transport/ssh2.js'
-import type { Target } from '../../src/transport/transport.js'
+import type { Link, Target } from '../../src/transport/transport.js'
 import { makePlace, type Place } from '../rig/place.js'
 import { startProxy } from '../rig/proxy.js'
 import { describeWorld, keygen, startSshd, type Sshd } from '../rig/sshd.js'
 import { startRawServer, type RawServer } from './raw-server.js'
-import { dial, errorOf, keyFile, makeTarget, quiet, run } from './fixture.js'
+import { dial, errorOf, keyFile, makeTarget, quiet } from './fixture.js'
 
 let place: Place
 beforeAll(() => {
@@ -201,25 +201,37 @@ describeWorld('dialling a real server', () => {
   })
 
   test('a cold command takes six round trips from TCP to its first byte, a warm one two', async () => {
-    const delayMs = 25
+    const delayMs = 50
     const proxy = await startProxy({ port: sshd.port, delayMs })
     // Everything is loaded and known, as in a fan-out.
     const transport = new Ssh2Transport(quiet)
-    const first = await dial(target(proxy.port), { transport })
-    const began = performance.now()
-    const link = await dial(target(proxy.port), { transport })
-    const channel = await link.openSession()
-    channel.stderr.resume()
-    const data = once(channel.stdout, 'data')
-    await channel.exec('echo x')
-    await data
+    const links = [await dial(target(proxy.port), { transport })]
+    // A busy machine only ever adds: the best of three is the figure.
+    const best = async (work: () => Promise<unknown>): Promise<number> => {
+      const times: number[] = []
+      for (let i = 0; i < 3; i++) {
+        const began = performance.now()
+        await work()
+        times.push((performance.now() - began) / (2 * delayMs))
+      }
+      return Math.min(...times)
+    }
+    const firstByte = async (link: Link): Promise<void> => {
+      const channel = await link.openSession()
+      channel.stderr.resume()
+      const data = once(channel.stdout, 'data')
+      await channel.exec('echo x')
+      await data
+      channel.close()
+    }
     // The proxy's own connect is immediate: TCP's round trip is not in this figure.
-    const cold = (performance.now() - began) / (2 * delayMs)
-    expect(cold).toBeLessThan(5.9)
-    const again = performance.now()
-    expect((await run(link, 'echo y')).stdout).toBe('y\n')
-    expect((performance.now() - again) / (2 * delayMs)).toBeLessThan(2.9)
-    for (const each of [first, link]) { each.end(); await each.ended }
+    expect(await best(async () => {
+      const link = await dial(target(proxy.port), { transport })
+      links.push(link)
+      await firstByte(link)
+    })).toBeLessThan(5.7)
+    expect(await best(() => firstByte(links[0] as Link))).toBeLessThan(2.5)
+    for (const each of links) { each.destroy(); await each.ended }
     await proxy.stop()
   })
 })

@@ -54,8 +54,9 @@ describeWorld('through a jump host', () => {
   test('a hop that dies during the handshake fails the dial', async () => {
     const silent = await startRawServer(() => {})
     const via = await dial(hop())
-    const failing = errorOf(dial(behind({ port: silent.port }), { via }))
-    while (silent.accepted === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+    const { signal } = new AbortController()
+    const reached = await new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal, keepAlive: null })
+    const failing = errorOf(reached.authenticate(signal))
     via.destroy()
     expect(await failing).toMatchObject({ code: 'XEC_CONNECT', phase: 'banner' })
     await silent.stop()

@@ -4,10 +4,10 @@ import { wantsColor, wantsLive } from '../color.js'
 import type { CommandRunner } from '../command.js'
 import { showDryRun } from '../dry-run.js'
 import { BROKEN_PIPE, fleetStatus } from '../exit-status.js'
-import { openFleet } from '../fleet.js'
+import { itemsOf, openFleet } from '../fleet.js'
 import { createNotices } from '../notices.js'
 import { wantsJson } from '../options.js'
-import { createRunRenderer } from '../output/renderer.js'
+import { createRunRenderer, type RunRenderer } from '../output/renderer.js'
 import { readCommand, titleOf } from '../request.js'
 import { withSession } from '../session.js'
 import { usage } from '../values.js'
@@ -17,15 +17,18 @@ export const execAll: CommandRunner = async (io, { options, words }) => {
     throw usage('which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime')
   }
   const json = wantsJson(options)
-  const notices = createNotices(io, options)
+  // Questions and notices go where the live picture is, which is not there yet.
+  let picture: RunRenderer | undefined
+  const pause = (): (() => void) => picture?.pause() ?? (() => {})
+  const notices = createNotices(io, options, pause)
   const command = await readCommand(io, options, words)
   const title = titleOf(command)
   const fleet = await openFleet(io, options, notices)
-  const items = await fleet.items(fleet.select(options), command)
+  const items = itemsOf(await fleet.resolve(fleet.select(options), !options.dryRun), command)
   if (options.dryRun) return showDryRun(io, items, title, json)
 
   const live = !json && wantsLive(io.env, io.stdout)
-  return withSession(io, { command: 'exec-all', pool: fleet.pool, verbose: options.verbose, notices }, async ({ xec, interrupts }) => {
+  return withSession(io, { command: 'exec-all', pool: fleet.pool, verbose: options.verbose, notices, pause }, async ({ xec, interrupts }) => {
     let broken = false
     const renderer = createRunRenderer({
       mode: json ? 'json' : live ? 'live' : 'pipe',
@@ -42,6 +45,7 @@ export const execAll: CommandRunner = async (io, { options, words }) => {
         interrupts.abort()
       },
     })
+    picture = renderer
     const stdin = options.stdin ? io.stdin : undefined
     const abandon = (): void => renderer.abandon()
     const release = io.onExit(abandon)

@@ -1,19 +1,18 @@
 /** `xec run`: one command on one host, like ssh. */
-import type { Command, Result } from '../../adapter/types.js'
+import type { Result } from '../../adapter/types.js'
 import { countOutcomes } from '../../run/report.js'
 import { systemClock } from '../../runtime/clock.js'
 import { wantsColor } from '../color.js'
 import type { CommandRunner } from '../command.js'
 import { showDryRun } from '../dry-run.js'
 import { BROKEN_PIPE, runStatus } from '../exit-status.js'
-import { openFleet, retriesOf } from '../fleet.js'
+import { itemsOf, openFleet } from '../fleet.js'
 import type { Io } from '../io.js'
 import { createNotices, type Notices } from '../notices.js'
 import { wantsJson, type OptionValues } from '../options.js'
 import { metricsLines } from '../output/metrics.js'
 import { Outlet } from '../output/outlet.js'
 import { createPaint } from '../output/paint.js'
-import { createRunRenderer } from '../output/renderer.js'
 import { PtySession } from '../pty-session.js'
 import { readCommand, titleOf } from '../request.js'
 import { withSession, type Session } from '../session.js'
@@ -27,7 +26,7 @@ export const run: CommandRunner = async (io, { options, operands, words }) => {
   const pty = options.tty === undefined ? undefined : ptyFor(io, options, json)
   const asked = await readCommand(io, options, words, pty?.request)
   const fleet = await openFleet(io, options, notices)
-  const [item] = await fleet.items([name], asked)
+  const [item] = itemsOf(await fleet.resolve([name], !options.dryRun), asked)
   if (item === undefined) throw usage(`${name} names no host`)
   if (options.dryRun) return showDryRun(io, [item], titleOf(asked), json)
 
@@ -58,6 +57,7 @@ export const run: CommandRunner = async (io, { options, operands, words }) => {
       const report = {
         command: titleOf(item.command), startedAt, durationMs: systemClock.now() - began, ok: result.ok, counts: countOutcomes([result]), results: [result],
       }
+      const { createRunRenderer } = await import('../output/renderer.js')
       const renderer = createRunRenderer({
         mode: 'json', stdout: io.stdout, stderr: io.stderr, color: false, quiet: false, metrics: false, snapshot: () => xec.snapshot(), command: report.command, clock: systemClock,
       })

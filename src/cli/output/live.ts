@@ -47,6 +47,8 @@ export class LiveView {
   #timer: Timer | undefined
   #look: Look | undefined
   #stopped = false
+  /** How many pauses are under way. */
+  #paused = 0
   #done: Promise<void> | undefined
 
   constructor(options: LiveViewOptions) {
@@ -84,6 +86,19 @@ export class LiveView {
     this.#screen.clear()
     for (const { resolve } of this.#ends.values()) resolve()
     this.#ends.clear()
+  }
+
+  /** Takes the picture away while something else has the terminal; returns the way to put it back. */
+  pause(): () => void {
+    this.#paused++
+    this.#screen.clear()
+    let over = false
+    return () => {
+      if (over) return
+      over = true
+      this.#paused--
+      this.#draw()
+    }
   }
 
   async #run(hosts: readonly string[]): Promise<void> {
@@ -130,7 +145,7 @@ export class LiveView {
 
   #draw(): void {
     const { clock, command, snapshot, paint } = this.#options
-    if (this.#stopped || !this.#look) return
+    if (this.#stopped || this.#paused > 0 || !this.#look) return
     const { spinner, figures } = this.#look
     this.#screen.draw(frame(this.#board, {
       ...this.#screen.size, now: clock.now(), startedAt: this.#startedAt, command, snapshot: snapshot(), paint, spinner: spinner.fetch(), figures,

@@ -40,6 +40,8 @@ export interface RunRenderer {
   finish(report: Report, snapshot: PoolSnapshot): Promise<void>
   /** Gives the terminal back at once, without a result: for every way out that is not `finish`. Idempotent, synchronous. */
   abandon(): void
+  /** Leaves the terminal to something else (a question, a notice) until what it returns is called. */
+  pause(): () => void
 }
 
 /** The renderer of one run. Live mode needs the run's `started` event first; the others take events in any order. */
@@ -83,6 +85,7 @@ function liveRenderer(options: RunRendererOptions, outlets: Outlets): RunRendere
       view?.stop()
       release(outlets)
     },
+    pause: () => view?.pause() ?? (() => {}),
   }
 }
 
@@ -111,6 +114,7 @@ function pipeRenderer(options: RunRendererOptions, outlets: Outlets): RunRendere
       await flush(outlets)
     },
     abandon: () => release(outlets),
+    pause: () => () => {},
   }
 }
 
@@ -142,6 +146,7 @@ function jsonRenderer(outlets: Outlets): RunRenderer {
       await flush(outlets)
     },
     abandon: () => release(outlets),
+    pause: () => () => {},
   }
 }
 

@@ -1,0 +1,35 @@
+/** `xec hosts`: the resolved targets. Dials nothing. */
+import { addressOf } from '../../adapter/execute.js'
+import type { ResolvedTarget } from '../../inventory/resolve.js'
+import type { PoolTarget } from '../../pool/types.js'
+import { wantsColor } from '../color.js'
+import type { CommandRunner } from '../command.js'
+import { openFleet } from '../fleet.js'
+import { createNotices } from '../notices.js'
+import { createPaint } from '../output/paint.js'
+import { table } from '../output/table.js'
+
+export const hosts: CommandRunner = async (io, { options, operands }) => {
+  const fleet = await openFleet(io, options, createNotices(io, options))
+  const rows = await fleet.resolve(fleet.select(options, operands), false)
+  if (options.json) {
+    const documents = rows.map(({ target, groups }) => ({ host: target.host, address: target.address, port: target.port, user: target.username, jump: jumpsOf(target), groups }))
+    io.stdout.write(`${JSON.stringify({ schemaVersion: 1, hosts: documents })}\n`)
+    return 0
+  }
+  const jumps = rows.some(({ target }) => target.jump !== null)
+  const paint = createPaint(wantsColor(options.color, io.env, io.stdout))
+  io.stdout.write(table<ResolvedTarget>([
+    { title: 'HOST', value: ({ target }) => target.host },
+    { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
+    { title: 'USER', value: ({ target }) => target.username },
+    ...(jumps ? [{ title: 'JUMP', value: ({ target }: ResolvedTarget) => jumpsOf(target).join(',') || '–' }] : []),
+    { title: 'GROUPS', value: ({ groups }) => groups.join(' ') || '–' },
+  ], rows, { heading: paint.faint }))
+  return 0
+}
+
+/** The hops in order of travel. */
+function jumpsOf({ jump }: PoolTarget): string[] {
+  return jump === null ? [] : [...jumpsOf(jump), jump.host]
+}

@@ -1,0 +1,106 @@
+/** The hosts of a command line: configuration, inventory and ssh_config read, flags laid over them, names turned into targets. */
+import { userInfo } from 'node:os'
+import type { Command } from '../adapter/types.js'
+import { loadConfig } from '../config/load.js'
+import type { Inventory } from '../inventory/inventory.js'
+import { checkHost } from '../inventory/outside.js'
+import { resolveTargets, type HostOverrides, type ResolvedTarget } from '../inventory/resolve.js'
+import { select } from '../inventory/selector.js'
+import { loadSshConfig } from '../openssh/ssh-config-load.js'
+import type { SshHostOptions } from '../openssh/ssh-config.js'
+import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
+import type { HostPoolOptions, PoolOptions } from '../pool/options.js'
+import type { PoolTarget } from '../pool/types.js'
+import type { RunItem } from '../run/dispatcher.js'
+import type { Io } from './io.js'
+import type { Notices } from './notices.js'
+import type { OptionValues } from './options.js'
+import { poolOptionsOf } from './parse.js'
+
+export interface Fleet {
+  readonly inventory: Inventory
+  /** The configuration's, with flags and variables over it. */
+  readonly pool: Partial<PoolOptions>
+  /**
+   * The names that -g, -w, -x, -a and further expressions stand for.
+   * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when they stand for nothing
+   */
+  select(options: Pick<OptionValues, 'group' | 'hosts' | 'exclude' | 'all'>, expressions?: readonly string[]): readonly string[]
+  /**
+   * @param secrets false for what only looks: no secret is read, no program run for one
+   * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST
+   */
+  resolve(names: readonly string[], secrets: boolean): Promise<readonly ResolvedTarget[]>
+}
+
+/** @throws XecError XEC_CONFIG for a file, a flag or a variable that is not usable */
+export async function openFleet(io: Io, options: OptionValues, notices: Notices): Promise<Fleet> {
+  const { cwd, home, env } = io
+  const overrides = overridesOf(options, notices)
+  const flags = poolOptionsOf(options, env)
+  const config = await loadConfig({ cwd, home, env, file: options.config })
+  const ssh = await loadSshConfig({ home, env, file: options.sshConfig })
+  for (const warning of config.warnings) notices.warning(warning)
+  const { inventory } = config
+  return {
+    inventory,
+    pool: { ...config.pool, ...flags },
+    select: ({ group, hosts = [], exclude, all }, expressions = []) =>
+      select(inventory, { groups: group, hosts: [...hosts, ...expressions], exclude, all }, (name) => void checkHost(name, inventory, ssh)),
+    async resolve(names, secrets) {
+      const { targets, warnings } = await resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets })
+      for (const warning of warnings) notices.warning(warning)
+      const over = overrider(flags)
+      return targets.map((resolved) => ({ ...resolved, target: over(resolved.target) }))
+    },
+  }
+}
+
+/** Each host's own environment, with the command line's over it. */
+export function itemsOf(resolved: readonly ResolvedTarget[], command: Command): RunItem[] {
+  return resolved.map(({ target, env }) => ({ target, command: { ...command, env: { ...env, ...command.env } } }))
+}
+
+function overridesOf(options: OptionValues, notices: Notices): HostOverrides {
+  const ssh: SshHostOptions = {}
+  for (const assignment of options.sshOption ?? []) {
+    const said = parseSshOption(assignment)
+    const warning = sshOptionWarning(assignment)
+    if (warning !== undefined) notices.warning(warning)
+    // As in a file: the first value wins, identity files add up.
+    const identityFiles = [...(ssh.identityFiles ?? []), ...(said.identityFiles ?? [])]
+    Object.assign(ssh, { ...said, ...ssh }, identityFiles.length > 0 ? { identityFiles } : {})
+  }
+  return {
+    username: options.login ?? ssh.user,
+    port: options.port ?? ssh.port,
+    identityFiles: options.identity,
+    proxyJump: options.jump,
+    connectTimeoutMs: options.connectTimeout,
+    ssh,
+  }
+}
+
+/** A flag wins over a host's own limit too. A hop that several targets share stays one object. */
+function overrider(flags: Partial<PoolOptions>): (target: PoolTarget) => PoolTarget {
+  const done = new Map<PoolTarget, PoolTarget>()
+  const over = (target: PoolTarget): PoolTarget => {
+    let found = done.get(target)
+    if (!found) {
+      const own = Object.entries(target.pool ?? {}).filter(([name]) => !Object.hasOwn(flags, name))
+      found = Object.freeze({ ...target, jump: target.jump && over(target.jump), pool: Object.fromEntries(own) as HostPoolOptions })
+      done.set(target, found)
+    }
+    return found
+  }
+  return over
+}
+
+/** As ssh: the password database, then the environment for a user without an entry there. */
+function localUser(env: Io['env']): string {
+  try {
+    return userInfo().username
+  } catch {
+    return env['USER'] || env['LOGNAME'] || 'root'
+  }
+}

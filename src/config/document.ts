@@ -1,0 +1,200 @@
+/**
+ * A configuration text as nodes that know where they stand, so that every error names file, line and column and says
+ * in one line what would be right. YAML 1.2 core schema; JSON is read by the same parser.
+ */
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node as YamlNode, type Pair } from 'yaml'
+import { XecError } from '../errors.js'
+import { nearest } from '../openssh/nearest.js'
+import { parseDuration } from '../runtime/duration.js'
+
+export const LARGEST_FILE_BYTES = 5_000_000
+const MOST_ALIASES = 100
+const DEEPEST = 64
+
+/** Names that would reach into JavaScript's objects. */
+const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
+
+interface Source {
+  readonly file: string
+  readonly lines: LineCounter
+  readonly document: Document
+}
+
+/** @throws XecError XEC_CONFIG `file:line:col: what is wrong; what would be right` */
+export function readDocument(file: string, text: string): Reader {
+  if (Buffer.byteLength(text) > LARGEST_FILE_BYTES) throw new XecError('XEC_CONFIG', `${file}: the file is larger than ${LARGEST_FILE_BYTES / 1_000_000} MB; use ranges like web[001-500] for many hosts`)
+  const body = text.startsWith('\uFEFF') ? text.slice(1) : text
+  const lines = new LineCounter()
+  const nul = body.indexOf('\0')
+  const document = parseDocument(nul === -1 ? body : '', { lineCounter: lines, prettyErrors: false, uniqueKeys: true, version: '1.2', schema: 'core', merge: false, stringKeys: false })
+  const source: Source = { file, lines, document }
+  if (nul !== -1) {
+    const before = body.slice(0, nul).split('\n')
+    throw new XecError('XEC_CONFIG', `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: a NUL byte; the file is not text`)
+  }
+  const [error] = document.errors
+  if (error) throw fail(source, error.pos[0], explainSyntax(error.code, error.message))
+  let aliases = 0
+  visit(document, {
+    Alias(_, node) {
+      if (++aliases > MOST_ALIASES) throw fail(source, node.range?.[0], `more than ${MOST_ALIASES} aliases; write the values out, or put them into a group`)
+    },
+    Node(_, node, path) {
+      if (path.length > DEEPEST * 2) throw fail(source, node.range?.[0], `nested more than ${DEEPEST} deep`)
+    },
+  })
+  return new Reader(source, document.contents, '')
+}
+
+function explainSyntax(code: string, message: string): string {
+  switch (code) {
+    case 'DUPLICATE_KEY':
+      return 'this key stands twice in the same map; keep one'
+    case 'TAB_AS_INDENT':
+      return 'a tab indents this line; YAML takes spaces only'
+    default:
+      return message.replaceAll(/\s+/g, ' ')
+  }
+}
+
+function fail(source: Source, offset: number | undefined, problem: string): XecError {
+  return new XecError('XEC_CONFIG', `${placeOf(source, offset)}: ${problem}`)
+}
+
+function placeOf({ file, lines }: Source, offset = 0): string {
+  const { line, col } = lines.linePos(offset)
+  return `${file}:${Math.max(1, line)}:${Math.max(1, col)}`
+}
+
+export interface Entry {
+  readonly key: string
+  readonly value: Reader
+  /** Where the key stands. */
+  readonly place: string
+  fail(problem: string): never
+}
+
+/** One value of the document, and the questions that can be asked of it. Every one throws XEC_CONFIG with the place. */
+export class Reader {
+  constructor(
+    private readonly source: Source,
+    private readonly node: YamlNode | null,
+    /** What it is called in messages: `hosts.web1.port`. */
+    readonly path: string,
+    private readonly keyOffset?: number,
+  ) {}
+
+  get place(): string {
+    return placeOf(this.source, this.node?.range?.[0] ?? this.keyOffset)
+  }
+
+  get isNull(): boolean {
+    const node = this.#resolved
+    return node === null || (isScalar(node) && (node.value === null || node.value === undefined))
+  }
+
+  get isMap(): boolean {
+    return isMap(this.#resolved)
+  }
+
+  get isList(): boolean {
+    return isSeq(this.#resolved)
+  }
+
+  fail(problem: string): never {
+    throw fail(this.source, this.node?.range?.[0] ?? this.keyOffset, `${this.path ? `${this.path}: ` : ''}${problem}`)
+  }
+
+  /** What was written, as a message shows it. */
+  get shown(): string {
+    const node = this.#resolved
+    if (isMap(node)) return 'a map'
+    if (isSeq(node)) return 'a list'
+    return node === null ? 'nothing' : JSON.stringify(isScalar(node) ? node.value : null)
+  }
+
+  /** The entries of a map, in order; of nothing, none. */
+  entries(): Entry[] {
+    const node = this.#resolved
+    if (this.isNull) return []
+    if (!isMap(node)) return this.fail(`must be a map, not ${this.shown}`)
+    return node.items.map((pair) => this.#entry(pair))
+  }
+
+  #entry(pair: Pair): Entry {
+    const keyNode = pair.key as YamlNode | null
+    const offset = keyNode?.range?.[0]
+    const refuse = (problem: string): never => {
+      throw fail(this.source, offset, problem)
+    }
+    if (isAlias(keyNode) || !isScalar(keyNode)) return refuse('a key must be a plain text')
+    const key = typeof keyNode.value === 'string' ? keyNode.value : keyNode.source ?? String(keyNode.value)
+    if (FORBIDDEN_KEYS.has(key)) return refuse(`the key ${key} is not allowed`)
+    if (key === '<<') return refuse('merge keys (<<) are not read; put what hosts share into a group or into defaults')
+    return {
+      key,
+      value: new Reader(this.source, pair.value as YamlNode | null, this.path ? `${this.path}.${key}` : key, offset),
+      place: placeOf(this.source, offset),
+      fail: refuse,
+    }
+  }
+
+  /** The entries of a map whose keys are known. */
+  known<K extends string>(keys: readonly K[]): Map<K, Reader> {
+    const found = new Map<K, Reader>()
+    for (const entry of this.entries()) {
+      if (!(keys as readonly string[]).includes(entry.key)) {
+        const meant = nearest(entry.key, keys)
+        entry.fail(`unknown key ${entry.key}${this.path ? ` in ${this.path}` : ''}; ${meant ? `did you mean ${meant}?` : `known are ${keys.join(', ')}`}`)
+      }
+      found.set(entry.key as K, entry.value)
+    }
+    return found
+  }
+
+  items(): Reader[] {
+    const node = this.#resolved
+    if (!isSeq(node)) return this.fail(`must be a list, not ${this.shown}`)
+    return node.items.map((item, i) => new Reader(this.source, item as YamlNode | null, `${this.path}[${i}]`))
+  }
+
+  string(what = 'a text'): string {
+    const node = this.#resolved
+    if (isScalar(node)) {
+      if (typeof node.value === 'string') return node.value
+      // 0123 and 1.10 were meant as they are written, where a text belongs.
+      if (typeof node.value === 'number' && node.source !== undefined) return node.source
+    }
+    return this.fail(`must be ${what}, not ${this.shown}`)
+  }
+
+  boolean(): boolean {
+    const node = this.#resolved
+    if (isScalar(node) && typeof node.value === 'boolean') return node.value
+    return this.fail(`must be true or false, not ${this.shown}`)
+  }
+
+  integer(min: number, max = Number.MAX_SAFE_INTEGER): number {
+    const node = this.#resolved
+    const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+    if (isScalar(node) && typeof node.value === 'number' && Number.isSafeInteger(node.value) && node.value >= min && node.value <= max) return node.value
+    return this.fail(`must be a whole number ${range}, not ${this.shown}`)
+  }
+
+  /** Milliseconds. A bare number is milliseconds where the name is ours, and refused where it comes from ssh_config, which means seconds. */
+  duration(bare: 'milliseconds' | 'refused'): number {
+    const node = this.#resolved
+    const value = isScalar(node) ? node.value : undefined
+    if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
+      if (bare === 'milliseconds') return value
+      return this.fail(`a bare number means seconds in ssh_config and milliseconds elsewhere here; say ${value}s or ${value}ms`)
+    }
+    const ms = typeof value === 'string' ? parseDuration(value) : undefined
+    return ms ?? this.fail(`must be a duration like 500ms, 30s, 5m or 1h, not ${this.shown}`)
+  }
+
+  get #resolved(): YamlNode | null {
+    if (!isAlias(this.node)) return this.node
+    return (this.node.resolve(this.source.document) as YamlNode | undefined) ?? this.fail(`the alias *${this.node.source} stands for nothing`)
+  }
+}

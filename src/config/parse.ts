@@ -1,0 +1,135 @@
+/** A configuration document becomes an inventory and pool options. No IO. */
+import { makeInventory, type Group, type HostSettings, type Inventory } from '../inventory/inventory.js'
+import { checkName, expandRange, hasRange } from '../inventory/names.js'
+import { isXecError } from '../errors.js'
+import { nearest } from '../openssh/nearest.js'
+import type { PoolOptions } from '../pool/options.js'
+import { readDocument, type Entry, type Reader } from './document.js'
+import { HOST_KEYS, readPool, readSettings } from './host-keys.js'
+
+export interface Parsed {
+  readonly inventory: Inventory
+  readonly pool: Partial<PoolOptions>
+  /** A password, passphrase or key stands in the file itself. */
+  readonly holdsSecrets: boolean
+}
+
+/**
+ * @param property read the value of this key only (`xec` of a package.json)
+ * @throws XecError XEC_CONFIG with file:line:col
+ */
+export function parseConfig(file: string, text: string, property?: string): Parsed {
+  let root = readDocument(file, text)
+  if (property !== undefined) root = root.entries().find(({ key }) => key === property)?.value ?? root
+  const top = root.known(['pool', 'defaults', 'hosts', 'groups'])
+  const pool = top.get('pool')
+  const defaults = readDefaults(top.get('defaults'))
+  const hosts = readHosts(top.get('hosts'))
+  const groups = readGroups(top.get('groups'), hosts)
+  return {
+    inventory: makeInventory(hosts, groups, defaults),
+    pool: pool ? readPool(pool, false) : {},
+    holdsSecrets: [defaults, ...new Set(hosts.values()), ...[...groups.values()].map((group) => group.settings)].some(holdsSecret),
+  }
+}
+
+function readDefaults(value: Reader | undefined): HostSettings {
+  if (!value) return {}
+  const keys = value.known(HOST_KEYS)
+  keys.get('host')?.fail('every host has an address of its own; it cannot be a default')
+  return readSettings(keys)
+}
+
+function readHosts(value: Reader | undefined): Map<string, HostSettings> {
+  const hosts = new Map<string, HostSettings>()
+  for (const entry of value?.entries() ?? []) {
+    const settings = readHost(entry.value)
+    for (const name of namesOf(entry)) {
+      if (hosts.has(name)) entry.fail(`host ${name} is defined twice; keep one`)
+      hosts.set(name, settings)
+    }
+  }
+  return hosts
+}
+
+/** `name: address`, `name: { … }`, or `name:` alone, where the name is the address. */
+function readHost(value: Reader): HostSettings {
+  if (value.isMap) return readSettings(value.known(HOST_KEYS))
+  return readSettings(new Map([['host', value]]))
+}
+
+/** The names that a key stands for, ranges expanded. */
+function namesOf(entry: Entry): string[] {
+  const names = inPlace(entry, () => expandRange(entry.key))
+  for (const name of names) {
+    const problem = checkName(name) ?? (name === 'all' ? 'the name all stands for every host' : undefined)
+    if (problem) entry.fail(`${problem}; use letters, digits, dots, - and _`)
+  }
+  return names
+}
+
+function readGroups(value: Reader | undefined, hosts: ReadonlyMap<string, HostSettings>): Map<string, Group> {
+  const groups = new Map<string, Group>()
+  const written = new Map<string, Reader[]>()
+  for (const entry of value?.entries() ?? []) {
+    const problem = checkName(entry.key) ?? (entry.key === 'all' ? 'the name all stands for every host' : undefined)
+    if (problem) entry.fail(`${problem}; use letters, digits, dots, - and _`)
+    const keys = entry.value.isMap ? entry.value.known(['hosts', 'groups', ...HOST_KEYS.filter((key) => key !== 'host')]) : new Map([['hosts', entry.value]])
+    const own = keys.get('hosts')
+    const inner = keys.get('groups')
+    const members = own && !own.isNull ? (own.isList ? own.items() : [own]).flatMap((item) => membersOf(item, hosts)) : []
+    const items = inner && !inner.isNull ? (inner.isList ? inner.items() : [inner]) : []
+    written.set(entry.key, items)
+    const settings = new Map([...keys].filter(([key]) => key !== 'hosts' && key !== 'groups'))
+    groups.set(entry.key, Object.freeze({ name: entry.key, hosts: Object.freeze(members), groups: Object.freeze(items.map((item) => item.string('the name of a group'))), settings: readSettings(settings) }))
+  }
+  for (const items of written.values()) for (const item of items) {
+    const name = item.string('the name of a group')
+    if (groups.has(name)) continue
+    const meant = nearest(name, groups.keys())
+    item.fail(`no group ${name}${hosts.has(name) ? '; it is a host, and belongs under hosts' : meant ? `; did you mean ${meant}?` : ' is defined here'}`)
+  }
+  refuseCycles(groups, written)
+  return groups
+}
+
+/** The hosts that one item of a group's list names: a name or a range of names. */
+function membersOf(item: Reader, hosts: ReadonlyMap<string, HostSettings>): string[] {
+  const text = item.string('a host, or a range of hosts')
+  const names = hasRange(text) ? inPlace(item, () => expandRange(text)) : [text]
+  for (const name of names) {
+    if (hosts.has(name)) continue
+    if (text.startsWith('@')) item.fail(`groups of a group stand under groups:, without the @`)
+    const meant = nearest(name, hosts.keys())
+    item.fail(`no host ${name}${meant ? `; did you mean ${meant}?` : ' is defined under hosts'}`)
+  }
+  return names
+}
+
+function refuseCycles(groups: ReadonlyMap<string, Group>, written: ReadonlyMap<string, readonly Reader[]>): void {
+  const done = new Set<string>()
+  const visit = (name: string, path: readonly string[]): void => {
+    if (done.has(name)) return
+    groups.get(name)?.groups.forEach((inner, i) => {
+      const at = [...path, name].indexOf(inner)
+      if (at !== -1) written.get(name)?.[i]?.fail(`a circle of groups: ${[...path, name].slice(at).concat(inner).join(' → ')}; a group cannot be in itself`)
+      visit(inner, [...path, name])
+    })
+    done.add(name)
+  }
+  for (const name of groups.keys()) visit(name, [])
+}
+
+/** An error of something that knows no places, said at this one. */
+function inPlace<T>(at: { fail(problem: string): never }, work: () => T): T {
+  try {
+    return work()
+  } catch (error) {
+    if (isXecError(error)) return at.fail(error.message)
+    throw error
+  }
+}
+
+function holdsSecret({ password, passphrase, privateKey }: HostSettings): boolean {
+  return password?.kind === 'plain' || passphrase?.kind === 'plain' || (privateKey?.kind === 'plain' && privateKey.value.includes('\n'))
+}

@@ -1,0 +1,234 @@
+/**
+ * Names become targets. Each setting is taken from the first layer that has it:
+ * flags and XEC_* variables, then the host, its groups (nearest first), the defaults, ssh_config, and what OpenSSH would do.
+ */
+import { join } from 'node:path'
+import { XecError } from '../errors.js'
+import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
+import { defaultIdentityFiles } from '../openssh/identity.js'
+import type { SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
+import type { HostPoolOptions } from '../pool/options.js'
+import type { PoolTarget } from '../pool/types.js'
+import { Secret } from '../runtime/secret.js'
+import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
+import type { HostSettings, Inventory, SecretSource } from './inventory.js'
+import { checkHost, type Mention } from './outside.js'
+import { Secrets } from './secrets.js'
+
+const CONNECT_TIMEOUT_MS = 15_000
+
+/** What flags and variables say, for every host of a run. */
+export interface HostOverrides {
+  readonly username?: string
+  readonly port?: number
+  readonly identityFiles?: readonly string[]
+  /** As -J takes it: `none`, or hops divided by commas. */
+  readonly proxyJump?: string
+  readonly connectTimeoutMs?: number
+  /** From -o, as parsed; `~`, variables and tokens not yet expanded. */
+  readonly ssh?: SshHostOptions
+}
+
+export interface ResolveContext {
+  readonly inventory: Inventory
+  readonly ssh: SshConfig
+  readonly overrides: HostOverrides
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly home: string
+  /** The local user's name: the last default of a login. */
+  readonly user: string
+  /** False: for listings; secrets are left out, no program is run. Default true. */
+  readonly secrets?: boolean
+}
+
+export interface ResolvedTarget {
+  readonly target: PoolTarget
+  /** Set for every command on the host. */
+  readonly env: Readonly<Record<string, string | Secret>>
+  /** The groups that it is in, nearest first. */
+  readonly groups: readonly string[]
+}
+
+/**
+ * @returns one target a name, in the same order; a jump host is the same object for everything behind it
+ * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST, before anything is dialled
+ */
+export async function resolveTargets(names: readonly string[], context: ResolveContext): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly warnings: readonly string[] }> {
+  const resolver = new Resolver(context)
+  const targets: ResolvedTarget[] = []
+  for (const name of names) targets.push(await resolver.resolve(name))
+  return { targets, warnings: [...resolver.warnings] }
+}
+
+class Resolver {
+  readonly warnings = new Set<string>()
+  readonly #secrets: Secrets
+  readonly #hops = new Map<string, Promise<PoolTarget>>()
+
+  constructor(private readonly context: ResolveContext) {
+    this.#secrets = new Secrets(context.env)
+  }
+
+  async resolve(name: string): Promise<ResolvedTarget> {
+    const { inventory, overrides } = this.context
+    const host = this.#host(name, overrides)
+    const { mention } = host
+    const target = await this.#target(name, host, overrides, (layers) => this.#jumpOf(name, layers, overrides, host.ssh, [mention.base]))
+    const env: Record<string, string | Secret> = {}
+    for (const layer of [...host.layers].reverse()) {
+      for (const [variable, source] of Object.entries(layer.env ?? {})) env[variable] = source.kind === 'plain' ? source.value : await this.#secret(source, `${name}: env.${variable}`)
+    }
+    return { target, env: Object.freeze(env), groups: inventory.groupsOf(mention.base).map((group) => group.name) }
+  }
+
+  /** What the layers and ssh_config say of a name. */
+  #host(name: string, overrides: HostOverrides): Host {
+    const { inventory, ssh } = this.context
+    const mention = checkHost(name, inventory, ssh)
+    const own = inventory.hosts.get(mention.base)
+    const layers = [...(own ? [own, ...inventory.groupsOf(mention.base).map((group) => group.settings)] : []), inventory.defaults]
+    const address = first(layers, 'host')?.replaceAll('{name}', mention.base) ?? mention.base
+    const username = overrides.username ?? mention.username ?? first(layers, 'username')
+    const port = overrides.port ?? mention.port ?? first(layers, 'port')
+    const found = ssh.resolve(address, { user: username, port, options: overrides.ssh })
+    for (const warning of found.warnings) this.warnings.add(warning)
+    return { mention, layers, address, username, port, ssh: found.options }
+  }
+
+  async #target(name: string, host: Host, overrides: HostOverrides, jump: (layers: readonly HostSettings[]) => Promise<PoolTarget | null>): Promise<PoolTarget> {
+    const { layers, ssh } = host
+    const said = overrides.ssh ?? {}
+    /** -o goes before the inventory, the files after it. */
+    const pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined): V | SshHostOptions[K] => (Object.hasOwn(said, key) ? ssh[key] : inventory ?? ssh[key])
+    const pool = poolOf(layers, pick('serverAliveIntervalMs', first(layers, 'serverAliveInterval')), pick('serverAliveCountMax', first(layers, 'serverAliveCountMax')))
+    return Object.freeze({
+      host: name,
+      address: ssh.hostName ?? host.address,
+      port: host.port ?? ssh.port ?? 22,
+      username: host.username ?? ssh.user ?? this.context.user,
+      jump: await jump(layers),
+      credentials: await this.#credentials(name, host, overrides, pick),
+      hostKeys: this.#hostKeys(layers, pick),
+      connectTimeoutMs: overrides.connectTimeoutMs ?? pick('connectTimeoutMs', first(layers, 'connectTimeout')) ?? CONNECT_TIMEOUT_MS,
+      ...(Object.keys(pool).length > 0 ? { pool } : {}),
+    })
+  }
+
+  async #credentials(name: string, { layers, ssh }: Host, overrides: HostOverrides, pick: Pick): Promise<Credentials> {
+    const { home, env } = this.context
+    const passphraseFrom = first(layers, 'passphrase')
+    const passwordFrom = first(layers, 'password')
+    const passphrase = passphraseFrom ? await this.#secret(passphraseFrom, `${name}: passphrase`) : null
+    const file = (path: string, optional: boolean): KeySource => Object.freeze({ origin: path, from: { path }, passphrase, optional })
+    const keys: KeySource[] = (overrides.identityFiles ?? []).map((path) => file(this.#path(path), false))
+    const keyFrom = first(layers, 'privateKey')
+    // An IdentityFile of ssh_config that is not there is passed over, as ssh does.
+    if (Object.hasOwn(overrides.ssh ?? {}, 'identityFiles')) keys.push(...(ssh.identityFiles ?? []).map((path) => file(path, true)))
+    else if (keyFrom) keys.push(await this.#key(name, keyFrom, passphrase))
+    else keys.push(...(ssh.identityFiles ?? []).map((path) => file(path, true)))
+    if (keys.length === 0 && ssh.identityFiles === undefined) keys.push(...defaultIdentityFiles(home).map((path) => file(path, true)))
+    const agent = pick('identityAgent', first(layers, 'identityAgent')) ?? 'SSH_AUTH_SOCK'
+    return Object.freeze({
+      keys: Object.freeze(keys),
+      agent: agent === 'none' ? null : agent === 'SSH_AUTH_SOCK' ? env['SSH_AUTH_SOCK'] || null : this.#path(agent),
+      identitiesOnly: pick('identitiesOnly', first(layers, 'identitiesOnly')) ?? false,
+      password: passwordFrom ? await this.#secret(passwordFrom, `${name}: password`) : null,
+    })
+  }
+
+  /** A path with `~`, or the text of a key. */
+  async #key(name: string, source: SecretSource, passphrase: Secret | null): Promise<KeySource> {
+    if (source.kind === 'plain' && !source.value.includes('\n') && !source.value.includes('-----BEGIN')) {
+      const path = this.#path(source.value)
+      return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
+    }
+    const text = await this.#secret(source, `${name}: privateKey`)
+    return Object.freeze({ origin: `the privateKey of ${name}`, from: { text }, passphrase, optional: false })
+  }
+
+  #hostKeys(layers: readonly HostSettings[], pick: Pick): HostKeyPolicy {
+    const files = first(layers, 'userKnownHostsFile')?.map((path) => this.#path(path))
+    return Object.freeze({
+      mode: pick('strictHostKeyChecking', first(layers, 'strictHostKeyChecking')) ?? 'accept-new',
+      userFiles: pick('userKnownHostsFiles', files && (files.length === 1 && files[0] === 'none' ? [] : files)) ?? defaultUserKnownHosts(this.context.home),
+      globalFiles: pick('globalKnownHostsFiles', undefined) ?? DEFAULT_GLOBAL_KNOWN_HOSTS,
+      alias: pick('hostKeyAlias', first(layers, 'hostKeyAlias')) ?? null,
+    })
+  }
+
+  /** @param path the names that led here, to find a circle */
+  #jumpOf(name: string, layers: readonly HostSettings[], overrides: HostOverrides, ssh: SshHostOptions, path: readonly string[]): Promise<PoolTarget | null> {
+    const fromFlags = overrides.proxyJump ?? (Object.hasOwn(overrides.ssh ?? {}, 'proxyJump') ? ssh.proxyJump : undefined)
+    const hops = fromFlags === undefined ? first(layers, 'proxyJump') ?? splitHops(ssh.proxyJump) : splitHops(fromFlags)
+    return this.#chain(name, hops ?? [], path)
+  }
+
+  /** The first hop is reached by its own proxyJump, each further one through the hop before it, as ssh -J does. */
+  async #chain(name: string, hops: readonly string[], path: readonly string[]): Promise<PoolTarget | null> {
+    let jump: PoolTarget | null = null
+    let id = ''
+    for (const [i, hop] of hops.entries()) {
+      id += `${hop},`
+      const before: PoolTarget | null = jump
+      const mention = checkHop(name, hop, this.context)
+      let found = path.includes(mention.base) ? undefined : this.#hops.get(id)
+      if (!found) {
+        if (path.includes(mention.base)) throw new XecError('XEC_CONFIG', `${path[0] ?? name}: the jump hosts run in a circle: ${[...path, mention.base].join(' → ')}`, { host: name })
+        const host = this.#host(hop, {})
+        const { connectTimeoutMs } = this.context.overrides
+        const own = i === 0 ? (layers: readonly HostSettings[]) => this.#jumpOf(hop, layers, {}, host.ssh, [...path, mention.base]) : async () => before
+        found = this.#target(hop, host, connectTimeoutMs === undefined ? {} : { connectTimeoutMs }, own)
+        this.#hops.set(id, found)
+      }
+      jump = await found
+    }
+    return jump
+  }
+
+  #secret(source: SecretSource, what: string): Promise<Secret> {
+    return this.context.secrets === false ? Promise.resolve(new Secret('')) : this.#secrets.of(source, what)
+  }
+
+  #path(path: string): string {
+    return path === '~' || path.startsWith('~/') ? join(this.context.home, path.slice(1)) : path
+  }
+}
+
+interface Host {
+  readonly mention: Mention
+  /** The host's own, its groups' nearest first, the defaults. */
+  readonly layers: readonly HostSettings[]
+  readonly address: string
+  readonly username: string | undefined
+  readonly port: number | undefined
+  readonly ssh: SshHostOptions
+}
+
+type Pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined) => V | SshHostOptions[K]
+
+function first<K extends keyof HostSettings>(layers: readonly HostSettings[], key: K): HostSettings[K] | undefined {
+  for (const layer of layers) if (layer[key] !== undefined) return layer[key]
+  return undefined
+}
+
+function splitHops(text: string | undefined): readonly string[] | undefined {
+  if (text === undefined) return undefined
+  return text.toLowerCase() === 'none' ? [] : text.split(',').map((hop) => hop.trim())
+}
+
+function checkHop(name: string, hop: string, { inventory, ssh }: ResolveContext): Mention {
+  try {
+    return checkHost(hop, inventory, ssh)
+  } catch (error) {
+    if (!(error instanceof XecError)) throw error
+    throw new XecError('XEC_UNKNOWN_HOST', `${name}: jump host: ${error.message}`, { host: name, cause: error })
+  }
+}
+
+function poolOf(layers: readonly HostSettings[], aliveIntervalMs: number | undefined, aliveCountMax: number | undefined): HostPoolOptions {
+  const own: HostPoolOptions = {
+    ...(aliveIntervalMs === undefined ? {} : aliveIntervalMs === 0 ? { keepAlive: false } : { keepAliveInterval: aliveIntervalMs }),
+    ...(aliveCountMax === undefined ? {} : { keepAliveCountMax: aliveCountMax }),
+  }
+  return Object.freeze(layers.reduceRight<HostPoolOptions>((below, layer) => ({ ...below, ...layer.pool }), own))
+}

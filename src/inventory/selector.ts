@@ -1,0 +1,170 @@
+/**
+ * The selection algebra as a value: names, globs, ranges, `@group`, `all`, `~/regex/`, combined from left to right by
+ * union `,`, intersection `&` and exclusion `!`. A selector is parsed once and asked of an inventory; it does no IO.
+ */
+import { XecError } from '../errors.js'
+import { nearest } from '../openssh/nearest.js'
+import { hasWildcard, matchPattern } from '../openssh/pattern.js'
+import type { Inventory } from './inventory.js'
+import { expandRange, hasRange } from './names.js'
+
+type Term =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'group'; readonly name: string }
+  | { readonly kind: 'match'; matches(name: string): boolean }
+  | { readonly kind: 'names'; readonly names: readonly string[] }
+
+export type Operator = ',' | '&' | '!'
+
+export interface Selector {
+  readonly text: string
+  readonly steps: readonly { readonly operator: Operator; readonly term: Term }[]
+}
+
+/** @throws XecError XEC_CONFIG with the column of what is not understood */
+export function parseSelector(text: string): Selector {
+  const steps: { operator: Operator; term: Term }[] = []
+  let operator: Operator | null = null
+  let at = 0
+  const fail = (column: number, problem: string): never => {
+    throw new XecError('XEC_CONFIG', `the selection ${JSON.stringify(text)}, column ${column + 1}: ${problem}`, { phase: 'select' })
+  }
+  for (;;) {
+    while (text[at] === ' ') at++
+    const mark = text[at]
+    if (mark === undefined) break
+    if (mark === ',' || mark === '&' || mark === '!') {
+      // `a,!b` is how many write `a!b`: the comma says nothing that the exclusion does not.
+      if (operator !== null && !(operator === ',' && mark === '!')) fail(at, `${mark} follows ${operator}; a name belongs between them`)
+      if (steps.length === 0 && operator === null && mark !== '!') fail(at, `nothing stands before ${mark}`)
+      operator = mark
+      at++
+      continue
+    }
+    if (steps.length > 0 && operator === null) fail(at, 'an operator is missing: , for or, & for and, ! for but not')
+    const [word, end] = readWord(text, at, fail)
+    // A selector that begins with an exclusion excludes from everything.
+    if (steps.length === 0 && operator === '!') steps.push({ operator: ',', term: { kind: 'all' } })
+    steps.push({ operator: operator ?? ',', term: termOf(word, at, fail) })
+    operator = null
+    at = end
+  }
+  if (steps.length === 0) fail(0, 'it is empty; say names, web*, web[01-20], @group or all')
+  if (operator !== null) fail(text.length, `nothing follows ${operator}`)
+  return Object.freeze({ text, steps: Object.freeze(steps) })
+}
+
+function readWord(text: string, start: number, fail: (column: number, problem: string) => never): [string, number] {
+  if (text.startsWith('~/', start)) {
+    for (let i = start + 2; i < text.length; i++) {
+      if (text[i] === '\\') i++
+      else if (text[i] === '/') return [text.slice(start, i + 1), i + 1]
+    }
+    return fail(start, 'the regular expression has no closing /')
+  }
+  let end = start
+  for (let depth = 0; end < text.length; end++) {
+    const mark = text[end] ?? ''
+    if (mark === '[') depth++
+    else if (mark === ']') depth--
+    else if (depth === 0 && (',&! '.includes(mark))) break
+  }
+  return [text.slice(start, end), end]
+}
+
+function termOf(word: string, at: number, fail: (column: number, problem: string) => never): Term {
+  if (word === 'all') return { kind: 'all' }
+  if (word.startsWith('@')) return word === '@' ? fail(at, '@ needs the name of a group') : { kind: 'group', name: word.slice(1) }
+  if (word.startsWith('~/')) {
+    try {
+      const pattern = new RegExp(word.slice(2, -1), 'u')
+      return { kind: 'match', matches: (name) => pattern.test(name) }
+    } catch (error) {
+      return fail(at, error instanceof Error ? error.message : 'not a regular expression')
+    }
+  }
+  if (hasWildcard(word)) return { kind: 'match', matches: (name) => matchPattern(name, word) }
+  return { kind: 'names', names: hasRange(word) && !word.startsWith('ssh://') && !/\[[^\]]*:/.test(word) ? expandRange(word) : [word] }
+}
+
+export interface SelectionRequest {
+  readonly groups?: readonly string[]
+  /** Selectors; more than one are united. */
+  readonly hosts?: readonly string[]
+  /** Selectors to leave out, after all else. */
+  readonly exclude?: readonly string[]
+  readonly all?: boolean
+}
+
+/**
+ * The names that a request stands for: inventory hosts in the order of the inventory, each once, then names outside it
+ * in the order of mention. Without groups, hosts and `all`, everything.
+ * @param outside whether a name that is no inventory name may be dialled all the same (an address, an ssh_config host);
+ *   throws for one that may not
+ * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected
+ */
+export function select(inventory: Inventory, request: SelectionRequest, outside: (name: string) => void): readonly string[] {
+  const chosen = new Set<string>()
+  const { groups = [], hosts = [], exclude = [], all = groups.length === 0 && hosts.length === 0 } = request
+  if (all) for (const name of inventory.hosts.keys()) chosen.add(name)
+  for (const name of groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
+  for (const text of hosts) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.add(name)
+  for (const text of exclude) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.delete(name)
+  if (chosen.size === 0) throw nothingSelected(inventory, request)
+  const inside = chosen.size === inventory.hosts.size ? [...inventory.hosts.keys()].filter((name) => chosen.has(name)) : inOrder(inventory, chosen)
+  return Object.freeze([...inside, ...[...chosen].filter((name) => !inventory.hosts.has(name))])
+}
+
+function inOrder(inventory: Inventory, chosen: ReadonlySet<string>): string[] {
+  const names: string[] = []
+  for (const name of inventory.hosts.keys()) if (chosen.has(name)) names.push(name)
+  return names
+}
+
+/** What a selector stands for in an inventory. Each step costs no more than the number of hosts. */
+export function evaluate(selector: Selector, inventory: Inventory, outside: (name: string) => void): Set<string> {
+  let chosen = new Set<string>()
+  for (const { operator, term } of selector.steps) {
+    if (operator === ',') for (const name of namesOf(term, inventory, outside)) chosen.add(name)
+    else if (operator === '!') for (const name of namesOf(term, inventory, outside, chosen)) chosen.delete(name)
+    else chosen = new Set([...namesOf(term, inventory, outside, chosen)].filter((name) => chosen.has(name)))
+  }
+  return chosen
+}
+
+/** @param among what a pattern is matched against; default the inventory */
+function namesOf(term: Term, inventory: Inventory, outside: (name: string) => void, among?: ReadonlySet<string>): Iterable<string> {
+  switch (term.kind) {
+    case 'all':
+      return among ?? inventory.hosts.keys()
+    case 'group':
+      return groupMembers(inventory, term.name)
+    case 'match': {
+      const found: string[] = []
+      for (const name of among ?? inventory.hosts.keys()) if (term.matches(name)) found.push(name)
+      return found
+    }
+    case 'names':
+      for (const name of term.names) if (!inventory.hosts.has(name)) outside(name)
+      return term.names
+  }
+}
+
+function groupMembers(inventory: Inventory, name: string): ReadonlySet<string> {
+  const members = inventory.membersOf(name)
+  if (members) return members
+  const meant = nearest(name, inventory.groups.keys())
+  const known = [...inventory.groups.keys()]
+  const hint = meant ? `did you mean ${meant}?` : known.length === 0 ? 'the inventory has no groups' : `groups are ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}`
+  throw new XecError('XEC_CONFIG', `no group ${name}; ${hint}`, { phase: 'select' })
+}
+
+function nothingSelected(inventory: Inventory, { groups = [], hosts = [], exclude = [] }: SelectionRequest): XecError {
+  if (inventory.hosts.size === 0 && hosts.length === 0) {
+    return new XecError('XEC_CONFIG', 'no hosts: the inventory is empty, or no xec.config.yaml was found from here upwards (xec init writes one)', { phase: 'select' })
+  }
+  const said = [...groups.map((name) => `-g ${name}`), ...hosts.map((text) => `-w ${text}`)]
+  const what = said.length > 0 ? said.join(' ') : 'all'
+  const less = exclude.length > 0 ? ` without ${exclude.join(' and ')}` : ''
+  return new XecError('XEC_CONFIG', `nothing is selected: ${what}${less} stands for none of the ${inventory.hosts.size} hosts of the inventory`, { phase: 'select' })
+}
