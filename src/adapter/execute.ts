@@ -1,4 +1,5 @@
 /** A Command on a Target becomes a Result: a lease, the command on it, the lease back, and the verdict. */
+import { setMaxListeners } from 'node:events'
 import type { PoolTarget, Lease, Pool } from '../pool/types.js'
 import { XecError } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
@@ -25,6 +26,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
   const { clock } = ports
   const { host } = target
   const { signal, queueTimeoutMs, retryCommands = 0, captureBytes = DEFAULT_CAPTURE_BYTES, store = new CaptureStore() } = options
+  if (signal) setMaxListeners(0, signal) // one signal for many commands is no leak
   const queuedAt = clock.now()
   const feed = new Feed(options.stdin)
   const attempts: CommandAttempt[] = []

@@ -59,6 +59,8 @@ export class Intake {
       held.then(undefined, (error: unknown) => this.#failed(error)).then(() => {
         this.#busy = false
         this.stream.resume()
+        // What waited behind it comes now, so the quiet begins now.
+        this.changed(true)
         this.changed(false)
       }, () => {})
     } catch (error) {

@@ -9,7 +9,7 @@ import { select } from '../inventory/selector.js'
 import { loadSshConfig } from '../openssh/ssh-config-load.js'
 import type { SshHostOptions } from '../openssh/ssh-config.js'
 import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
-import type { HostPoolOptions, PoolOptions } from '../pool/options.js'
+import type { PoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { RunItem } from '../run/dispatcher.js'
 import type { Io } from './io.js'
@@ -88,7 +88,7 @@ function overrider(flags: Partial<PoolOptions>): (target: PoolTarget) => PoolTar
     let found = done.get(target)
     if (!found) {
       const own = Object.entries(target.pool ?? {}).filter(([name]) => !Object.hasOwn(flags, name))
-      found = Object.freeze({ ...target, jump: target.jump && over(target.jump), pool: Object.fromEntries(own) as HostPoolOptions })
+      found = Object.freeze({ ...target, jump: target.jump && over(target.jump), pool: Object.fromEntries(own) })
       done.set(target, found)
     }
     return found

@@ -51,7 +51,9 @@ export function readSettings(values: ReadonlyMap<string, Reader>): HostSettings 
     if (value.isNull) continue
     const name = key === 'user' ? 'username' : key
     if (name in settings) value.fail('user and username are the same; keep one')
-    if (Object.hasOwn(READERS, name)) settings[name] = READERS[name](value)
+    if (!Object.hasOwn(READERS, name)) continue
+    const read: (value: Reader) => unknown = READERS[name as keyof HostSettings]
+    settings[name] = read(value)
   }
   return Object.freeze(settings)
 }

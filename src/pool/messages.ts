@@ -1,5 +1,5 @@
 /** The pool's errors, in words: which host, which limit, what to try. */
-import { XecError, type Executed } from '../errors.js'
+import { XecError } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
 import type { Queue } from './queue.js'
 import type { Facts } from './facts.js'
@@ -49,9 +49,10 @@ export function neverServed(queue: Queue, detail: string): XecError {
 
 /** The same failure, said of another name of the same place; or of a target behind a jump host that failed. */
 export function forHost(error: XecError, host: string, behind?: string): XecError {
-  const own = error.host !== undefined && error.message.startsWith(`${error.host}: `) ? error.message.slice(error.host.length + 2) : error.message
   if (behind === undefined && error.host === host) return error
-  const message = behind === undefined ? `${host}: ${own}` : `${host}: jump host ${behind}: ${own}`
-  const executed: Executed = 'no'
-  return new XecError(error.code, message, { host, phase: error.phase, executed, cause: error.cause ?? error })
+  const { message } = error
+  // Messages begin with their host: `web1: …`, or `web1 (10.0.0.1:22): …`.
+  const named = error.host !== undefined && [': ', ' ('].some((next) => message.startsWith(`${error.host}${next}`))
+  const rest = named ? message.slice(error.host?.length) : `: ${message}`
+  return new XecError(error.code, behind === undefined ? host + rest : `${host}: jump host ${behind}${rest}`, { host, phase: error.phase, cause: error.cause ?? error })
 }

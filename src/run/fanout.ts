@@ -1,4 +1,5 @@
 /** One command on many hosts: a sliding window over the items, results in the order of the items. */
+import { setMaxListeners } from 'node:events'
 import type { Readable } from 'node:stream'
 import { CaptureStore } from '../adapter/capture.js'
 import { encodeCommand } from '../adapter/command.js'
@@ -44,6 +45,7 @@ export async function fanOut(dispatcher: Dispatcher, items: readonly RunItem[], 
   const broadcast = options.stdin && new Broadcast(options.stdin)
   const inputs = items.map(() => broadcast?.consumer())
   const cancel = new AbortController()
+  setMaxListeners(0, cancel.signal) // one for each host in flight is no leak
   const abort = (): void => cancel.abort(options.signal?.reason)
   options.signal?.addEventListener('abort', abort, { once: true })
   if (options.signal?.aborted) abort()

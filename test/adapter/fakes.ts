@@ -1,7 +1,7 @@
 /** A pool whose channels do what the test says; nothing happens by itself. */
 import { PassThrough, Writable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
-import { XecError } from '../../src/errors.js'
+import type { XecError } from '../../src/errors.js'
 import { DEFAULT_POOL_OPTIONS } from '../../src/pool/options.js'
 import type { AcquireOptions, Lease, Pool, PoolTarget } from '../../src/pool/types.js'
 import type { Channel, Exit, SignalName } from '../../src/transport/transport.js'

@@ -4,6 +4,8 @@ import { backoff } from '../../src/pool/backoff.js'
 import { Connection, STATES } from '../../src/pool/connection.js'
 import { Deadlines } from '../../src/pool/deadlines.js'
 import { Histogram } from '../../src/pool/histogram.js'
+import { forHost } from '../../src/pool/messages.js'
+import { XecError } from '../../src/errors.js'
 import { endpointOf, keyOf } from '../../src/pool/identity.js'
 import { resolvePoolOptions } from '../../src/pool/options.js'
 import { seededRandom } from '../../src/runtime/random.js'
@@ -85,6 +87,15 @@ test('a connection moves only to the right', () => {
     if (j > i) expect(() => connection.to(to)).not.toThrow()
     else expect(() => connection.to(to)).toThrow(`bug: connection 1 cannot go from ${from} to ${to}`)
   }
+})
+
+test.each([
+  ['a: refused', undefined, 'b: refused'],
+  ['a (10.0.0.1:22): refused', undefined, 'b (10.0.0.1:22): refused'],
+  ['refused', undefined, 'b: refused'],
+  ['a (10.0.0.1:22): refused', 'a', 'b: jump host a (10.0.0.1:22): refused'],
+])('%j said of another name is %3$j', (message, behind, expected) => {
+  expect(forHost(new XecError('XEC_CONNECT', message, { host: 'a' }), 'b', behind)).toMatchObject({ message: expected, host: 'b', code: 'XEC_CONNECT', phase: 'tcp' })
 })
 
 test('backoff is uniform between nothing and the doubled base, up to its cap', () => {

@@ -1,0 +1,77 @@
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../src/cli/commands.js'
+import { makePlace, type Place } from '../rig/place.js'
+import { BIN, ensureBuilt, xec } from './binary.js'
+
+let place: Place
+beforeAll(() => {
+  ensureBuilt()
+  place = makePlace()
+}, 120_000)
+afterAll(() => place.remove())
+
+/** The packages that a command line loads, by what V8 saw. */
+async function loaded(...argv: string[]): Promise<string[]> {
+  const dir = mkdtempSync(join(tmpdir(), 'xec-loaded-'))
+  try {
+    await xec(argv, { env: { ...place.env, NODE_V8_COVERAGE: dir } })
+    const urls = readdirSync(dir).flatMap((file) => (JSON.parse(readFileSync(join(dir, file), 'utf8')) as { result: { url: string }[] }).result.map(({ url }) => url))
+    expect(urls.some((url) => url.endsWith('/dist/cli/main.js'))).toBe(true)
+    return [...new Set(urls.flatMap((url) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(url)?.[1] ?? []))].sort()
+  } finally {
+    rmSync(dir, { recursive: true })
+  }
+}
+
+describe('nothing is loaded that is not needed', () => {
+  test('for --version and --help', async () => {
+    expect(await loaded('--version')).toEqual([])
+    expect(await loaded('--help')).toEqual([])
+  })
+  test('for the help of a command', async () => expect(await loaded('exec-all', '--help')).toEqual(['commander']))
+  test('for a wrong option', async () => expect(await loaded('run', '--tiemout', 'web1', 'id')).toEqual(['commander']))
+})
+
+test('--version is the package\'s', async () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  expect(await xec(['--version'], { env: place.env })).toEqual({ status: 0, signal: null, stdout: `${version}\n`, stderr: '' })
+})
+
+test.each([[['--help']], [['-h']], [['help']]])('%j is the overview, on stdout', async (argv) => {
+  const { status, stdout, stderr } = await xec(argv, { env: place.env })
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+  for (const { name } of COMMANDS) expect(stdout).toContain(`  ${name} `)
+})
+
+test.each(COMMANDS.map(({ name }) => name))('xec help %s is xec %s --help', async (name) => {
+  const words = name.split(' ')
+  const help = await xec(['help', ...words], { env: place.env })
+  expect(help).toMatchObject({ status: 0, stderr: '' })
+  expect(help.stdout).toContain('Examples:')
+  expect(await xec([...words, '--help'], { env: place.env })).toEqual(help)
+})
+
+test('no command at all is a usage error with the overview', async () => {
+  const { status, stdout, stderr } = await xec([], { env: place.env })
+  expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+  expect(stderr).toContain('Commands:')
+})
+
+test('--help behind the host is ours, behind the command it is not', async () => {
+  expect((await xec(['run', 'web1', '--help'], { env: place.env })).stdout).toContain('Usage: xec run')
+  expect(await xec(['run', '-F', 'none', 'nowhere', 'ls', '--help'], { env: place.env })).toMatchObject({ status: 2, stdout: '' })
+})
+
+test('a copy that is not built says so', () => {
+  const bin = place.path('copy', 'bin')
+  mkdirSync(bin, { recursive: true })
+  cpSync(BIN, join(bin, 'xec.js'))
+  cpSync(new URL('../../package.json', import.meta.url), place.path('copy', 'package.json'))
+  const { status, stderr } = spawnSync(process.execPath, [join(bin, 'xec.js'), '--version'], { encoding: 'utf8' })
+  expect(status).toBe(2)
+  expect(stderr).toBe('xec: this copy is not built: dist/cli/main.js is missing; run "npm run build" in it first\n')
+})
