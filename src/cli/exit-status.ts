@@ -5,11 +5,11 @@ import type { Report } from '../run/events.js'
 import { signalNumber } from './io.js'
 
 export const USAGE = 2
-export const TIMEOUT = 124
+const TIMEOUT = 124
 export const UNREACHED = 255
 /** As of a program that SIGPIPE ended: what a shell shows for `yes | head -1`. */
 export const BROKEN_PIPE = 141
-export const INTERRUPTED = 130
+const INTERRUPTED = 130
 
 /** What the exit status depends on; a Result is one. */
 export type Ended = Pick<Result, 'outcome' | 'exitCode' | 'signal' | 'executed'>
@@ -32,7 +32,7 @@ function statusByte(code: number): number {
 }
 
 /** Whether a host's part is that it was not reached, or that nobody knows how its command ended. */
-export function isUnreached({ outcome, exitCode, executed }: Ended): boolean {
+function isUnreached({ outcome, exitCode, executed }: Ended): boolean {
   const always: readonly Outcome[] = ['unreachable', 'auth', 'hostkey', 'refused', 'lost']
   return always.includes(outcome) || (outcome === 'failed' && exitCode === null) || (outcome === 'timeout' && executed !== 'yes')
 }

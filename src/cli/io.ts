@@ -3,7 +3,7 @@ import { constants, homedir } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 
 /** An input stream; the extras are those of a terminal and absent elsewhere. */
-export type Input = Readable & { readonly isTTY?: boolean; readonly fd?: number; unref?(): void }
+type Input = Readable & { readonly isTTY?: boolean; readonly fd?: number; unref?(): void }
 
 /** An output stream; the extras are those of a terminal and absent elsewhere. */
 export type Output = Writable & {

@@ -11,7 +11,13 @@ import { usage } from './values.js'
 
 /** Runs xec in this process and sets its exit status; the process ends when nothing is left to do. */
 export async function start(argv: readonly string[]): Promise<void> {
-  process.exitCode = await main(processIo(argv))
+  const io = processIo(argv)
+  // A bug, here or in a library: still one line, still a status that no remote command is blamed for.
+  process.once('uncaughtException', (error) => {
+    createNotices(io, { verbose: argv.includes('-vv') ? 2 : 0 }).error(error)
+    io.exit(UNREACHED)
+  })
+  process.exitCode = await main(io)
 }
 
 /** Runs one command line to its exit status. Never rejects. */
@@ -52,7 +58,7 @@ async function dispatch(io: Io, heard: (options: OptionValues) => void): Promise
   const spec = specOf(named)
   const rest = named.slice(spec.name.split(' ').length)
   const { parseCommand } = await import('./parse.js')
-  const parsed = await parseCommand(spec, asksHelp ? ['--help'] : rest, io.env)
+  const parsed = parseCommand(spec, asksHelp ? ['--help'] : rest, io.env)
   if ('help' in parsed) {
     io.stdout.write(parsed.help)
     return 0

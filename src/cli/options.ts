@@ -6,7 +6,7 @@ import { POOL_OPTIONS, type PoolOptionName } from '../pool/options.js'
 import type { Kind, ValueRules, Values } from './values.js'
 
 /** The headings of help. */
-export type Topic = 'Selection' | 'Connection' | 'Command' | 'Limits' | 'Output'
+type Topic = 'Selection' | 'Connection' | 'Command' | 'Limits' | 'Output'
 
 export interface OptionSpec extends ValueRules {
   readonly topic: Topic

@@ -1,5 +1,5 @@
 /** From what follows a command's name to its options, operands and words; or to its help. Built on commander from the options table. */
-import { CommanderError, type Command } from 'commander'
+import { Command, CommanderError, Option } from 'commander'
 import { XecError } from '../errors.js'
 import { checkPoolOption, POOL_OPTIONS, POOL_OPTION_NAMES, type PoolOptionName, type PoolOptions } from '../pool/options.js'
 import { splitArgv } from './argv.js'
@@ -14,10 +14,10 @@ type Env = Readonly<Record<string, string | undefined>>
  * @returns the invocation, or the help text that was asked for
  * @throws XecError XEC_CONFIG for an unknown option, a missing or bad value, or words where none belong
  */
-export async function parseCommand(spec: CommandSpec, argv: readonly string[], env: Env): Promise<Invocation | { readonly help: string }> {
+export function parseCommand(spec: CommandSpec, argv: readonly string[], env: Env): Invocation | { readonly help: string } {
   const values: Record<string, unknown> = {}
   let help = ''
-  const command = await commandOf(spec, values)
+  const command = commandOf(spec, values)
   command.exitOverride().configureOutput({ writeOut: (text) => { help += text }, writeErr: () => {}, outputError: () => {} })
 
   const valued = new Set(spec.options.map(optionSpec).flatMap(({ short, long, value }) => (value === undefined ? [] : [short, long])))
@@ -47,8 +47,7 @@ function inOurWords(message: string): string {
 }
 
 /** The commander command of a spec; what it reads goes to `values` by the table's names. */
-async function commandOf(spec: CommandSpec, values: Record<string, unknown>): Promise<Command> {
-  const { Command, Option } = await import('commander')
+function commandOf(spec: CommandSpec, values: Record<string, unknown>): Command {
   const command = new Command(`xec ${spec.name}`).usage(spec.usage).description(spec.summary).helpOption('-h, --help', 'this text')
   command.configureHelp({ helpWidth: 100, styleTitle: (title) => title })
   for (const name of spec.options) {

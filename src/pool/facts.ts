@@ -162,4 +162,16 @@ export class Facts implements PoolView {
       for (const connection of queue.hop.connections) this.touch(connection)
     }
   }
+
+  /** A waiter has settled: it leaves its queue. */
+  forget(waiter: Waiter): void {
+    const { queue } = waiter
+    this.waiters.delete(waiter)
+    this.deadlines.clear(waiter)
+    this.dirty.delete(waiter)
+    queue.waiters.delete(waiter)
+    this.touch(queue)
+    for (const connection of queue.connections) this.touch(connection)
+    if (!queue.wanted) this.leaveHop(queue)
+  }
 }

@@ -3,9 +3,9 @@
  * Credentials, known_hosts and user default as OpenSSH's do; ssh_config is not consulted.
  */
 import { homedir, userInfo } from 'node:os'
-import { isIP } from 'node:net'
 import { join } from 'node:path'
 import { XecError } from '../errors.js'
+import { parseMention } from '../inventory/outside.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { nearest } from '../openssh/nearest.js'
 import { checkPoolOption, POOL_OPTIONS, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
@@ -87,17 +87,11 @@ export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; 
   return { target, env: keys.env && Object.freeze({ ...keys.env }) }
 }
 
-/** `[user@]host[:port]` or `ssh://[user@]host[:port]`; the last `@` divides; an IPv6 address needs brackets for a port. */
 function parseAddress(text: string): HostKeys {
-  const rest = text.replace(/^ssh:\/\//, '').replace(/\/$/, '')
-  const at = rest.lastIndexOf('@')
-  const user = at >= 0 ? { username: rest.slice(0, at) } : {}
-  const place = rest.slice(at + 1)
-  if (isIP(place) === 6) return { ...user, host: place }
-  const parts = /^(?:\[([^\]]+)\]|([^:]*))(?::(\d+))?$/.exec(place)
-  const host = parts?.[1] ?? parts?.[2]
-  if (!parts || !host) throw wrong(`${JSON.stringify(text)} is not [user@]host[:port]`)
-  return { ...user, host, ...(parts[3] === undefined ? {} : { port: Number(parts[3]) }) }
+  const mention = parseMention(text)
+  if (!mention) throw wrong(`${JSON.stringify(text)} is not [user@]host[:port]`)
+  const { base, username, port } = mention
+  return { host: base, username, port }
 }
 
 function jumpOf({ proxyJump }: HostKeys): PoolTarget | null {

@@ -23,6 +23,7 @@ export class Session implements Channel {
   readonly #stdin: Stdin
   #settleExit!: (exit: Exit) => void
   #settleClosed!: () => void
+  #cut: boolean | null = null
 
   constructor(private readonly link: Carriage, private readonly raw: RawChannel) {
     this.exit = new Promise((resolve) => (this.#settleExit = resolve))
@@ -41,6 +42,10 @@ export class Session implements Channel {
       this.#settleExit(typeof code === 'number' ? { kind: 'code', code } : { kind: 'signal', signal: (signal ?? '').replace(/^SIG/, ''), coreDumped: coreDumped === true })
     })
     link.wire.onClosed(raw, () => this.#over())
+  }
+
+  get cut(): boolean {
+    return this.#cut === true
   }
 
   /** The link is gone, and ssh2 has ended the streams. */
@@ -101,6 +106,7 @@ export class Session implements Channel {
 
   #over(): void {
     const { alive, ending } = this.link
+    this.#cut ??= !alive
     this.#stdin.drop()
     this.#settleExit(alive || !ending ? { kind: 'none' } : { kind: 'lost', end: ending })
     this.#settleClosed()

@@ -1,0 +1,134 @@
+/** Session channels: asked for, confirmed or refused, granted, given back. */
+import { isXecError } from '../errors.js'
+import type { Channel } from '../transport/transport.js'
+import type { Connection, Slot } from './connection.js'
+import type { Effects } from './effects.js'
+import type { Ends } from './ends.js'
+import type { Facts } from './facts.js'
+import type { Queue } from './queue.js'
+import type { Lease } from './types.js'
+import type { Waiter } from './waiter.js'
+
+export class Channels {
+  constructor(
+    private readonly facts: Facts,
+    private readonly ends: Ends,
+    private readonly effects: Effects,
+  ) {}
+
+  /** Asks for one; not for a particular waiter: whoever is first when it is confirmed gets it. */
+  ask(connection: Connection): void {
+    const { facts } = this
+    const { link } = connection
+    if (!link) throw new Error(`bug: connection ${connection.id} has no link to open a channel on`)
+    if (connection.opening++ === 0) connection.openingSince = facts.now()
+    facts.changed(connection)
+    link.openSession().then(
+      (channel) => this.#confirmed(connection, channel),
+      (error: unknown) => this.#refused(connection, error),
+    )
+  }
+
+  #confirmed(connection: Connection, channel: Channel): void {
+    const { facts } = this
+    const { endpoint } = connection.queue
+    connection.opening--
+    connection.openingSince = facts.now()
+    if (connection.state !== 'open' && connection.state !== 'draining') {
+      channel.close()
+      return
+    }
+    const slot: Slot = { channel, leased: false, released: false, channelClosed: false }
+    connection.slots.add(slot)
+    connection.refusing = false
+    void channel.closed.then(() => {
+      slot.channelClosed = true
+      this.#freeSlot(connection, slot)
+    })
+    // Only a channel shows that the outage is over: some servers accept a login and hang up.
+    if (endpoint.failures > 0 || endpoint.notBefore > 0) {
+      endpoint.failures = 0
+      endpoint.throttledSince = null
+      endpoint.notBefore = 0
+      facts.touchEndpoint(endpoint)
+    }
+    if (connection.state === 'draining') this.dropSpare(connection)
+    facts.changed(connection)
+    this.effects.pump()
+  }
+
+  #refused(connection: Connection, thrown: unknown): void {
+    const { facts } = this
+    const { queue } = connection
+    connection.opening--
+    if (!isXecError(thrown) || thrown.code !== 'XEC_REFUSED' || connection.state === 'closed') {
+      // The link is ending; `#ended` will say so.
+      if (connection.state !== 'closed') facts.changed(connection)
+      this.effects.pump()
+      return
+    }
+    const confirmed = connection.slots.size
+    if (confirmed > 0) queue.endpoint.learn(confirmed, facts.now())
+    else connection.refusing = true // nothing more is asked of it until everything it was asked is answered
+    this.effects.emit(queue, { type: 'refused', host: queue.target.host, connection: connection.id, capacity: queue.capacity(facts.now()) })
+    if (confirmed === 0 && connection.opening === 0 && connection.state === 'open') {
+      // Refused even when alone: one that has served is worn out; one that never served speaks for the server.
+      if (connection.grants === 0) this.effects.failQueue(queue, thrown)
+      this.ends.drain(connection, 'refused')
+    }
+    facts.changed(connection)
+    this.effects.pump()
+  }
+
+  grant(queue: Queue, connection: Connection, now: number): void {
+    const slot = connection.spare
+    const [waiter] = queue.waiters
+    if (!slot || !waiter) throw new Error(`bug: nothing to grant on connection ${connection.id}`)
+    if (!waiter.settle()) throw new Error('bug: a settled waiter is still queued')
+    this.facts.forget(waiter)
+    slot.leased = true
+    connection.grants++
+    this.facts.leases++
+    const waitMs = now - waiter.since
+    this.effects.emit(queue, { type: 'granted', host: waiter.host, connection: connection.id, waitMs, nth: connection.grants })
+    waiter.resolve(this.#lease(connection, slot, waiter, now, waitMs))
+    this.facts.changed(connection)
+  }
+
+  #lease(connection: Connection, slot: Slot, waiter: Waiter, grantedAt: number, waitMs: number): Lease {
+    return {
+      channel: slot.channel,
+      connection: connection.id,
+      reused: connection.grants > 1,
+      waitMs,
+      connectMs: connection.grants > 1 ? 0 : connection.dialMs,
+      attempts: waiter.attempts,
+      release: () => {
+        if (!slot.leased) return
+        slot.leased = false
+        this.facts.leases--
+        this.effects.emit(connection.queue, { type: 'released', host: waiter.host, connection: connection.id, heldMs: this.facts.now() - grantedAt })
+        this.#drop(connection, slot)
+        this.effects.pump()
+      },
+    }
+  }
+
+  dropSpare(connection: Connection): void {
+    const slot = connection.spare
+    if (slot) this.#drop(connection, slot)
+  }
+
+  #drop(connection: Connection, slot: Slot): void {
+    slot.released = true
+    slot.channel.close()
+    this.#freeSlot(connection, slot)
+  }
+
+  /** The slot is free when the server has closed the channel *and* nobody holds its lease. */
+  #freeSlot(connection: Connection, slot: Slot): void {
+    if (!slot.leased && slot.channelClosed) connection.slots.delete(slot)
+    if (connection.state !== 'closed') this.facts.changed(connection)
+    this.effects.pump()
+  }
+}

@@ -1,0 +1,136 @@
+/** A dial from the slot it takes to an authenticated connection, or to the news that there is none. */
+import { isXecError, messageOf, type XecError } from '../errors.js'
+import { DialError, type Link, type Reached, type Transport } from '../transport/transport.js'
+import { Connection } from './connection.js'
+import type { Effects } from './effects.js'
+import type { Ends } from './ends.js'
+import type { Facts } from './facts.js'
+import type { Queue } from './queue.js'
+import type { Series } from './series.js'
+import type { Attempt } from './types.js'
+
+/** A connection's lifetime is shortened by up to this share, so that a fleet's do not all end at once. */
+const LIFETIME_JITTER = 0.025
+
+export class Dialling {
+  #nextId = 1
+
+  constructor(
+    private readonly facts: Facts,
+    private readonly transport: Transport,
+    private readonly series: Series,
+    private readonly ends: Ends,
+    private readonly effects: Effects,
+  ) {}
+
+  /** Takes a slot at once; the rest is awaited. */
+  dial(queue: Queue, hop: Connection | null): void {
+    const { facts } = this
+    const connection = new Connection(this.#nextId++, queue, hop, facts.now(), (c) => facts.moved(c))
+    facts.add(connection)
+    facts.leaveHop(queue)
+    this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt: queue.endpoint.failures + 1 })
+    tellDialling(queue)
+    const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
+    this.transport.reach(queue.target, options).then(
+      (reached) => {
+        connection.reached = reached
+        connection.stage = 'reached'
+        if (connection.abort.signal.aborted) {
+          this.#abandon(connection, reached)
+          return
+        }
+        facts.changed(connection)
+        this.effects.pump()
+      },
+      (error: unknown) => this.#failed(connection, error),
+    )
+  }
+
+  /** Gives up a dial that nobody may use any more. Its slot is held until the transport says the socket is shut. */
+  abort(connection: Connection): void {
+    connection.abort.abort()
+    if (connection.stage === 'reached' && connection.reached) this.#abandon(connection, connection.reached)
+  }
+
+  #abandon(connection: Connection, reached: Reached): void {
+    const { host } = connection.queue.target
+    reached.abandon()
+    this.#failed(connection, new DialError('XEC_ABORTED', `${host}: the dial was cancelled`, { host, phase: 'tcp', verdict: 'final' }))
+  }
+
+  /** Spends a handshake permit. */
+  authenticate(connection: Connection): void {
+    const { facts } = this
+    const { reached } = connection
+    if (!reached) throw new Error(`bug: connection ${connection.id} has nothing to authenticate on`)
+    connection.stage = 'authenticating'
+    facts.handshakes++
+    reached.authenticate(connection.abort.signal).then(
+      (link) => {
+        facts.handshakes--
+        this.#opened(connection, link)
+      },
+      (error: unknown) => {
+        facts.handshakes--
+        this.#failed(connection, error)
+      },
+    )
+  }
+
+  #opened(connection: Connection, link: Link): void {
+    const { facts } = this
+    const { queue } = connection
+    const { endpoint } = queue
+    const now = facts.now()
+    connection.link = link
+    connection.openedAt = now
+    connection.dialMs = now - connection.dialledAt
+    connection.expiresAt = now + queue.options.maxLifetime * (1 - LIFETIME_JITTER * facts.random.next())
+    connection.idleSince = now
+    queue.proven = true
+    queue.sticky = null
+    endpoint.lastOpenedAt = now
+    endpoint.dialLimit = endpoint.dialLimit >= facts.maxConcurrentDials ? Infinity : endpoint.dialLimit + 1
+    connection.to('open')
+    this.effects.emit(queue, { type: 'opened', host: queue.target.host, connection: connection.id, dialMs: connection.dialMs })
+    this.series.attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
+    void link.ended.then((end) => this.ends.ended(connection, end))
+    facts.touchEndpoint(endpoint)
+    // A dial that was aborted and succeeded all the same goes the ordinary way out.
+    if (connection.abort.signal.aborted && facts.mode === 'running') this.ends.drain(connection, 'reset')
+    this.effects.pump()
+  }
+
+  #failed(connection: Connection, thrown: unknown): void {
+    const { facts } = this
+    const { queue } = connection
+    const { host } = queue.target
+    const error = isXecError(thrown) ? thrown : new DialError('XEC_CONNECT', `${host}: ${messageOf(thrown)}`, { host, verdict: 'final', cause: thrown })
+    connection.to('closed')
+    facts.remove(connection)
+    const ms = facts.now() - connection.dialledAt
+    if (connection.abort.signal.aborted) {
+      this.effects.emit(queue, { type: 'dialFailed', host, connection: connection.id, code: error.code, phase: error.phase, message: error.message })
+    } else {
+      queue.endpoint.lastError = error.message
+      const retryInMs = this.series.failed(queue, error)
+      this.effects.emit(queue, { type: 'dialFailed', host, connection: connection.id, code: error.code, phase: error.phase, message: error.message, ...(retryInMs === null ? {} : { retryInMs }) })
+      this.series.attempted(queue, { phase: 'connect', outcome: outcomeOf(error), ms, message: error.message })
+      if (retryInMs === null) this.series.giveUp(queue, error)
+      facts.touchEndpoint(queue.endpoint)
+    }
+    this.effects.pump()
+  }
+}
+
+/** Whoever waits for a dial, in the queue or behind it. */
+function tellDialling(queue: Queue): void {
+  for (const waiter of queue.waiters) waiter.options.onDialling?.()
+  for (const child of queue.children) tellDialling(child)
+}
+
+function outcomeOf(error: XecError): Attempt['outcome'] {
+  if (error.code === 'XEC_AUTH') return 'auth'
+  return error.code === 'XEC_HOST_KEY' ? 'hostkey' : 'unreachable'
+}

@@ -1,0 +1,12 @@
+/** What the rooms that act on connections may ask of the pool. */
+import type { XecError } from '../errors.js'
+import type { EventDetails } from './events.js'
+import type { Queue } from './queue.js'
+
+export interface Effects {
+  emit(queue: Queue, event: EventDetails): void
+  /** Rejects everybody who waits in a queue, and everybody behind it. */
+  failQueue(queue: Queue, error: XecError): void
+  /** A fact has changed: decide again. */
+  pump(): void
+}

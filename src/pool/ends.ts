@@ -1,0 +1,72 @@
+/** The ends of a connection: drained, closed, cut off, lost. */
+import type { LinkEnd } from '../transport/transport.js'
+import type { Connection } from './connection.js'
+import type { Effects } from './effects.js'
+import type { CloseReason, DrainReason } from './events.js'
+import type { Facts } from './facts.js'
+import { neverServed } from './messages.js'
+import type { Series } from './series.js'
+
+/** How long a polite close may take before the socket is destroyed. */
+const CLOSE_TIMEOUT_MS = 800
+
+export class Ends {
+  constructor(
+    private readonly facts: Facts,
+    private readonly series: Series,
+    private readonly effects: Effects,
+  ) {}
+
+  drain(connection: Connection, reason: DrainReason): void {
+    connection.drainReason = reason
+    connection.to('draining')
+    this.effects.emit(connection.queue, { type: 'draining', host: connection.queue.target.host, connection: connection.id, reason })
+  }
+
+  close(connection: Connection): void {
+    connection.closeBy = this.facts.now() + CLOSE_TIMEOUT_MS
+    connection.to('closing')
+    connection.link?.end()
+  }
+
+  /** Cuts off the leases of a connection, and with them the connection. */
+  revoke(connection: Connection): void {
+    if (connection.state === 'open') this.drain(connection, 'closing')
+    this.#revokeLeases(connection)
+    connection.link?.destroy()
+  }
+
+  #revokeLeases(connection: Connection): number {
+    let n = 0
+    for (const slot of connection.slots) {
+      if (!slot.leased) continue
+      slot.leased = false
+      slot.released = true
+      this.facts.leases--
+      n++
+      this.effects.emit(connection.queue, { type: 'revoked', host: connection.queue.target.host, connection: connection.id })
+    }
+    return n
+  }
+
+  /** News of the transport: the socket is shut. */
+  ended(connection: Connection, end: LinkEnd): void {
+    const { facts } = this
+    const { queue } = connection
+    const byUs = connection.state === 'closing' || end.reason === 'closed'
+    const reason: CloseReason = byUs ? (connection.drainReason ?? 'closing') : end.reason === 'keepalive' ? 'keepalive' : 'lost'
+    const inFlight = this.#revokeLeases(connection)
+    connection.slots.clear()
+    connection.to('closed')
+    facts.remove(connection)
+    this.effects.emit(queue, { type: 'closed', host: queue.target.host, connection: connection.id, reason, inFlight })
+    if (!byUs) queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
+    if (!byUs && connection.grants === 0 && queue.waiting > 0) {
+      // It let us in and hung up: without a series this would be dialled for ever.
+      const error = neverServed(queue, end.detail)
+      if (this.series.failed(queue, error, 'transient') === null) this.series.giveUp(queue, error)
+      facts.touchEndpoint(queue.endpoint)
+    }
+    this.effects.pump()
+  }
+}

@@ -1,0 +1,29 @@
+/** Every event once: into the totals of the pool and of its endpoint, and to whoever listens. */
+import type { EventDetails, PoolEvent } from './events.js'
+import type { Facts } from './facts.js'
+import type { Queue } from './queue.js'
+
+export class Ledger {
+  readonly #listeners = new Set<(event: PoolEvent) => void>()
+
+  constructor(private readonly facts: Facts) {}
+
+  write(queue: Queue, details: EventDetails): void {
+    const event = { at: this.facts.now(), ...details } as PoolEvent
+    this.facts.figures.count(event)
+    queue.endpoint.figures.count(event)
+    for (const listener of this.#listeners) {
+      try {
+        listener(event)
+      } catch (error) {
+        // A listener's mistake is its own: reported where uncaught ones are, after the pool is consistent again.
+        queueMicrotask(() => { throw error })
+      }
+    }
+  }
+
+  subscribe(listener: (event: PoolEvent) => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * The pump: asks the policy about every subject whose facts changed, does what it says, and asks again until all it
+ * says is `wait`. Every event ends in `run`, and only the pump acts.
+ */
+import type { Clock, Timer } from '../runtime/clock.js'
+import type { Channels } from './channels.js'
+import type { Connection } from './connection.js'
+import type { Dialling } from './dialling.js'
+import type { Ends } from './ends.js'
+import type { Facts, Subject } from './facts.js'
+import { poolClosed, queueTimeout } from './messages.js'
+import { decideConnection, decideQueue } from './policy.js'
+import { Queue } from './queue.js'
+import type { Rejections } from './rejections.js'
+import { Waiter } from './waiter.js'
+
+/** What the pump's steps are carried out by. */
+export interface Hands {
+  readonly dialling: Dialling
+  readonly channels: Channels
+  readonly ends: Ends
+  readonly rejections: Rejections
+}
+
+export class Pump {
+  #timer: { readonly at: number; readonly handle: Timer } | null = null
+  #running = false
+
+  constructor(
+    private readonly facts: Facts,
+    private readonly clock: Clock,
+    private readonly hands: Hands,
+    /** Called after each run, when nothing is left to do. */
+    private readonly settled: () => void,
+  ) {}
+
+  /** At most one ever is set. */
+  get timers(): number {
+    return this.#timer ? 1 : 0
+  }
+
+  run(): void {
+    if (this.#running) return
+    this.#running = true
+    try {
+      const { facts } = this
+      const now = this.clock.now()
+      for (let due = facts.deadlines.takeDue(now); due !== undefined; due = facts.deadlines.takeDue(now)) facts.touch(due)
+      if (facts.mode === 'draining' && (now >= facts.cutAt || (facts.waiters.size === 0 && facts.leases === 0))) this.#cut()
+      do {
+        for (const subject of facts.dirty) {
+          facts.dirty.delete(subject)
+          if (this.#step(subject, now)) facts.touch(subject)
+        }
+      } while (this.#stepRings(now))
+    } finally {
+      this.#running = false
+    }
+    this.settled()
+    this.#setTimer()
+  }
+
+  /** Takes one step of one subject; false when all it can do is wait. */
+  #step(subject: Subject, now: number): boolean {
+    if (subject instanceof Waiter) {
+      if (now < subject.deadline || subject.settled) return false
+      this.hands.rejections.reject(subject, queueTimeout(subject, this.facts, now))
+      return false
+    }
+    return subject instanceof Queue ? this.#stepQueue(subject, now) : this.#stepConnection(subject, now)
+  }
+
+  #stepQueue(queue: Queue, now: number): boolean {
+    const { facts } = this
+    const step = decideQueue(queue, facts, now)
+    if (step.do === 'wait') {
+      facts.deadlines.set(queue, step.until)
+      keep(facts.slotRing, queue, step.lacks === 'slot')
+      keep(facts.chainRing, queue, step.lacks === 'chainSlot')
+      return false
+    }
+    // Who got a slot goes to the end of the ring; who still waits for one keeps its place.
+    if (step.do === 'dial' || step.do === 'fail') {
+      facts.slotRing.delete(queue)
+      facts.chainRing.delete(queue)
+    }
+    switch (step.do) {
+      case 'fail':
+        if (queue.sticky) this.hands.rejections.rejectAll(queue, queue.sticky.error)
+        break
+      case 'grant':
+        this.hands.channels.grant(queue, step.connection as Connection, now)
+        break
+      case 'channel':
+        this.hands.channels.ask(step.connection as Connection)
+        break
+      case 'askHop':
+        queue.hop?.children.add(queue)
+        if (queue.hop) facts.touch(queue.hop)
+        break
+      case 'dial':
+        this.hands.dialling.dial(queue, step.hop as Connection | null)
+        break
+      case 'evict':
+        this.hands.ends.drain(step.connection as Connection, 'evicted')
+        break
+    }
+    return true
+  }
+
+  #stepConnection(connection: Connection, now: number): boolean {
+    const { facts } = this
+    const step = decideConnection(connection, facts, now)
+    if (step.do === 'wait') {
+      facts.deadlines.set(connection, step.until)
+      keep(facts.permitRing, connection, step.lacks === 'permit')
+      return false
+    }
+    facts.permitRing.delete(connection)
+    switch (step.do) {
+      case 'authenticate':
+        this.hands.dialling.authenticate(connection)
+        break
+      case 'dropSpare':
+        this.hands.channels.dropSpare(connection)
+        break
+      case 'drain':
+        this.hands.ends.drain(connection, step.reason)
+        break
+      case 'close':
+        this.hands.ends.close(connection)
+        break
+      case 'destroy':
+        connection.closeBy = Infinity
+        connection.link?.destroy()
+        break
+    }
+    return true
+  }
+
+  /** Offers what became free to the heads of the rings; true when something was done. */
+  #stepRings(now: number): boolean {
+    const { facts } = this
+    for (const connection of facts.permitRing) {
+      if (this.#stepConnection(connection, now)) return true
+      break // what the head lacks, all of them lack
+    }
+    for (const ring of [facts.chainRing, facts.slotRing]) {
+      for (const queue of ring) {
+        const acted = this.#stepQueue(queue, now)
+        if (acted) facts.touch(queue)
+        if (acted || !ring.has(queue)) return true
+        break
+      }
+    }
+    return false
+  }
+
+  #setTimer(): void {
+    const { facts } = this
+    const at = Math.min(facts.deadlines.next, facts.mode === 'draining' ? facts.cutAt : Infinity)
+    if (this.#timer && this.#timer.at !== at) {
+      this.#timer.handle.clear()
+      this.#timer = null
+    }
+    // Rounded up: a timer that fires a fraction too early would find nothing due and be set again, for ever.
+    if (at !== Infinity) this.#timer ??= { at, handle: this.clock.timer(Math.ceil(at - this.clock.now()), () => this.#onTimer()) }
+    if (facts.busy) this.#timer?.handle.ref()
+    else this.#timer?.handle.unref()
+  }
+
+  #onTimer(): void {
+    this.#timer = null
+    this.run()
+  }
+
+  /** The end of a drain's grace: turns away who waits, cuts off what runs, closes everything. */
+  #cut(): void {
+    const { facts } = this
+    facts.mode = 'closed'
+    facts.cutAt = Infinity
+    for (const waiter of [...facts.waiters]) this.hands.rejections.reject(waiter, poolClosed(waiter.host))
+    for (const connection of [...facts.connections]) {
+      if (connection.state === 'opening') this.hands.dialling.abort(connection)
+      else if (connection.leases > 0) this.hands.ends.revoke(connection)
+      facts.changed(connection)
+    }
+  }
+}
+
+function keep<T>(ring: Set<T>, member: T, belongs: boolean): void {
+  if (belongs) ring.add(member)
+  else ring.delete(member)
+}
