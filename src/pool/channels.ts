@@ -38,7 +38,7 @@ export class Channels {
       channel.close()
       return
     }
-    const slot: Slot = { channel, leased: false, released: false, channelClosed: false }
+    const slot: Slot = { channel, leased: false, releasedAt: Infinity, channelClosed: false }
     connection.slots.add(slot)
     connection.refusing = false
     void channel.closed.then(() => {
@@ -120,7 +120,7 @@ export class Channels {
   }
 
   #drop(connection: Connection, slot: Slot): void {
-    slot.released = true
+    slot.releasedAt = this.facts.now()
     slot.channel.close()
     this.#freeSlot(connection, slot)
   }

@@ -20,8 +20,8 @@ export type Stage = 'reaching' | 'reached' | 'authenticating'
 export interface Slot {
   readonly channel: Channel
   leased: boolean
-  /** The lease is back, or the channel was dropped. */
-  released: boolean
+  /** When the lease came back, or the channel was dropped; Infinity before. */
+  releasedAt: number
   channelClosed: boolean
 }
 
@@ -76,8 +76,14 @@ export class Connection {
 
   /** A confirmed channel that nobody has yet. */
   get spare(): Slot | undefined {
-    for (const slot of this.slots) if (!slot.leased && !slot.released) return slot
+    for (const slot of this.slots) if (!slot.leased && slot.releasedAt === Infinity) return slot
     return undefined
+  }
+
+  get unansweredSince(): number {
+    let since = this.opening > 0 ? this.openingSince : Infinity
+    for (const slot of this.slots) if (!slot.channelClosed && slot.releasedAt < since) since = slot.releasedAt
+    return since
   }
 
   /** What counts against capacity: asked for, spare, leased, or released and not yet closed by the server. */

@@ -41,7 +41,7 @@ export class Ends {
     for (const slot of connection.slots) {
       if (!slot.leased) continue
       slot.leased = false
-      slot.released = true
+      slot.releasedAt = this.facts.now()
       this.facts.leases--
       n++
       this.effects.emit(connection.queue, { type: 'revoked', host: connection.queue.target.host, connection: connection.id })

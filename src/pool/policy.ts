@@ -11,8 +11,8 @@
  */
 import type { DrainReason } from './events.js'
 
-/** A channel open that is unanswered for this long makes its connection suspect. */
-export const CHANNEL_OPEN_TIMEOUT_MS = 10_000
+/** A channel request that is unanswered for this long makes its connection suspect. */
+export const CHANNEL_ANSWER_TIMEOUT_MS = 10_000
 
 export type PoolMode = 'running' | 'draining' | 'closed'
 
@@ -73,7 +73,8 @@ export interface ConnectionView {
   readonly used: number
   readonly leases: number
   readonly opening: number
-  readonly openingSince: number
+  /** Since when the server owes an answer (to a channel's opening or its close); Infinity when it owes none. */
+  readonly unansweredSince: number
   readonly refusing: boolean
   readonly grants: number
   readonly carriers: { readonly size: number }
@@ -221,7 +222,7 @@ export function decideConnection(connection: ConnectionView, pool: PoolView, now
 function decideOpen(connection: ConnectionView, pool: PoolView, now: number): ConnectionStep {
   const { queue } = connection
   if (pool.mode === 'closed') return { do: 'drain', reason: 'closing' }
-  const answerBy = connection.opening > 0 ? connection.openingSince + CHANNEL_OPEN_TIMEOUT_MS : Infinity
+  const answerBy = connection.unansweredSince + CHANNEL_ANSWER_TIMEOUT_MS
   if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
   if (now >= connection.expiresAt) return { do: 'drain', reason: 'lifetime' }
   // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CHANNEL_OPEN_TIMEOUT_MS, decideConnection, decideQueue, type ConnectionView, type EndpointView, type PoolView, type QueueView } from '../../src/pool/policy.js'
+import { CHANNEL_ANSWER_TIMEOUT_MS, decideConnection, decideQueue, type ConnectionView, type EndpointView, type PoolView, type QueueView } from '../../src/pool/policy.js'
 
 const NOW = 100_000
 
@@ -16,7 +16,7 @@ const queue = (more: Partial<QueueView> = {}): QueueView => ({
 })
 const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
   state: 'open', stage: 'authenticating', queue: queue({ waiting: 0, wanted: false }), idle: false, spare: undefined, used: 0, leases: 0,
-  opening: 0, openingSince: NOW, refusing: false, grants: 1, carriers: { size: 0 }, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
+  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, carriers: { size: 0 }, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
 })
 const wait = { do: 'wait', until: Infinity, lacks: null }
 
@@ -90,7 +90,7 @@ describe('what a connection does', () => {
     ['drains after its idle timeout', { idle: true, idleSince: NOW - 1_000 }, {}, { do: 'drain', reason: 'idle' }],
     ['does not idle out while its queue is wanted', { idle: true, idleSince: 0, queue: wanted }, {}, wait],
     ['drains after its lifetime, also while it works', { leases: 1, used: 1, expiresAt: NOW }, {}, { do: 'drain', reason: 'lifetime' }],
-    ['is suspect when a channel open stays unanswered', { opening: 1, used: 1, openingSince: NOW - CHANNEL_OPEN_TIMEOUT_MS }, {}, { do: 'drain', reason: 'suspect' }],
+    ['is suspect when a channel request stays unanswered', { opening: 1, used: 1, unansweredSince: NOW - CHANNEL_ANSWER_TIMEOUT_MS }, {}, { do: 'drain', reason: 'suspect' }],
     ['drops a channel that nobody waits for', { spare: {}, used: 1 }, {}, { do: 'dropSpare' }],
     ['drains after one command where pooling is off', { leases: 1, used: 1, grants: 1 }, { enabled: false }, { do: 'drain', reason: 'disabled' }],
     ['carries on where pooling is off but something is carried', { grants: 0, carriers: { size: 1 } }, { enabled: false }, wait],

@@ -264,6 +264,19 @@ describe('refused channels', () => {
   })
 })
 
+test('a channel close that stays unanswered makes the connection suspect, so that its slot is not lost for good', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+  sim.tune = (link) => (link.answersClose = false)
+  const { lease } = await leased(sim)
+  lease.release()
+  const next = sim.acquire(web1)
+  await sim.advance(10_000)
+  sim.dials[1]!.succeed()
+  await sim.settle()
+  expect(next.lease()?.connection).toBe(2)
+  expect(sim.pool.snapshot().closedByReason).toEqual({ suspect: 1 })
+})
+
 describe('dial series', () => {
   test('a passing failure is dialled again, at most maxReconnectAttempts times, then every waiter gets the error', async () => {
     const sim = new Sim({ maxReconnectAttempts: 2, reconnectDelay: 1_000 })
