@@ -66,6 +66,8 @@ class Running {
     const { options } = sending
     options.signal?.addEventListener('abort', this.#aborted, { once: true })
     if (options.signal?.aborted) this.#aborted()
+    // Whatever else is still waited for, nobody reads the input any more.
+    void channel.closed.then(() => sending.feed.stop())
     void channel.exit.then((exit) => {
       this.#exit = exit
       this.#exitAt = this.clock.now()

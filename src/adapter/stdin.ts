@@ -33,7 +33,11 @@ export class Feed {
       stdin.end()
       return
     }
-    const resume = (): void => void source.resume()
+    let attached = true
+    // A microtask later, so that the news of the channel's end, where writes are dropped and so never hold back, comes first.
+    const resume = (): void => queueMicrotask(() => {
+      if (attached) source.resume()
+    })
     const data = (chunk: Buffer | string): void => {
       this.replayable = false
       if (stdin.write(chunk)) return
@@ -50,6 +54,7 @@ export class Feed {
     }
     const close = (): void => error(source.errored ?? new Error('the stream closed before its end'))
     this.#detach = () => {
+      attached = false
       source.off('data', data).off('end', end).off('error', error).off('close', close)
       stdin.off('drain', resume)
       if (!source.readableEnded) source.pause()

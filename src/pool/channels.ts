@@ -88,6 +88,7 @@ export class Channels {
     this.facts.forget(waiter)
     slot.leased = true
     connection.grants++
+    connection.lastGrantAt = now
     this.facts.leases++
     const waitMs = now - waiter.since
     this.effects.emit(queue, { type: 'granted', host: waiter.host, connection: connection.id, waitMs, nth: connection.grants })

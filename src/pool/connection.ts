@@ -40,6 +40,7 @@ export class Connection {
   /** It refused a channel while it had none. */
   refusing = false
   grants = 0
+  lastGrantAt = 0
   dialMs = 0
   openedAt = 0
   expiresAt = Infinity

@@ -55,6 +55,10 @@ export class Facts implements PoolView {
     return this.options.maxConcurrentDials
   }
 
+  get grants(): number {
+    return this.figures.totals.granted
+  }
+
   get slots(): number {
     return this.connections.size
   }

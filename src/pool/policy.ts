@@ -14,6 +14,10 @@ import type { DrainReason } from './events.js'
 /** A channel request that is unanswered for this long makes its connection suspect. */
 export const CHANNEL_ANSWER_TIMEOUT_MS = 10_000
 
+/** How long a stranger waits at a full pool before somebody gives a connection up for it: so many grants, or this time. */
+export const QUANTUM_GRANTS = 8
+export const QUANTUM_MS = 1_000
+
 export type PoolMode = 'running' | 'draining' | 'closed'
 
 export interface PoolView {
@@ -26,6 +30,9 @@ export interface PoolView {
   /** Of these, about to give it back. */
   readonly freeing: number
   readonly handshakes: number
+  /** Leases granted so far. */
+  readonly grants: number
+  readonly connections: Iterable<ConnectionView>
   /** Queues that lack only a slot, in the order in which they asked. */
   readonly slotRing: ReadonlySet<QueueView>
   /** Likewise, those that an open jump host waits to carry as its first; they go before the others. */
@@ -56,6 +63,9 @@ export interface QueueView {
   readonly children: ReadonlySet<QueueView>
   readonly connections: Iterable<ConnectionView>
   readonly proven: boolean
+  /** Since when, and since how many grants, it lacks a slot; Infinity when it lacks none. */
+  readonly ringSince: number
+  readonly ringGrants: number
   readonly sticky: { readonly until: number } | null
   readonly hop: QueueView | null
   /** Session channels one connection may carry: configured, or less where a server refused more. */
@@ -77,6 +87,9 @@ export interface ConnectionView {
   readonly unansweredSince: number
   readonly refusing: boolean
   readonly grants: number
+  readonly lastGrantAt: number
+  readonly openedAt: number
+  readonly drainReason: DrainReason | null
   readonly carriers: { readonly size: number }
   readonly idleSince: number
   readonly expiresAt: number
@@ -94,7 +107,7 @@ export type QueueStep =
   | { readonly do: 'channel'; readonly connection: ConnectionView }
   | { readonly do: 'askHop' }
   | { readonly do: 'dial'; readonly hop: ConnectionView | null }
-  | { readonly do: 'evict'; readonly connection: ConnectionView }
+  | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'evicted' | 'fairness' }
 
 export type ConnectionStep =
   | Wait
@@ -159,7 +172,7 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   if (endpoint.connections.size >= endpoint.maxConnections) {
     // Only a stranger's idle connection (another user of the same endpoint) may have to go.
     if (endpoint.freeing > 0) return wait()
-    for (const idle of endpoint.idle) if (idle.queue !== queue && idle.queue.waiting === 0) return { do: 'evict', connection: idle }
+    for (const idle of endpoint.idle) if (idle.queue !== queue && idle.queue.waiting === 0) return { do: 'evict', connection: idle, reason: 'evicted' }
     return wait()
   }
   // A jump host leaves room for what it is to carry: otherwise jump hosts could take every slot, each waiting for one.
@@ -170,13 +183,37 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   if (pool.slots + need > pool.maxConnections) {
     const asking = pool.chainRing.size + pool.slotRing.size + (pool.chainRing.has(queue) || pool.slotRing.has(queue) ? 0 : 1)
     if (pool.slots - pool.freeing + asking - 1 + need > pool.maxConnections) {
-      for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle }
+      for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+      return decideQuantum(queue, pool, asking, lacks, now)
     }
     return wait(Infinity, lacks)
   }
   // A free slot belongs to the head of the ring.
   const [head] = pool.chainRing.size > 0 ? pool.chainRing : ring
   return head && head !== queue ? wait(Infinity, lacks) : { do: 'dial', hop }
+}
+
+/**
+ * A full pool without an idle connection. Who has no connection at all gets one after a quantum: of those whose own
+ * queue would go on using theirs, and that have had their quantum too, the one that was granted last gives way, because
+ * its commands are the shortest to wait for.
+ */
+function decideQuantum(queue: QueueView, pool: PoolView, asking: number, lacks: Lack, now: number): QueueStep {
+  for (const _own of queue.connections) return wait(Infinity, lacks)
+  const due = queue.ringSince + QUANTUM_MS
+  if (now < due && pool.grants - queue.ringGrants < QUANTUM_GRANTS) return wait(due, lacks)
+  let best: ConnectionView | null = null
+  let leaving = 0
+  let next = Infinity
+  for (const connection of pool.connections) {
+    if (connection.drainReason === 'fairness') leaving++
+    if (connection.state !== 'open' || connection.grants === 0 || connection.queue.waiting === 0 || connection.carriers.size > 0) continue
+    const from = connection.grants >= QUANTUM_GRANTS ? now : connection.openedAt + QUANTUM_MS
+    if (from > now) next = Math.min(next, from)
+    else if (!best || connection.lastGrantAt > best.lastGrantAt) best = connection
+  }
+  if (leaving >= asking) return wait(Infinity, lacks)
+  return best ? { do: 'evict', connection: best, reason: 'fairness' } : wait(next, lacks)
 }
 
 /** One for the connection itself, and one for each further hop of the longest chain that waits to be carried by it. */

@@ -77,12 +77,13 @@ export class Pump {
       facts.deadlines.set(queue, step.until)
       keep(facts.slotRing, queue, step.lacks === 'slot')
       keep(facts.chainRing, queue, step.lacks === 'chainSlot')
-      return false
+      return this.#keepQuantum(queue, step.lacks !== null, now)
     }
     // Who got a slot goes to the end of the ring; who still waits for one keeps its place.
     if (step.do === 'dial' || step.do === 'fail') {
       facts.slotRing.delete(queue)
       facts.chainRing.delete(queue)
+      this.#keepQuantum(queue, false, now)
     }
     switch (step.do) {
       case 'fail':
@@ -102,10 +103,18 @@ export class Pump {
         this.hands.dialling.dial(queue, step.hop as Connection | null)
         break
       case 'evict':
-        this.hands.ends.drain(step.connection as Connection, 'evicted')
+        this.hands.ends.drain(step.connection as Connection, step.reason)
         break
     }
     return true
+  }
+
+  /** Starts or ends a queue's quantum; true when that gives it a new deadline to be found. */
+  #keepQuantum(queue: Queue, lacking: boolean, now: number): boolean {
+    if (lacking === (queue.ringSince !== Infinity)) return false
+    queue.ringSince = lacking ? now : Infinity
+    queue.ringGrants = lacking ? this.facts.grants : Infinity
+    return lacking
   }
 
   #stepConnection(connection: Connection, now: number): boolean {

@@ -18,6 +18,9 @@ export class Queue {
   readonly children = new Set<Queue>()
   /** True once the credentials have worked here: until then one dial at a time tries them. */
   proven = false
+  /** Since when, and since how many grants, it lacks a slot. */
+  ringSince = Infinity
+  ringGrants = Infinity
   /** An authentication or host-key failure: the same would happen again. */
   sticky: { readonly error: XecError; readonly until: number } | null = null
 

@@ -1,22 +1,22 @@
 import { describe, expect, test } from 'vitest'
-import { CHANNEL_ANSWER_TIMEOUT_MS, decideConnection, decideQueue, type ConnectionView, type EndpointView, type PoolView, type QueueView } from '../../src/pool/policy.js'
+import { CHANNEL_ANSWER_TIMEOUT_MS, QUANTUM_GRANTS, QUANTUM_MS, decideConnection, decideQueue, type ConnectionView, type EndpointView, type PoolView, type QueueView } from '../../src/pool/policy.js'
 
 const NOW = 100_000
 
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
-  mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0,
+  mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, connections: [],
   slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), idle: [], cutAt: Infinity, ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
   maxConnections: 2, connections: { size: 0 }, idle: [], opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
 })
 const queue = (more: Partial<QueueView> = {}): QueueView => ({
-  waiting: 1, wanted: true, children: new Set(), connections: [], proven: true, sticky: null, hop: null,
+  waiting: 1, wanted: true, children: new Set(), connections: [], proven: true, ringSince: Infinity, ringGrants: Infinity, sticky: null, hop: null,
   capacity: () => 2, idleTimeoutMs: 1_000, endpoint: endpoint(), ...more,
 })
 const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
   state: 'open', stage: 'authenticating', queue: queue({ waiting: 0, wanted: false }), idle: false, spare: undefined, used: 0, leases: 0,
-  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, carriers: { size: 0 }, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
+  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, lastGrantAt: 0, openedAt: 0, drainReason: null, carriers: { size: 0 }, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
 })
 const wait = { do: 'wait', until: Infinity, lacks: null }
 
@@ -26,6 +26,8 @@ describe('what a queue does', () => {
   const empty = connection({ used: 0 })
   const ready = connection({ used: 1, spare: {} })
   const stranger = connection({ idle: true })
+  const busy = connection({ leases: 1, used: 1, queue: queue(), lastGrantAt: NOW - 500 })
+  const quick = connection({ leases: 1, used: 1, queue: queue(), lastGrantAt: NOW - 5 })
   const opening = connection({ state: 'opening' })
   const hop = (open: ConnectionView[]): QueueView => queue({ waiting: 0, wanted: false, connections: open })
   const carrier = connection({ carriers: { size: 3 } })
@@ -52,6 +54,14 @@ describe('what a queue does', () => {
     ['evicts one at a time there', queue({ endpoint: endpoint({ connections: { size: 2 }, idle: [stranger], freeing: 1 }) }), pool(), wait],
     ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['evicts the least recently used idle connection for it', queue(), pool({ slots: 4, idle: [stranger, empty] }), { do: 'evict', connection: stranger }],
+    ['waits for its quantum at a full pool', queue({ ringSince: NOW - 400, ringGrants: 0 }), pool({ slots: 4, grants: 7, connections: [busy] }), { do: 'wait', until: NOW + 600, lacks: 'slot' }],
+    ['gets a connection that another gives up after so much time', queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }), pool({ slots: 4, connections: [busy] }), { do: 'evict', connection: busy, reason: 'fairness' }],
+    ['gets one after so many grants', queue({ ringSince: NOW, ringGrants: 2 }), pool({ slots: 4, grants: 2 + QUANTUM_GRANTS, connections: [busy] }), { do: 'evict', connection: busy, reason: 'fairness' }],
+    ['takes it from the quickest', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [busy, quick] }), { do: 'evict', connection: quick }],
+    ['lets a new connection have its own quantum', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [connection({ ...busy, openedAt: NOW - 300 })] }), { do: 'wait', until: NOW + 700, lacks: 'slot' }],
+    ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full] }), pool({ slots: 4, connections: [busy] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [connection({ leases: 1, used: 1 })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [busy, connection({ state: 'draining', drainReason: 'fairness' })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['does not evict when a slot is on its way', queue(), pool({ slots: 4, freeing: 1, idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],

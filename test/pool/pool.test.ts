@@ -132,6 +132,20 @@ describe('limits', () => {
     expect(sim.dials).toHaveLength(2)
   })
 
+  test('a target with a thousand commands gives its connection up to a stranger after the quantum', async () => {
+    const sim = new Sim({ maxConnections: 1, maxChannelsPerConnection: 1 })
+    let served = 0
+    for (let i = 0; i < 1_000; i++) void sim.acquire(web1).acquired.then((lease) => { served++; setImmediate(() => lease.release()) })
+    const stranger = sim.acquire(web2)
+    for (let i = 0; i < 100 && !stranger.lease(); i++) {
+      for (const dial of sim.parked) dial.succeed()
+      await sim.settle()
+    }
+    expect(stranger.lease()).toBeDefined()
+    expect(served).toBeLessThanOrEqual(8 + 1)
+    expect(sim.pool.snapshot().closedByReason).toEqual({ fairness: 1 })
+  })
+
   test('a connection carries up to its capacity, then a second one is dialled, then callers wait', async () => {
     const sim = new Sim({ maxChannelsPerConnection: 2, maxConnectionsPerHost: 2 })
     const waiters = Array.from({ length: 5 }, () => sim.acquire(web1))

@@ -1,0 +1,72 @@
+import { homedir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { keyOf } from '../../src/pool/identity.js'
+import { Secret } from '../../src/runtime/secret.js'
+import { resolveTarget, type SshTarget } from '../../src/shell/target.js'
+
+const of = (target: SshTarget): ReturnType<typeof resolveTarget>['target'] => resolveTarget(target).target
+
+describe('what $.ssh takes', () => {
+  test.each([
+    ['web1', ['web1', 22, userInfo().username]],
+    ['deploy@web1:2222', ['web1', 2222, 'deploy']],
+    ['a@b@web1', ['web1', 22, 'a@b']],
+    ['deploy@[::1]:2222', ['::1', 2222, 'deploy']],
+    ['::1', ['::1', 22, userInfo().username]],
+    ['ssh://deploy@web1:22/', ['web1', 22, 'deploy']],
+  ])('%s', (text, expected) => {
+    const { address, port, username } = of(text)
+    expect([address, port, username]).toEqual(expected)
+  })
+
+  test('credentials default as OpenSSH\'s do', () => {
+    const { credentials, hostKeys, connectTimeoutMs, jump } = of({ host: 'web1', username: undefined, privateKey: undefined })
+    expect(credentials.keys.map(({ from, optional }) => [from, optional])).toContainEqual([{ path: join(homedir(), '.ssh', 'id_ed25519') }, true])
+    expect(credentials).toMatchObject({ agent: process.env['SSH_AUTH_SOCK'] ?? null, identitiesOnly: false, password: null })
+    expect(hostKeys).toMatchObject({ mode: 'accept-new', alias: null })
+    expect(hostKeys.userFiles[0]).toBe(join(homedir(), '.ssh', 'known_hosts'))
+    expect([connectTimeoutMs, jump]).toEqual([15_000, null])
+  })
+
+  test('a key is a path, its text or its bytes', () => {
+    const pem = '-----BEGIN OPENSSH PRIVATE KEY-----\nx\n'
+    const key = (privateKey: string | Buffer | Secret): unknown => of({ host: 'web1', privateKey }).credentials.keys[0]
+    expect(key('~/.ssh/id_rsa')).toMatchObject({ from: { path: join(homedir(), '.ssh/id_rsa') }, optional: false })
+    for (const text of [pem, Buffer.from(pem), new Secret(pem)]) {
+      const given = key(text) as { origin: string; from: { text: Secret } }
+      expect([given.origin, given.from.text.reveal()]).toEqual(['the privateKey of web1', pem])
+      expect(JSON.stringify(given)).not.toContain('BEGIN')
+    }
+  })
+
+  test('hops, policies and limits', () => {
+    const target = of({ host: 'db', proxyJump: 'ops@bastion:2200,inner', strictHostKeyChecking: 'yes', userKnownHostsFile: ['~/kh', '/b'], connectTimeout: '3s', serverAliveInterval: '5s', pool: { maxConnectionsPerHost: 1, idleTimeout: undefined } })
+    expect(target).toMatchObject({
+      connectTimeoutMs: 3_000, hostKeys: { mode: 'strict', userFiles: [join(homedir(), 'kh'), '/b'] }, pool: { maxConnectionsPerHost: 1, keepAliveInterval: 5_000 },
+      jump: { address: 'inner', jump: { address: 'bastion', port: 2200, username: 'ops', jump: null } },
+    })
+    expect(of({ host: 'db', proxyJump: { host: 'bastion', password: 'x' } }).jump?.credentials.password?.reveal()).toBe('x')
+  })
+
+  test('two targets that say the same share a key; other credentials never do', () => {
+    const [one, two] = [of({ host: 'web1', username: 'u', password: 'p' }), of({ host: 'web1', username: 'u', password: 'p', port: 22 })]
+    expect(keyOf(one)).toBe(keyOf(two))
+    expect(keyOf(of({ host: 'web1', username: 'u', password: 'q' }))).not.toBe(keyOf(one))
+    expect(Object.isFrozen(one)).toBe(true)
+  })
+
+  test.each<[unknown, string]>([
+    ['', '"" is not [user@]host[:port]'],
+    ['web1:99999', '"web1:99999" is not [user@]host[:port]'],
+    [{ host: '-oProxyCommand=x' }, '"-oProxyCommand=x" is not a host'],
+    [{ host: 'web1', port: 0 }, 'web1: port must be a whole number from 1 to 65535, not 0'],
+    [{ host: 'web1', usrname: 'x' }, 'web1: unknown key usrname; did you mean username?'],
+    [{ host: 'web1', connectTimeout: 10 }, `web1: connectTimeout needs a unit, e.g. '15s' or '500ms', not 10`],
+    [{ host: 'web1', strictHostKeyChecking: 'maybe' }, 'web1: strictHostKeyChecking must be yes, accept-new, ask or no, not "maybe"'],
+    [{ host: 'web1', pool: { maxConnections: 5 } }, 'web1: pool.maxConnections is not an option that a host can have'],
+    [{ host: 'web1', pool: { maxConnectionsPerHost: 0 } }, 'web1: pool.maxConnectionsPerHost must be at least 1, not 0'],
+  ])('%j is refused in words', (given, message) => {
+    expect(() => of(given as SshTarget)).toThrow(message)
+  })
+})
