@@ -3,12 +3,16 @@ import { createShell } from './shell/shell.js'
 import { SSHAdapter } from './ssh-adapter.js'
 import { sharedXec } from './xec.js'
 
-const shared = new SSHAdapter({}, sharedXec)
+const shared = new SSHAdapter({}, { xec: sharedXec })
 
 /** Commands on hosts, over the pool that this process shares: `` const ssh = $.ssh('user@host'); await ssh`uptime` ``. */
 export const $ = createShell(() => shared)
 
 export { SSHAdapter, type SSHAdapterOptions } from './ssh-adapter.js'
+export type { AdapterEventName, AdapterEvents } from './shell/occasions.js'
+export { PoolMonitor, type MonitorEvents, type MonitorOptions } from './shell/monitor.js'
+export type { ShutdownOptions } from './shell/shutdown.js'
+export { calculateOptimalPoolSize, optimizeKeepAlive, type KeepAliveOptions } from './shell/tuning.js'
 export { createXec, type Xec, type XecOptions } from './xec.js'
 export { XecError, isXecError, ERROR_CODES, type ErrorCode, type Executed, type Phase } from './errors.js'
 export { Secret } from './runtime/secret.js'
@@ -16,7 +20,12 @@ export { CommandError, ShellResult, type ShellFields } from './shell/result.js'
 export { CommandPromise } from './shell/promise.js'
 export type { SshContext } from './shell/context.js'
 export type { Settings } from './shell/settings.js'
-export type { Shell } from './shell/shell.js'
+export { loadInventory, type LoadedInventory, type LoadInventoryOptions, type Selection } from './shell/inventory.js'
+export { RunPromise, type RunContext, type RunOptions, type RunSettings } from './shell/run-context.js'
+export { RunReport } from './shell/run-report.js'
+export type { AnyTarget, Shell } from './shell/shell.js'
+export type { ResolvedTarget } from './inventory/resolve.js'
+export { foldNames } from './inventory/names.js'
 export { resolveTarget, type HostKeys, type SshTarget } from './shell/target.js'
 export { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type RemoteProcess, type Result } from './adapter/types.js'
 export type { PoolOptions } from './pool/options.js'

@@ -1,55 +1,186 @@
 /** The seed's class: a pool of one's own for `$`. */
+import { EventEmitter } from 'node:events'
+import { neverSent } from './adapter/execute.js'
 import type { Command, ExecuteOptions, Result } from './adapter/types.js'
+import { XecError } from './errors.js'
+import { endpointOf } from './pool/identity.js'
 import type { PoolOptions } from './pool/options.js'
 import { resolvePoolOptions } from './pool/options.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
-import type { DrainOptions, DrainReport, PoolTarget } from './pool/types.js'
+import type { DrainReport, PoolTarget } from './pool/types.js'
 import type { Dispatcher } from './run/dispatcher.js'
+import { systemClock, type Clock } from './runtime/clock.js'
+import { sshContext, type SshContext } from './shell/context.js'
+import { KeepAlive } from './shell/keep-alive.js'
+import { Load } from './shell/load.js'
+import { PoolMonitor, type MonitorOptions } from './shell/monitor.js'
+import { occasions, type AdapterEventName, type AdapterEvents } from './shell/occasions.js'
+import { durationOf } from './shell/settings.js'
+import { drainOnSignals, type ShutdownOptions, type SignalSource } from './shell/shutdown.js'
 import { createXec, type Xec } from './xec.js'
 
 export interface SSHAdapterOptions {
   /** All optional; durations in ms. @see PoolOptions for the defaults */
   readonly connectionPool?: Partial<PoolOptions>
+  /**
+   * What becomes of a command for whose host everything is in use: maxConnectionsPerHost connections, each with
+   * maxChannelsPerConnection commands. `queue` (default): it waits. `throw`: it fails at once, with XEC_QUEUE_TIMEOUT.
+   */
+  readonly onLimit?: 'queue' | 'throw'
+  /**
+   * In place of the protocol's ping: a command line, or a function that is given a context for the host. Runs every
+   * `keepAliveInterval` for each connection of a host that was used within its `idleTimeout`; when it fails, or takes
+   * longer than the interval, the host's connections are retired. It occupies a channel and counts as a command.
+   */
+  readonly keepAliveWith?: string | ((ssh: SshContext) => Promise<unknown>)
 }
 
-export class SSHAdapter implements Dispatcher {
-  readonly #xec: () => Xec
+/** For tests: what is real elsewhere. */
+export interface SSHAdapterPorts {
+  /** For the adapter over a pool that exists already. */
+  readonly xec?: () => Xec
+  readonly clock?: Clock
+  readonly signals?: SignalSource
+}
+
+export class SSHAdapter implements Dispatcher, AsyncDisposable {
+  readonly #makeXec: () => Xec
+  readonly #clock: Clock
+  readonly #signals: SignalSource
+  readonly #onLimit: 'queue' | 'throw'
+  readonly #keepAlive: KeepAlive | null
+  readonly #load: Load
+  readonly #events = new EventEmitter<AdapterEvents>()
+  readonly #monitors = new Set<PoolMonitor>()
+  #own: Xec | null = null
+  #listening = false
 
   /**
    * Opens nothing.
-   * @param xec for the adapter over a pool that exists already
    * @throws XecError XEC_CONFIG for an unknown option or a value out of range
    */
-  constructor(options: SSHAdapterOptions = {}, xec?: () => Xec) {
-    const pool = resolvePoolOptions(options.connectionPool)
-    let own: Xec | undefined
-    this.#xec = xec ?? (() => (own ??= createXec({ pool })))
+  constructor({ connectionPool, onLimit = 'queue', keepAliveWith }: SSHAdapterOptions = {}, { xec, clock = systemClock, signals = process }: SSHAdapterPorts = {}) {
+    const pool = resolvePoolOptions(connectionPool)
+    if (onLimit !== 'queue' && onLimit !== 'throw') throw new XecError('XEC_CONFIG', `onLimit must be 'queue' or 'throw', not ${JSON.stringify(onLimit)}`)
+    this.#makeXec = xec ?? (() => createXec({ clock, pool: keepAliveWith === undefined ? pool : { ...pool, keepAlive: false } }))
+    this.#clock = clock
+    this.#signals = signals
+    this.#onLimit = onLimit
+    this.#load = new Load(pool, (endpoint) => this.#rowOf(endpoint)?.learnedCapacity ?? null)
+    this.#keepAlive = keepAliveWith === undefined || !pool.keepAlive ? null : new KeepAlive({
+      clock,
+      intervalMs: pool.keepAliveInterval,
+      idleTimeoutMs: pool.idleTimeout,
+      connections: (target) => this.#rowOf(endpointOf(target))?.totalConnections ?? 0,
+      ping: (target) => pingWith(keepAliveWith, sshContext(() => this.#xec, target, { timeoutMs: pool.keepAliveInterval })),
+      retire: (target) => this.#xec.pool.reset(target),
+    })
   }
 
   /** Never rejects for anything that happened to the command: the Result says it. @throws XecError XEC_CONFIG */
-  execute(target: PoolTarget, command: Command, options: ExecuteOptions = {}): Promise<Result> {
-    return this.#xec().execute(target, command, options)
+  async execute(target: PoolTarget, command: Command, options: ExecuteOptions = {}): Promise<Result> {
+    const limit = this.#onLimit === 'throw' || this.#events.listenerCount('queue') > 0 ? this.#load.fullFor(target) : null
+    if (limit === 'maxConnectionsPerHost' && this.#onLimit === 'throw') return neverSent(target, 'timeout', this.#limitReached(target))
+    const takeOff = this.#load.take(target)
+    try {
+      if (limit) this.#events.emit('queue', { host: target.host, limit, inHand: this.#load.of(target) })
+      this.#keepAlive?.used(target)
+      return await this.#xec.execute(target, command, options)
+    } finally {
+      takeOff()
+      this.#keepAlive?.used(target)
+    }
   }
 
   /** The pool now: gauges and totals, flat, with a row per host. Also before the first use and after `dispose`. */
   getConnectionPoolMetrics(): PoolSnapshot {
-    return this.#xec().snapshot()
+    return this.#xec.snapshot()
   }
 
-  /** Takes no new commands, lets those under way finish (30 s by default), closes. Final. */
-  drain(options?: DrainOptions): Promise<DrainReport> {
-    return this.#xec().drain(options)
+  /** A regular look at the figures, as events. Ends with `stop()`, with `using`, or when the adapter is closed. */
+  monitor(options?: MonitorOptions): PoolMonitor {
+    const monitor = new PoolMonitor(() => this.getConnectionPoolMetrics(), this.#clock, options, (stopped) => this.#monitors.delete(stopped))
+    this.#monitors.add(monitor)
+    return monitor
+  }
+
+  /** Hears connects, disconnects, reconnects and commands that have to wait. @see AdapterEvents */
+  on<K extends AdapterEventName>(name: K, listener: (...payload: AdapterEvents[K]) => void): this {
+    this.#events.on(known(name), listener as never)
+    this.#listen()
+    return this
+  }
+
+  /** The same, for the next one only. */
+  once<K extends AdapterEventName>(name: K, listener: (...payload: AdapterEvents[K]) => void): this {
+    this.#events.once(known(name), listener as never)
+    this.#listen()
+    return this
+  }
+
+  off<K extends AdapterEventName>(name: K, listener: (...payload: AdapterEvents[K]) => void): this {
+    this.#events.off(known(name), listener as never)
+    return this
+  }
+
+  /**
+   * Takes no new commands, lets those that wait or run finish, closes idle connections now and the others as they become
+   * idle. What is not finished after `timeout` (ms, or a text such as `'30s'`; default 30 s) is cut off. Final.
+   * Resolves when every connection is closed, with counts.
+   */
+  async drain({ timeout = 30_000 }: { readonly timeout?: number | string } = {}): Promise<DrainReport> {
+    const timeoutMs = durationOf(timeout)
+    this.#keepAlive?.stop()
+    const report = await this.#xec.drain({ timeoutMs })
+    for (const monitor of [...this.#monitors]) monitor.stop()
+    return report
   }
 
   /**
    * Closes at once: waiting commands are cancelled, running ones end as `lost`. Need not be awaited; resolves when the
    * sockets are shut. Idempotent.
    */
-  dispose(): Promise<void> {
-    return this.#xec().close()
+  async dispose(): Promise<void> {
+    await this.drain({ timeout: 0 })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.dispose()
   }
+
+  /** Drains before SIGINT or SIGTERM ends the process. Nothing of the kind happens unless asked for here. @returns undoes it */
+  drainOnSignals(options: ShutdownOptions = {}): () => void {
+    return drainOnSignals((timeout) => this.drain({ timeout }), options, this.#signals)
+  }
+
+  get #xec(): Xec {
+    return (this.#own ??= this.#makeXec())
+  }
+
+  #rowOf(endpoint: string): PoolSnapshot['hosts'][number] | undefined {
+    return this.#xec.snapshot().hosts.find(({ address }) => address === endpoint)
+  }
+
+  /** Once, and not before somebody listens. */
+  #listen(): void {
+    if (this.#listening) return
+    this.#listening = true
+    this.#xec.pool.subscribe(occasions((name, ...payload) => void this.#events.emit(name, ...(payload as never))))
+  }
+
+  #limitReached(target: PoolTarget): XecError {
+    const { host } = target
+    return new XecError('XEC_QUEUE_TIMEOUT', `Maximum connections (${this.#load.connectionsFor(target)}) reached for host ${host}, with ${this.#load.of(target)} commands on them; the command was not sent (onLimit is throw)`, { host })
+  }
+}
+
+async function pingWith(keepAlive: NonNullable<SSHAdapterOptions['keepAliveWith']>, ssh: SshContext): Promise<unknown> {
+  return typeof keepAlive === 'string' ? ssh.execute(keepAlive) : keepAlive(ssh)
+}
+
+const EVENTS: { readonly [K in AdapterEventName]: true } = { connect: true, disconnect: true, reconnect: true, queue: true }
+
+function known<K extends AdapterEventName>(name: K): K {
+  if (Object.hasOwn(EVENTS, name)) return name
+  throw new TypeError(`an SSHAdapter has no event ${JSON.stringify(name)}; it has ${Object.keys(EVENTS).join(', ')}`)
 }

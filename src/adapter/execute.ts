@@ -9,7 +9,7 @@ import { runOn } from './exec.js'
 import { connectionsKeepEnding, judge, judgeUnsent, type Ran, type Verdict } from './result.js'
 import { CLOSE_WAIT_MS } from './settle.js'
 import { Feed } from './stdin.js'
-import type { Command, CommandAttempt, ExecuteOptions, Result } from './types.js'
+import type { Command, CommandAttempt, ExecuteOptions, Outcome, Result } from './types.js'
 
 /** A connection may end between its grant and the exec request; that costs a new one, so often. */
 const UNSENT_LIMIT = 3
@@ -105,6 +105,15 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
       error: verdict.error,
     })
   }
+}
+
+/** The Result of a command that never got as far as the pool. */
+export function neverSent(target: PoolTarget, outcome: Outcome, error: XecError): Result {
+  const empty = Buffer.alloc(0)
+  return Object.freeze({
+    host: target.host, address: addressOf(target), outcome, ok: false, exitCode: null, signal: null, executed: 'no', remoteProcess: null,
+    stdout: empty, stderr: empty, truncated: false, durationMs: 0, waitMs: 0, connectMs: 0, reused: false, connection: null, attempts: [], error,
+  })
 }
 
 /** `address:port`, an IPv6 address in brackets. */

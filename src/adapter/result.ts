@@ -64,7 +64,9 @@ export function connectionsKeepEnding(host: string, times: number, cause: XecErr
 /** A command that was sent, or was about to be. */
 export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Verdict {
   const { accepted, failure, exit, stop } = ran
-  const executed: Executed = accepted ? 'yes' : failure ? failure.executed : 'maybe'
+  // A quick command's exit may be heard before the reply to its request, when both come in one packet.
+  const ended = exit?.kind === 'code' || exit?.kind === 'signal'
+  const executed: Executed = accepted ? 'yes' : failure ? failure.executed : ended ? 'yes' : 'maybe'
   if (stop) {
     const remoteProcess = executed === 'no' ? null : remoteAfter(ran)
     return { ...NOTHING, outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled', executed, remoteProcess, error: stopError(host, stop, executed, remoteProcess, ran.lingering, timeoutMs) }

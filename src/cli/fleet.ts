@@ -1,12 +1,8 @@
 /** The hosts of a command line: configuration, inventory and ssh_config read, flags laid over them, names turned into targets. */
-import { userInfo } from 'node:os'
 import type { Command } from '../adapter/types.js'
-import { loadConfig } from '../config/load.js'
+import { openInventory } from '../config/open.js'
 import type { Inventory } from '../inventory/inventory.js'
-import { checkHost } from '../inventory/outside.js'
-import { resolveTargets, type HostOverrides, type ResolvedTarget } from '../inventory/resolve.js'
-import { select } from '../inventory/selector.js'
-import { loadSshConfig } from '../openssh/ssh-config-load.js'
+import type { HostOverrides, ResolvedTarget } from '../inventory/resolve.js'
 import type { SshHostOptions } from '../openssh/ssh-config.js'
 import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
 import type { PoolOptions } from '../pool/options.js'
@@ -38,17 +34,14 @@ export async function openFleet(io: Io, options: OptionValues, notices: Notices)
   const { cwd, home, env } = io
   const overrides = overridesOf(options, notices)
   const flags = poolOptionsOf(options, env)
-  const config = await loadConfig({ cwd, home, env, file: options.config })
-  const ssh = await loadSshConfig({ home, env, file: options.sshConfig })
-  for (const warning of config.warnings) notices.warning(warning)
-  const { inventory } = config
+  const open = await openInventory({ cwd, home, env, file: options.config, sshConfig: options.sshConfig, overrides })
+  for (const warning of open.warnings) notices.warning(warning)
   return {
-    inventory,
-    pool: { ...config.pool, ...flags },
-    select: ({ group, hosts = [], exclude, all }, expressions = []) =>
-      select(inventory, { groups: group, hosts: [...hosts, ...expressions], exclude, all }, (name) => void checkHost(name, inventory, ssh)),
+    inventory: open.inventory,
+    pool: { ...open.pool, ...flags },
+    select: ({ group, hosts = [], exclude, all }, expressions = []) => open.select({ groups: group, hosts: [...hosts, ...expressions], exclude, all }),
     async resolve(names, secrets) {
-      const { targets, warnings } = await resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets })
+      const { targets, warnings } = await open.resolve(names, secrets)
       for (const warning of warnings) notices.warning(warning)
       const over = overrider(flags)
       return targets.map((resolved) => ({ ...resolved, target: over(resolved.target) }))
@@ -94,13 +87,4 @@ function overrider(flags: Partial<PoolOptions>): (target: PoolTarget) => PoolTar
     return found
   }
   return over
-}
-
-/** As ssh: the password database, then the environment for a user without an entry there. */
-function localUser(env: Io['env']): string {
-  try {
-    return userInfo().username
-  } catch {
-    return env['USER'] || env['LOGNAME'] || 'root'
-  }
 }

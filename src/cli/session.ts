@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly notices: Notices
   /** Takes a live picture off the terminal while a question stands there; returns the way to put it back. */
   readonly pause?: () => () => void
+  /** False: `pool stats` is told nothing, and no file is written. Default true. */
+  readonly stats?: boolean
   /** Around the transport, for who wants to watch it. */
   readonly wrap?: (transport: Transport) => Transport
 }
@@ -53,7 +55,7 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
     const ssh = new Ssh2Transport({ prompt, warn: warnings(notices) })
     const xec = createXec({ pool: options.pool, prompt, transport: options.wrap?.(ssh) ?? ssh })
     if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
-    const stats = openStats({
+    const stats = options.stats === false ? undefined : openStats({
       env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => xec.snapshot(),
       warn: (message) => notices.warning(message),
     })
@@ -63,7 +65,7 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
       status = interrupts.status ?? status
     } finally {
       await xec.close()
-      await stats.stop(status)
+      await stats?.stop(status)
     }
     return status
   } finally {

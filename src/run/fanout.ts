@@ -3,7 +3,7 @@ import { setMaxListeners } from 'node:events'
 import type { Readable } from 'node:stream'
 import { CaptureStore } from '../adapter/capture.js'
 import { encodeCommand } from '../adapter/command.js'
-import { addressOf } from '../adapter/execute.js'
+import { neverSent } from '../adapter/execute.js'
 import type { ExecuteOptions, Result } from '../adapter/types.js'
 import { isXecError, XecError } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
@@ -132,11 +132,5 @@ function checkCommand(host: string, command: RunItem['command']): void {
 }
 
 function skipped({ target }: RunItem, why: string): Result {
-  const { host } = target
-  const empty = Buffer.alloc(0)
-  return Object.freeze({
-    host, address: addressOf(target), outcome: 'skipped', ok: false, exitCode: null, signal: null, executed: 'no', remoteProcess: null,
-    stdout: empty, stderr: empty, truncated: false, durationMs: 0, waitMs: 0, connectMs: 0, reused: false, connection: null,
-    attempts: [], error: new XecError('XEC_ABORTED', `${host}: skipped: ${why}`, { host, phase: 'queue' }),
-  })
+  return neverSent(target, 'skipped', new XecError('XEC_ABORTED', `${target.host}: skipped: ${why}`, { host: target.host, phase: 'queue' }))
 }

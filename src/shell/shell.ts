@@ -1,34 +1,52 @@
 /** `$`: where contexts come from. */
-import type { Dispatcher } from '../run/dispatcher.js'
+import type { ResolvedTarget } from '../inventory/resolve.js'
 import { sshContext, type SshContext } from './context.js'
+import { runContext, type RunAdapter, type RunContext, type RunOptions } from './run-context.js'
 import { resolveTarget, type SshTarget } from './target.js'
 
-export interface Shell<A extends Dispatcher> {
+/** A host as a program gives it, or as `loadInventory` resolved it. */
+export type AnyTarget = SshTarget | Pick<ResolvedTarget, 'target' | 'env'>
+
+export interface Shell<A extends RunAdapter> {
   /** There is no local shell behind this. @throws TypeError always; use `$.ssh(target)` */
   (strings: TemplateStringsArray, ...values: unknown[]): never
   /**
-   * A context for a host: `'[user@]host[:port]'` or an object. Opens nothing.
+   * A context for a host: `'[user@]host[:port]'`, an object, or a target of an inventory. Opens nothing.
    * @throws XecError XEC_CONFIG for a target that cannot be one
    */
-  ssh(target: SshTarget): SshContext
+  ssh(target: AnyTarget): SshContext
+  /**
+   * A context for many hosts: each command goes to all of them, `fanout` at a time, and gives a report. Opens nothing.
+   * @throws XecError XEC_CONFIG for a target that cannot be one
+   */
+  all(targets: readonly AnyTarget[], options?: RunOptions): RunContext
   /** The same on another adapter, so on that adapter's pool. */
   with(options: { readonly adapter?: A }): Shell<A>
   readonly adapter: A
 }
 
 /** @param adapter asked at every use, so that importing the package makes nothing */
-export function createShell<A extends Dispatcher>(adapter: () => A): Shell<A> {
+export function createShell<A extends RunAdapter>(adapter: () => A): Shell<A> {
   const shell = (): never => {
     throw new TypeError('$`…` runs nothing by itself: say where, with const ssh = $.ssh(target), then ssh`…`')
   }
   return Object.defineProperties(shell, {
     ssh: {
-      value: (target: SshTarget) => {
-        const { target: resolved, env } = resolveTarget(target)
-        return sshContext(adapter, resolved, env ? { env } : {})
+      value: (target: AnyTarget) => {
+        const { target: resolved, env } = resolveAny(target)
+        return sshContext(adapter, resolved, Object.keys(env).length > 0 ? { env } : {})
       },
+    },
+    all: {
+      value: (targets: readonly AnyTarget[], options: RunOptions = {}) => runContext(adapter, targets.map((target) => resolveAny(target)), options),
     },
     with: { value: ({ adapter: own }: { readonly adapter?: A }) => createShell(own ? () => own : adapter) },
     adapter: { get: adapter },
   }) as unknown as Shell<A>
+}
+
+function resolveAny(given: AnyTarget): Pick<ResolvedTarget, 'target' | 'env'> {
+  if (typeof given === 'object' && 'target' in given) return given
+  const { target, env = {} } = resolveTarget(given)
+  return { target, env }
 }

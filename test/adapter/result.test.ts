@@ -12,6 +12,7 @@ const rows: Row[] = [
   ['exit 0', {}, ['ok', 'yes', 0, null, null, undefined, undefined]],
   ['exit 3', { exit: { kind: 'code', code: 3 } }, ['failed', 'yes', 3, null, null, 'XEC_EXIT', 'web1: exit status 3']],
   ['exit 255 of the command itself', { exit: { kind: 'code', code: 255 } }, ['failed', 'yes', 255, null, null, 'XEC_EXIT', 'web1: exit status 255']],
+  ['an exit that is heard before the reply', { accepted: false, exit: { kind: 'code', code: 3 } }, ['failed', 'yes', 3, null, null, 'XEC_EXIT', 'web1: exit status 3']],
   ['a signal', { exit: { kind: 'signal', signal: 'SEGV', coreDumped: true } }, ['signal', 'yes', null, 'SEGV', null, 'XEC_EXIT', 'web1: killed by signal SEGV (core dumped)']],
   ['no status on a live link', { exit: { kind: 'none' } }, ['failed', 'yes', null, null, null, 'XEC_EXIT', 'web1: the server ended the command without an exit status']],
   ['lost while running', { exit: lost }, ['lost', 'yes', null, null, 'maybe-running', 'XEC_CONNECTION_LOST', 'web1: Connection closed while the command was running, so its exit status is unknown (the server closed the connection); it may still be running']],

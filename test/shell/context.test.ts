@@ -9,6 +9,10 @@ import { createShell } from '../../src/shell/shell.js'
 
 /** Answers at once with what the line asks for: `exit N`, or `ok` on stdout. */
 class Echo implements Dispatcher {
+  getConnectionPoolMetrics(): never {
+    throw new Error('there is no pool here')
+  }
+
   readonly sent: { target: PoolTarget; command: Command; options: ExecuteOptions }[] = []
 
   async execute(target: PoolTarget, command: Command, options: ExecuteOptions): Promise<Result> {

@@ -1,0 +1,60 @@
+/** Configuration, inventory and ssh_config, read once and asked many times: what the command line and the library share. */
+import { userInfo } from 'node:os'
+import type { Inventory } from '../inventory/inventory.js'
+import { checkHost } from '../inventory/outside.js'
+import { resolveTargets, type HostOverrides, type ResolvedTarget } from '../inventory/resolve.js'
+import { select, type SelectionRequest } from '../inventory/selector.js'
+import { loadSshConfig } from '../openssh/ssh-config-load.js'
+import type { PoolOptions } from '../pool/options.js'
+import { loadConfig } from './load.js'
+
+export interface OpenOptions {
+  readonly cwd: string
+  readonly home: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** The configuration file, in place of the search. */
+  readonly file?: string
+  /** In place of ssh's usual two files; `none` for no file. */
+  readonly sshConfig?: string
+  /** Wins over every layer of the inventory. */
+  readonly overrides?: HostOverrides
+}
+
+export interface OpenInventory {
+  /** The configuration's file; null when none was found. */
+  readonly source: string | null
+  readonly inventory: Inventory
+  /** The configuration's. */
+  readonly pool: Partial<PoolOptions>
+  readonly warnings: readonly string[]
+  /** @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected */
+  select(request: SelectionRequest): readonly string[]
+  /**
+   * @param secrets false for what only looks: no secret is read, no program run for one
+   * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST
+   */
+  resolve(names: readonly string[], secrets: boolean): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly warnings: readonly string[] }>
+}
+
+/** @throws XecError XEC_CONFIG for a file that is not usable */
+export async function openInventory({ cwd, home, env, file, sshConfig, overrides = {} }: OpenOptions): Promise<OpenInventory> {
+  const { source, inventory, pool, warnings } = await loadConfig({ cwd, home, env, file })
+  const ssh = await loadSshConfig({ home, env, file: sshConfig })
+  return {
+    source,
+    inventory,
+    pool,
+    warnings,
+    select: (request) => select(inventory, request, (name) => void checkHost(name, inventory, ssh)),
+    resolve: (names, secrets) => resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets }),
+  }
+}
+
+/** As ssh: the password database, then the environment for a user without an entry there. */
+function localUser(env: OpenOptions['env']): string {
+  try {
+    return userInfo().username
+  } catch {
+    return env['USER'] || env['LOGNAME'] || 'root'
+  }
+}

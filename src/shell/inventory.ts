@@ -1,0 +1,65 @@
+/** The inventory for programs: the same files, the same selection and the same targets as on the command line. */
+import { homedir } from 'node:os'
+import { openInventory } from '../config/open.js'
+import type { ResolvedTarget } from '../inventory/resolve.js'
+import type { SelectionRequest } from '../inventory/selector.js'
+import type { PoolOptions } from '../pool/options.js'
+
+export interface LoadInventoryOptions {
+  /** The configuration file; default: searched from `cwd` upwards, then in `$XDG_CONFIG_HOME/xec/config.yaml`. */
+  readonly file?: string
+  /** Default: the process's. */
+  readonly cwd?: string
+  /** Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** In place of `~/.ssh/config` and `/etc/ssh/ssh_config`; `none` for no file. */
+  readonly sshConfig?: string
+}
+
+/** `'@web&web*7'`, or groups, expressions and exclusions as the command line's -g, -w and -x. */
+export type Selection = string | SelectionRequest
+
+export interface LoadedInventory {
+  /** The file it came from; null when there was none, and every host is then given by address. */
+  readonly source: string | null
+  /** In the order of the file, ranges expanded. */
+  readonly hosts: readonly string[]
+  readonly groups: readonly string[]
+  /** The file's pool options, for `new SSHAdapter({ connectionPool })`. */
+  readonly pool: Partial<PoolOptions>
+  /** What the command line would warn about. */
+  readonly warnings: readonly string[]
+  /**
+   * Names, in the order of the inventory, each once. Without a selection: all.
+   * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected
+   */
+  select(selection?: Selection): readonly string[]
+  /**
+   * The hosts selected, resolved for dialling, for `$.all(…)` and `$.ssh(…)`. Their secrets are read now.
+   * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST, before anything is dialled
+   */
+  targets(selection?: Selection): Promise<readonly ResolvedTarget[]>
+  /** One host: a name of the inventory or of ssh_config, or an address. @throws as `targets` does */
+  target(name: string): Promise<ResolvedTarget>
+}
+
+/** @throws XecError XEC_CONFIG with file:line:column for what is wrong in a file */
+export async function loadInventory({ file, cwd = process.cwd(), env = process.env, sshConfig }: LoadInventoryOptions = {}): Promise<LoadedInventory> {
+  const open = await openInventory({ cwd, home: env['HOME'] || homedir(), env, file, sshConfig })
+  const select = (selection: Selection = { all: true }): readonly string[] => open.select(typeof selection === 'string' ? { hosts: [selection] } : selection)
+  const targets = async (names: readonly string[]): Promise<readonly ResolvedTarget[]> => (await open.resolve(names, true)).targets
+  return Object.freeze({
+    source: open.source,
+    hosts: Object.freeze([...open.inventory.hosts.keys()]),
+    groups: Object.freeze([...open.inventory.groups.keys()]),
+    pool: open.pool,
+    warnings: open.warnings,
+    select,
+    targets: async (selection?: Selection) => targets(select(selection)),
+    async target(name: string) {
+      const [resolved] = await targets([name])
+      // One name in, one target out.
+      return resolved as ResolvedTarget
+    },
+  })
+}

@@ -1,0 +1,58 @@
+/** The events of an adapter, as values made from those of its pool. */
+import type { CloseReason, PoolEvent } from '../pool/events.js'
+import type { FullLimit } from './load.js'
+
+/** Event names and what their listeners get. There is no `error`: what fails is told by results. */
+export interface AdapterEvents {
+  /** A connection is authenticated and open. */
+  connect: [{ readonly host: string; readonly connection: number; readonly connectMs: number }]
+  /** A connection is closed; `inFlight` commands were cut off by it. */
+  disconnect: [{ readonly host: string; readonly connection: number; readonly reason: CloseReason; readonly inFlight: number }]
+  /**
+   * Comes after `connect` when the connection replaces one that was lost, or follows dials that failed:
+   * so many of them, since the host was last connected.
+   */
+  reconnect: [{ readonly host: string; readonly connection: number; readonly failedDials: number; readonly after: CloseReason | null }]
+  /** A command has to wait, because everything that a limit allows is in use. `inHand`: commands of that host that wait or run, with this one. */
+  queue: [{ readonly host: string; readonly limit: FullLimit; readonly inHand: number }]
+}
+
+export type AdapterEventName = keyof AdapterEvents
+
+type Tell = <K extends AdapterEventName>(name: K, ...payload: AdapterEvents[K]) => void
+
+interface Outage {
+  failedDials: number
+  after: CloseReason | null
+}
+
+/** Listens to a pool and tells connects, disconnects and reconnects. Keeps a line a host that is in an outage. */
+export function occasions(tell: Tell): (event: PoolEvent) => void {
+  const outages = new Map<string, Outage>()
+  const outageOf = (host: string): Outage => {
+    let outage = outages.get(host)
+    if (!outage) outages.set(host, (outage = { failedDials: 0, after: null }))
+    return outage
+  }
+  return (event) => {
+    const { host, connection = 0 } = event
+    switch (event.type) {
+      case 'opened': {
+        tell('connect', { host, connection, connectMs: event.dialMs })
+        const outage = outages.get(host)
+        outages.delete(host)
+        if (outage) tell('reconnect', { host, connection, ...outage })
+        break
+      }
+      case 'dialFailed':
+        outageOf(host).failedDials++
+        break
+      case 'closed':
+        if (event.reason === 'lost' || event.reason === 'keepalive') outageOf(host).after = event.reason
+        tell('disconnect', { host, connection, reason: event.reason, inFlight: event.inFlight })
+        break
+      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'draining':
+        break
+    }
+  }
+}

@@ -1,0 +1,153 @@
+/** Many hosts to run one command on: a template tag with settings, and the run that it starts. */
+import type { Command, Result } from '../adapter/types.js'
+import type { ResolvedTarget } from '../inventory/resolve.js'
+import type { PoolSnapshot } from '../pool/snapshot.js'
+import type { Dispatcher, RunItem } from '../run/dispatcher.js'
+import type { RunEvent } from '../run/events.js'
+import { fanOut } from '../run/fanout.js'
+import { systemClock } from '../runtime/clock.js'
+import type { Secret } from '../runtime/secret.js'
+import { ShellResult } from './result.js'
+import { RunReport } from './run-report.js'
+import { durationOf, mergeSettings, type Settings } from './settings.js'
+import { commandLine, rawLine } from './template.js'
+
+/** What a run needs of an adapter. */
+export interface RunAdapter extends Dispatcher {
+  getConnectionPoolMetrics(): PoolSnapshot
+}
+
+export interface RunOptions {
+  /** Hosts in flight. Default 64. */
+  readonly fanout?: number
+  /** Admit no further host after the first that is not ok; those in flight go on. Default false. */
+  readonly failFast?: boolean
+  /** Longest wait of one host for a channel: ms, or `'30s'`. Default none. */
+  readonly queueTimeout?: number | string
+  /** Hears the run as it goes: states, output, results. One that throws cancels the run. */
+  readonly onEvent?: (event: RunEvent) => void | Promise<void>
+}
+
+/** What a run's commands may be given; stdin and `nothrow` belong to commands on one host. */
+export type RunSettings = Pick<Settings, 'env' | 'cwd' | 'timeoutMs' | 'signal' | 'idempotent'>
+
+/** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
+export interface RunContext {
+  /** A run, with what is interpolated quoted; see `commandLine`. */
+  (strings: TemplateStringsArray, ...values: unknown[]): RunPromise
+  /** The same with nothing quoted. */
+  raw(strings: TemplateStringsArray, ...values: unknown[]): RunPromise
+  env(variables: Readonly<Record<string, string | Secret>>): RunContext
+  cd(directory: string): RunContext
+  /** For each host, from the moment its command is sent: ms, or `'30s'`. */
+  timeout(duration: number | string): RunContext
+  /** Cancels the run: hosts in flight are stopped, the others skipped. */
+  signal(signal: AbortSignal): RunContext
+  with(settings: RunSettings): RunContext
+}
+
+export function runContext(adapter: () => RunAdapter, targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[], options: RunOptions, settings: RunSettings = {}): RunContext {
+  const derive = (more: RunSettings): RunContext => runContext(adapter, targets, options, mergeSettings(settings, more))
+  const start = (line: string): RunPromise => new RunPromise(adapter, itemsOf(targets, line, settings), line, options, settings)
+  return Object.assign((strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)), {
+    raw: (strings: TemplateStringsArray, ...values: unknown[]) => start(rawLine(strings, values)),
+    env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
+    cd: (cwd: string) => derive({ cwd }),
+    timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
+    signal: (signal: AbortSignal) => derive({ signal }),
+    with: derive,
+  })
+}
+
+/** Each host's own environment, with the run's over it. */
+function itemsOf(targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[], line: string, { env, cwd }: RunSettings): RunItem[] {
+  const common: Command = { line, ...(cwd === undefined ? {} : { cwd }) }
+  return targets.map((each) => ({ target: each.target, command: { ...common, env: { ...each.env, ...env } } }))
+}
+
+/**
+ * Nothing happens before somebody waits for it; then the run goes once, however many wait. Resolves with the report,
+ * whatever became of the hosts: one that failed has cost the others nothing, and `ok` and `failed` tell of it.
+ * Iterated, it gives each host's result as it comes; leaving the loop cancels the rest.
+ * Rejects with XEC_CONFIG, before anything is dialled, for what cannot be run as asked.
+ */
+export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult> {
+  readonly [Symbol.toStringTag] = 'RunPromise'
+  readonly #go: () => Promise<RunReport>
+  readonly #stop = new AbortController()
+  readonly #results: ShellResult[] = []
+  #started: Promise<RunReport> | null = null
+  /** Wake the iterators that have given all there was. */
+  readonly #wake = new Set<() => void>()
+
+  constructor(adapter: () => RunAdapter, items: readonly RunItem[], line: string, options: RunOptions, settings: RunSettings) {
+    this.#go = async () => {
+      const own = adapter()
+      const report = await fanOut(own, items, {
+        clock: systemClock,
+        commandText: line,
+        fanout: options.fanout,
+        failFast: options.failFast,
+        queueTimeoutMs: options.queueTimeout === undefined ? undefined : durationOf(options.queueTimeout),
+        timeoutMs: settings.timeoutMs,
+        retryCommands: settings.idempotent ? 1 : 0,
+        signal: settings.signal ? AbortSignal.any([settings.signal, this.#stop.signal]) : this.#stop.signal,
+        onEvent: (event) => {
+          if (event.type === 'result') this.#came(event.result)
+          return options.onEvent?.(event)
+        },
+      })
+      return new RunReport(report, own.getConnectionPoolMetrics())
+    }
+  }
+
+  then<A = RunReport, B = never>(done?: ((value: RunReport) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+    return this.#start().then(done, failed)
+  }
+
+  catch<B = never>(failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<RunReport | B> {
+    return this.#start().catch(failed)
+  }
+
+  finally(done?: (() => void) | null): Promise<RunReport> {
+    return this.#start().finally(done)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<ShellResult, void, void> {
+    let over = false
+    const run = this.#start()
+    const end = (): void => {
+      over = true
+      this.#news()
+    }
+    run.then(end, end)
+    try {
+      for (let next = 0; ; ) {
+        const result = this.#results[next]
+        if (result) {
+          next++
+          yield result
+        } else if (over) break
+        else await new Promise<void>((resolve) => this.#wake.add(resolve))
+      }
+    } finally {
+      // Nothing to stop after the last result; otherwise the reader has left.
+      this.#stop.abort(new Error('the reader of the results has left'))
+      await run
+    }
+  }
+
+  #came(result: Result): void {
+    this.#results.push(new ShellResult(result))
+    this.#news()
+  }
+
+  #news(): void {
+    for (const wake of this.#wake) wake()
+    this.#wake.clear()
+  }
+
+  #start(): Promise<RunReport> {
+    return (this.#started ??= this.#go())
+  }
+}

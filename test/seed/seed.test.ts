@@ -1,0 +1,35 @@
+/** Every code block of the document, executed and exercised; `npx vitest run test/seed` prints them one by one. */
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { $ } from '../../src/index.js'
+import { describeWorld } from '../rig/sshd.js'
+import { readBlocks } from './blocks.js'
+import { EXERCISES } from './exercises.js'
+import { onSshd, setStage, type Stage, type StartServer } from './stage.js'
+
+const blocks = readBlocks()
+
+test('the document has 22 blocks, and each has its exercise', () => {
+  expect(blocks).toHaveLength(22)
+  expect(Object.keys(EXERCISES).map(Number)).toEqual(blocks.map(({ number }) => number))
+})
+
+function runAll(where: string, start: StartServer): void {
+  let stage: Stage
+  const passed: string[] = []
+  beforeAll(async () => { stage = await setStage(start) })
+  afterAll(async () => {
+    await stage.stop()
+    console.log([...passed, `${passed.length} of ${blocks.length} on ${where}`].join('\n'))
+  })
+  for (const block of blocks) {
+    test(`${block.section} → ${block.number} ${block.title}`, async () => {
+      stage.calls()
+      await EXERCISES[block.number]?.(stage, block)
+      passed.push(`${block.section} → ${block.number} ${block.title} → pass`)
+    })
+  }
+}
+
+afterAll(() => $.adapter.dispose())
+
+describeWorld('on OpenSSH', () => runAll('OpenSSH', onSshd))
