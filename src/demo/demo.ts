@@ -54,7 +54,7 @@ async function tour(io: Io, session: Session, fleet: Fleet, story: Story, look: 
   const first = await execAll(io, session, fleet, { ...look, line: FIRST, metrics: false })
   if (signal.aborted) return BROKEN_PIPE
   const between = xec.snapshot()
-  story.second(first, between)
+  story.second(between)
   const second = await execAll(io, session, fleet, { ...look, line: SECOND, metrics: true })
   if (signal.aborted) return BROKEN_PIPE
   story.figures([first, second], between, xec.snapshot())

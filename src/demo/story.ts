@@ -29,7 +29,7 @@ export const SECOND = 'echo "a $ROLE server"'
 export interface Story {
   welcome(): void
   first(): void
-  second(first: Report, snapshot: PoolSnapshot): void
+  second(snapshot: PoolSnapshot): void
   /** @param before the pool's figures between the two rounds */
   figures(rounds: readonly [Report, Report], before: PoolSnapshot, after: PoolSnapshot): void
   /** To be told when everything is stopped. */
@@ -45,19 +45,19 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
     welcome: () => say(
       title(`A fleet of ${HOSTS.length} SSH servers, inside this process, on 127.0.0.1`),
       'The SSH is real; the keys were made for this run, and nobody else can log in.',
-      `Commands run on this machine, as you. ${SLOW} is slow and ${FAILING} fails, on purpose.`,
+      `Commands run on this machine, as you. ${SLOW} is slow and ${FAILING} fails: they are meant to.`,
       '',
     ),
     first: () => say(
       title('1. One command on every host'),
       typed(`xec exec-all --all --no-metrics '${FIRST}'`),
     ),
-    second: (first, { connectionsCreated }) => say(
+    second: ({ connectionsCreated }) => say(
       '',
-      `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}; ${FAILING} failed for itself alone, and no host waited for`,
-      `${SLOW}. ${first.counts.total} hosts, ${connectionsCreated} connections, and these are kept.`,
+      `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}. ${FAILING} was meant to fail: exec-all would exit with 1,`,
+      `this tour with 0. No host waited for ${SLOW}, and the ${connectionsCreated} connections stay open.`,
       '',
-      title('2. Another command, over the same connections; ROLE is set host by host'),
+      title('2. Another command, over the same connections'),
       typed(`xec exec-all --all '${SECOND}'`),
     ),
     figures([first, second], before, after) {
@@ -67,8 +67,8 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
         '',
         title('What the pool did, in words'),
         `${after.connectionsCreated} connections opened, ${after.acquired} commands, ${after.reuseCount} reused: the second round opened ${opened} new`,
-        `connections and found one waiting on ${reused} of ${second.results.length} hosts. A host was ready for its command`,
-        `after ${ready(first)} the first time, ${ready(second)} the second.`,
+        `connections and found one open on ${reused} of ${second.results.length} hosts. Before its command could be sent, a host`,
+        `took ${ready(first)} in the first round and ${ready(second)} in the second. (ROLE comes from the inventory.)`,
       )
     },
     end(finished, fleet) {
