@@ -18,7 +18,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['transport'],
   ['pool'],
   ['adapter'],
-  ['inventory', 'run', 'stats'],
+  ['inventory', 'run', 'stats', 'tunnel'],
   ['config'],
   ['xec.ts'],
   ['shell'],

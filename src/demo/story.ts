@@ -54,10 +54,10 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
     ),
     second: ({ connectionsCreated }) => say(
       '',
-      `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}. ${FAILING} was meant to fail: exec-all would exit with 1,`,
-      `this tour with 0. No host waited for ${SLOW}, and the ${connectionsCreated} connections stay open.`,
+      `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}. ${FAILING} was meant to fail: exec-all would exit`,
+      `with 1, this tour with 0. No host waited for ${SLOW}, and the ${connectionsCreated} connections stay open.`,
       '',
-      title('2. Another command, over the same connections'),
+      title('2. Another command, over the same connections (ROLE is set by the inventory)'),
       typed(`xec exec-all --all '${SECOND}'`),
     ),
     figures([first, second], before, after) {
@@ -67,8 +67,8 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
         '',
         title('What the pool did, in words'),
         `${after.connectionsCreated} connections opened, ${after.acquired} commands, ${after.reuseCount} reused: the second round opened ${opened} new`,
-        `connections and found one open on ${reused} of ${second.results.length} hosts. Before its command could be sent, a host`,
-        `took ${ready(first)} in the first round and ${ready(second)} in the second. (ROLE comes from the inventory.)`,
+        `connections and found one open on ${reused} of ${second.results.length} hosts. A host was ready for its`,
+        `command after ${ready(first)} in the first round, ${ready(second)} in the second.`,
       )
     },
     end(finished, fleet) {

@@ -97,8 +97,11 @@ export class Channels {
   }
 
   #lease(connection: Connection, slot: Slot, waiter: Waiter, grantedAt: number, waitMs: number): Lease {
+    const { link } = connection
+    if (!link) throw new Error(`bug: connection ${connection.id} has a lease and no link`)
     return {
       channel: slot.channel,
+      link,
       connection: connection.id,
       reused: connection.grants > 1,
       waitMs,

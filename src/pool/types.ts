@@ -1,5 +1,5 @@
 /** The pool as its callers see it. */
-import type { Channel, Target } from '../transport/transport.js'
+import type { Channel, Link, Target } from '../transport/transport.js'
 import type { PoolEvent } from './events.js'
 import type { HostPoolOptions, PoolOptions } from './options.js'
 import type { PoolSnapshot } from './snapshot.js'
@@ -32,6 +32,8 @@ export interface Attempt {
 /** The right to one open session channel. */
 export interface Lease {
   readonly channel: Channel
+  /** What carries it; for forwarding ports while the lease is held. */
+  readonly link: Link
   /** Id of the connection, unique in the process's pool, from 1. */
   readonly connection: number
   /** True when the connection had served before. */

@@ -1,5 +1,8 @@
 /** A host to run commands on: a template tag with settings. */
-import type { Command, ExecuteOptions } from '../adapter/types.js'
+import { setMaxListeners } from 'node:events'
+import { DEFAULT_CAPTURE_BYTES } from '../adapter/capture.js'
+import type { Command, ExecuteOptions, Result } from '../adapter/types.js'
+import { XecError } from '../errors.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { Dispatcher } from '../run/dispatcher.js'
 import type { Secret } from '../runtime/secret.js'
@@ -58,10 +61,44 @@ function makeContext(execute: SshContext['execute']): SshContext {
 }
 
 async function run(adapter: Dispatcher, target: PoolTarget, line: string, settings: Settings): Promise<ShellResult> {
-  const { env, cwd, timeoutMs, signal, stdin, nothrow = false, idempotent = false } = settings
+  const { env, cwd, timeoutMs, queueTimeoutMs, stdin, onStdout, onStderr, nothrow = false, idempotent = false, maxBuffer = DEFAULT_CAPTURE_BYTES, reading = false } = settings
   const command: Command = { line, ...(env ? { env } : {}), ...(cwd === undefined ? {} : { cwd }) }
-  const options: ExecuteOptions = { timeoutMs, signal, stdin, retryCommands: idempotent ? 1 : 0 }
-  const result = await adapter.execute(target, command, options)
-  if (result.error && !nothrow) throw new CommandError(result, result.error)
-  return new ShellResult(result)
+  const either = whicheverFirst(settings.signal, settings.stop)
+  const options: ExecuteOptions = {
+    timeoutMs, queueTimeoutMs, stdin, onStdout, onStderr,
+    signal: either.signal,
+    retryCommands: idempotent ? 1 : 0,
+    captureBytes: maxBuffer,
+    onStarted: settings.onStarted,
+  }
+  try {
+    const result = await adapter.execute(target, command, options)
+    const error = result.error ?? (reading ? null : overflowOf(result, maxBuffer))
+    if (error && !nothrow) throw new CommandError(result, error)
+    return new ShellResult(result, error)
+  } finally {
+    either.release()
+  }
+}
+
+/** Output that is cut is an error, or a script would go on with half of it. */
+function overflowOf(result: Result, maxBuffer: number): XecError | null {
+  if (!result.truncated || maxBuffer === 0) return null
+  const stream = result.stdout.length >= maxBuffer ? 'stdout' : result.stderr.length >= maxBuffer ? 'stderr' : null
+  if (!stream) return null
+  const { host } = result
+  return new XecError('XEC_MAX_BUFFER', `${host}: ${stream} is longer than maxBuffer (${maxBuffer} bytes); the command ran to its end with exit status 0, and its result has the beginning. Raise it with .maxBuffer(bytes), or read the output as it comes: for await, or .pipe()`, { host, executed: 'yes' })
+}
+
+/** One signal of two; `release` leaves no listener behind on one that lives long. */
+function whicheverFirst(one: AbortSignal | undefined, other: AbortSignal | undefined): { readonly signal: AbortSignal | undefined; release(): void } {
+  if (!one || !other) return { signal: one ?? other, release: () => {} }
+  const both = new AbortController()
+  const parts = [one, other].map((signal) => ({ signal, abort: () => both.abort(signal.reason) }))
+  for (const { signal, abort } of parts) {
+    setMaxListeners(0, signal) // one signal for many commands is no leak
+    if (signal.aborted) abort()
+    else signal.addEventListener('abort', abort, { once: true })
+  }
+  return { signal: both.signal, release: () => parts.forEach(({ signal, abort }) => signal.removeEventListener('abort', abort)) }
 }

@@ -1,21 +1,33 @@
 /** A command that starts when somebody waits for it. */
-import type { Readable } from 'node:stream'
-import { durationOf } from './settings.js'
-import type { Settings } from './settings.js'
+import type { Readable, Writable } from 'node:stream'
+import type { Secret } from '../runtime/secret.js'
+import type { SignalName } from '../transport/transport.js'
+import { LineQueue } from './lines.js'
+import { into, through } from './pipe.js'
 import type { ShellResult } from './result.js'
+import { durationOf, mergeSettings, type RemoteControl, type Settings } from './settings.js'
+
+/** Runs a command with its settings. */
+export type RunCommand = (settings: Settings) => Promise<ShellResult>
+
+/** While the lines are read nothing piles up, and the result keeps no more of them than this. */
+const HEAD_WHILE_READING = 1024 * 1024
 
 /**
- * Nothing happens before the first `then`, `catch`, `finally` or `await` (or a reader such as `text()`); then the
- * command runs once, however many wait. Every option gives a new promise that has not started.
+ * Nothing happens before the first `then`, `catch`, `finally` or `await`, a reader such as `text()`, or a loop over the
+ * lines; then the command runs once, however many wait. Every option gives a new promise that has not started.
  * Resolves with a result; rejects with a CommandError when the command did not succeed, unless `nothrow()`.
  */
-export class CommandPromise implements Promise<ShellResult> {
+export class CommandPromise implements Promise<ShellResult>, AsyncIterable<string> {
   readonly [Symbol.toStringTag] = 'CommandPromise'
-  readonly #run: (settings: Settings) => Promise<ShellResult>
+  readonly #run: RunCommand
   readonly #settings: Settings
+  readonly #stop = new AbortController()
   #started: Promise<ShellResult> | null = null
+  #control: RemoteControl | null = null
+  #over = false
 
-  constructor(run: (settings: Settings) => Promise<ShellResult>, settings: Settings = {}) {
+  constructor(run: RunCommand, settings: Settings = {}) {
     this.#run = run
     this.#settings = settings
   }
@@ -57,6 +69,46 @@ export class CommandPromise implements Promise<ShellResult> {
     return this.#with({ stdin: source })
   }
 
+  /** Runs it in a directory; a relative one is inside the context's. */
+  cd(directory: string): CommandPromise {
+    return this.#with({ cwd: directory })
+  }
+
+  /** Variables for the command; a Secret travels on stdin, never on a command line. */
+  env(variables: Readonly<Record<string, string | Secret>>): CommandPromise {
+    return this.#with({ env: { ...variables } })
+  }
+
+  /** Bytes of each stream that the result keeps, from the beginning; more is an error, XEC_MAX_BUFFER. Default 10 MiB; 0 keeps none, without an error. */
+  maxBuffer(bytes: number): CommandPromise {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new TypeError(`maxBuffer must be a whole number of bytes, not ${bytes}`)
+    return this.#with({ maxBuffer: bytes })
+  }
+
+  /**
+   * Sends stdout on as it comes, as fast as it is taken: to the stdin of another command, on whichever host, or to a stream, which is
+   * then ended (but for the process's own). The new promise is the other command's, or this one's with a stream.
+   * A source that fails rejects it, unless that has `nothrow()`; when the other command ends first, the source is stopped.
+   */
+  pipe(target: CommandPromise | Writable): CommandPromise {
+    this.#mustNotHaveStarted()
+    if (!(target instanceof CommandPromise)) return new CommandPromise(into(this.#run, target), this.#settings)
+    target.#mustNotHaveStarted()
+    const run = through((more) => this.#run(mergeSettings(this.#settings, more)), target.#run)
+    return new CommandPromise(run, target.#settings)
+  }
+
+  /**
+   * Sends a signal to the command's processes; one that still waits for its connection is cancelled.
+   * @returns false when there is nothing to stop: it has not started, or has ended
+   */
+  kill(signal: SignalName | `SIG${SignalName}` = 'TERM'): boolean {
+    if (!this.#started || this.#over) return false
+    if (this.#control) this.#control.signal(signal.replace(/^SIG/, '') as SignalName)
+    else this.#stop.abort(new Error('killed before it was sent'))
+    return true
+  }
+
   async text(): Promise<string> {
     return (await this).text()
   }
@@ -73,12 +125,47 @@ export class CommandPromise implements Promise<ShellResult> {
     return (await this).buffer()
   }
 
-  #with(settings: Settings): CommandPromise {
-    if (this.#started) throw new TypeError('the command has started; set options before it is awaited')
-    return new CommandPromise(this.#run, { ...this.#settings, ...settings })
+  /**
+   * The lines of stdout as they come, UTF-8, without their ends. A slow loop holds the remote command back; leaving the
+   * loop stops it, and waits for that. A failure is thrown after the last line, unless `nothrow()`.
+   * @throws TypeError when the command has started already, in which case `lines()` has what it wrote
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
+    this.#mustNotHaveStarted()
+    const queue = new LineQueue(this.#settings.maxBuffer)
+    const ended = this.#start({ onStdout: (chunk) => queue.push(chunk), maxBuffer: HEAD_WHILE_READING })
+    ended.then((result) => queue.end(result.stdout), (error: unknown) => queue.fail(error))
+    try {
+      yield* queue
+    } finally {
+      if (!this.#over) {
+        this.#stop.abort(new Error('its lines are not read any more'))
+        queue.drop()
+        await ended.catch(() => {})
+      }
+    }
   }
 
-  #start(): Promise<ShellResult> {
-    return (this.#started ??= this.#run(this.#settings))
+  #with(settings: Settings): CommandPromise {
+    this.#mustNotHaveStarted()
+    return new CommandPromise(this.#run, mergeSettings(this.#settings, settings))
+  }
+
+  #mustNotHaveStarted(): void {
+    if (this.#started) throw new TypeError('the command has started; set options before it is awaited')
+  }
+
+  #start(reading?: Pick<Settings, 'onStdout' | 'maxBuffer'>): Promise<ShellResult> {
+    if (this.#started) return this.#started
+    const settings: Settings = {
+      ...this.#settings,
+      ...(reading && { ...reading, reading: true }),
+      stop: this.#stop.signal,
+      onStarted: (control) => void (this.#control = control),
+    }
+    const over = (): void => void (this.#over = true)
+    this.#started = this.#run(settings)
+    this.#started.then(over, over)
+    return this.#started
   }
 }

@@ -42,9 +42,9 @@ export class ShellResult implements ShellFields {
   readonly error: XecError | null
   readonly #stdout: Buffer
 
-  constructor(result: Result) {
-    Object.assign(this, fieldsOf(result))
-    this.error = result.error
+  constructor(result: Result, error: XecError | null = result.error) {
+    Object.assign(this, fieldsOf(result), { ok: error === null })
+    this.error = error
     this.#stdout = result.stdout
   }
 
@@ -91,6 +91,6 @@ export class CommandError extends XecError implements ShellFields {
 
   constructor(result: Result, error: XecError) {
     super(error.code, error.message, { host: result.host, phase: error.phase, executed: result.executed, cause: error.cause })
-    Object.assign(this, fieldsOf(result))
+    Object.assign(this, fieldsOf(result), { ok: false })
   }
 }

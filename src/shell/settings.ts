@@ -1,8 +1,15 @@
 /** How a command is to be run, as contexts and command promises collect it. */
 import { posix } from 'node:path'
 import type { Readable } from 'node:stream'
+import type { OutputSink } from '../adapter/types.js'
 import { parseDuration } from '../runtime/duration.js'
 import type { Secret } from '../runtime/secret.js'
+import type { SignalName } from '../transport/transport.js'
+
+/** What can be done to a command that runs. */
+export interface RemoteControl {
+  signal(name: SignalName): void
+}
 
 export interface Settings {
   readonly env?: Readonly<Record<string, string | Secret>>
@@ -14,6 +21,19 @@ export interface Settings {
   readonly nothrow?: boolean
   /** The command may run more than once: it is re-sent once when the connection is lost under it. */
   readonly idempotent?: boolean
+  /** Longest wait for a channel, in ms. Default none. */
+  readonly queueTimeoutMs?: number
+  /** Bytes of each stream that the result keeps, from the beginning; more is an error, XEC_MAX_BUFFER. Default 10 MiB; 0 keeps none, without an error. */
+  readonly maxBuffer?: number
+  /** Receives output as it comes; a promise that it returns holds the stream back until it settles. */
+  readonly onStdout?: OutputSink
+  readonly onStderr?: OutputSink
+  /** Is given control of the command once it runs. */
+  readonly onStarted?: (control: RemoteControl) => void
+  /** Cancels as `signal` does, and is set by the command promise: it is what `kill()` and leaving a loop use. */
+  readonly stop?: AbortSignal
+  /** The output is read as it comes, so that what the result does not keep is not missing. */
+  readonly reading?: boolean
 }
 
 /** The inner ones win; environments add up, and a relative directory is inside the outer one. */

@@ -12,7 +12,7 @@ import { readPrivate } from './read.js'
 
 export interface OpenStatsOptions extends PlaceOptions {
   readonly clock: Clock
-  /** The xec command that owns the pool: `run`, `exec-all`, `ping`, `demo`. Never the remote command. */
+  /** The xec command that owns the pool: `run`, `exec-all`, `ping`. Never the remote command. */
   readonly command: string
   readonly snapshot: () => PoolSnapshot
   /** Hears, at most once, why no stats are written. Default: process.emitWarning. */

@@ -1,13 +1,15 @@
 /** An authenticated connection on ssh2. Its life is decided here, by our own socket's events, before ssh2 hears of them. */
+import type { Duplex } from 'node:stream'
 import type { Client, ClientChannel } from 'ssh2'
 import { XecError } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Hop } from './carrier.js'
+import { Forwarding, type Carrying } from './forward.js'
 import type { RawChannel, Wire } from './internals.js'
 import { startPulse, type Pulse } from './keepalive.js'
 import { Session, type Carriage } from './session.js'
 import type { Path } from './socket.js'
-import type { Channel, KeepAlive, Link, LinkEnd } from './transport.js'
+import type { Channel, KeepAlive, Link, LinkEnd, RemoteListener, RemotePeer } from './transport.js'
 import { printable } from './words.js'
 
 /** How long a peer may take to shut its side after we said goodbye. */
@@ -30,7 +32,7 @@ export interface LinkParts {
   readonly keepAlive: KeepAlive | null
 }
 
-export class Ssh2Link implements Link, Hop, Carriage {
+export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   readonly host: string
   readonly wire: Wire
   readonly timing: Link['timing']
@@ -40,6 +42,7 @@ export class Ssh2Link implements Link, Hop, Carriage {
   readonly #clock: Clock
   readonly #sessions = new Set<Session>()
   readonly #pulse: Pulse | null
+  readonly #forwarding: Forwarding
   #ending: LinkEnd | null = null
   #settleEnded!: (end: LinkEnd) => void
   /** Slots given back to the server so far, and how many of them it had seen when it last answered an open. */
@@ -53,6 +56,7 @@ export class Ssh2Link implements Link, Hop, Carriage {
     this.wire = wire
     this.timing = timing
     this.#client = client
+    this.#forwarding = new Forwarding(this, client)
     this.#socket = socket
     this.#clock = clock
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
@@ -69,6 +73,10 @@ export class Ssh2Link implements Link, Hop, Carriage {
 
   get ending(): LinkEnd | null {
     return this.#ending
+  }
+
+  get gone(): string {
+    return this.#ending?.detail ?? 'no reason known'
   }
 
   openSession(signal?: AbortSignal): Promise<Channel> {
@@ -105,15 +113,17 @@ export class Ssh2Link implements Link, Hop, Carriage {
     })
   }
 
-  /** A direct-tcpip channel to another host (RFC 4254 §7.2). Rejects with ssh2's error, or a plain one when the link is gone. */
+  /** For a jump host's carriers. @see Forwarding.open */
   openCarrier(address: string, port: number): Promise<ClientChannel> {
-    return new Promise((resolve, reject) => {
-      if (!this.alive) return reject(new Error(this.#ending?.detail))
-      this.#client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
-        if (!error) resolve(channel)
-        else reject(this.alive ? error : new Error(this.#ending?.detail))
-      })
-    })
+    return this.#forwarding.open(address, port)
+  }
+
+  forward(address: string, port: number): Promise<Duplex> {
+    return this.#forwarding.forward(address, port)
+  }
+
+  listen(address: string, port: number, onConnection: (connection: Duplex, from: RemotePeer) => void): Promise<RemoteListener> {
+    return this.#forwarding.listen(address, port, onConnection)
   }
 
   end(): void {

@@ -2,7 +2,7 @@
  * What the pool asks of a transport: reach a target, authenticate, open channels.
  * Types only. `ssh2.ts` is the implementation on ssh2; tests have a simulated one.
  */
-import type { Readable, Writable } from 'node:stream'
+import type { Duplex, Readable, Writable } from 'node:stream'
 import { XecError, type ErrorCode, type XecErrorOptions } from '../errors.js'
 import type { Secret } from '../runtime/secret.js'
 
@@ -101,6 +101,19 @@ export interface Link {
    * XEC_ABORTED at once; a confirmation that comes later is closed again.
    */
   openSession(signal?: AbortSignal): Promise<Channel>
+  /**
+   * A TCP connection that the server makes for us (direct-tcpip, RFC 4254 §7.2), with half-close. `close` without `end`
+   * ahead of it means that it was cut off. Rejects with XEC_REFUSED when the server does not make it, with
+   * XEC_CONNECTION_LOST when the link ends first. Does not count against the server's MaxSessions.
+   */
+  forward(address: string, port: number): Promise<Duplex>
+  /**
+   * Connections that the server takes for us (tcpip-forward, RFC 4254 §7.1).
+   * @param address where it listens: `127.0.0.1`, or what its GatewayPorts allows
+   * @param port 0 for one that the server chooses
+   * Rejects as `forward` does.
+   */
+  listen(address: string, port: number, onConnection: (connection: Duplex, from: RemotePeer) => void): Promise<RemoteListener>
   /** Ends the link politely (disconnect, then a bounded wait for the peer's FIN, then destroy). Idempotent. */
   end(): void
   /** Shuts the socket now. Idempotent. */
@@ -109,6 +122,19 @@ export interface Link {
   readonly ended: Promise<LinkEnd>
   /** Whether the link holds the process open. */
   setRef(held: boolean): void
+}
+
+/** Who connected to a port that a server listens on for us. */
+export interface RemotePeer {
+  readonly address: string
+  readonly port: number
+}
+
+export interface RemoteListener {
+  /** The port that it got. */
+  readonly port: number
+  /** Takes no new connections; those that are open go on. Idempotent, never rejects. */
+  close(): Promise<void>
 }
 
 export type SignalName = 'HUP' | 'INT' | 'KILL' | 'QUIT' | 'TERM' | 'USR1' | 'USR2'

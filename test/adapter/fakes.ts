@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { XecError } from '../../src/errors.js'
 import { DEFAULT_POOL_OPTIONS } from '../../src/pool/options.js'
 import type { AcquireOptions, Lease, Pool, PoolTarget } from '../../src/pool/types.js'
-import type { Channel, Exit, SignalName } from '../../src/transport/transport.js'
+import type { Link, Channel, Exit, SignalName } from '../../src/transport/transport.js'
 
 export function target(host = 'web1', more: Partial<PoolTarget> = {}): PoolTarget {
   return {
@@ -121,7 +121,7 @@ export class FakePool implements Pool {
     this.leases++
     let held = true
     return {
-      channel, connection: this.channels.length, reused: this.channels.length > 1, waitMs: 3, connectMs: 2, attempts: [],
+      channel, link: null as unknown as Link, connection: this.channels.length, reused: this.channels.length > 1, waitMs: 3, connectMs: 2, attempts: [],
       release: () => {
         if (held) this.released++
         held = false

@@ -191,7 +191,10 @@ describe('commands', () => {
   test('stdout and stderr stay apart, whole and unrepeated, far beyond a window', async () => {
     const fleet = await fleetOf(['web1'])
     const half = 5 * 1024 * 1024
-    const result = await xecOf().execute(fleet.target('web1'), { line: `head -c ${half} /dev/zero | tr '\\0' o & head -c ${half} /dev/zero | tr '\\0' e >&2; wait` })
+    const line = `head -c ${half} /dev/zero | tr '\\0' o & head -c ${half} /dev/zero | tr '\\0' e >&2; wait`
+    // A slow reader, so that the server waits for window again and again, now for one stream and now for the other.
+    const slow = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
+    const result = await xecOf().execute(fleet.target('web1'), { line }, { onStdout: slow, onStderr: slow })
     expect(result).toMatchObject({ outcome: 'ok', truncated: false })
     expect(result.stdout.equals(Buffer.alloc(half, 'o'))).toBe(true)
     expect(result.stderr.equals(Buffer.alloc(half, 'e'))).toBe(true)
@@ -343,6 +346,17 @@ describe('knobs', () => {
 })
 
 describe('stop', () => {
+  test('abandon kills what runs, at once, for a process that is on its way out', async () => {
+    const fleet = await fleetOf(['web1'])
+    const xec = xecOf()
+    let pid = 0
+    const running = xec.execute(fleet.target('web1'), { line: "trap '' TERM; echo $$; sleep 600; sleep 600" }, { onStdout: (chunk) => { pid = Number(chunk) } })
+    await until(() => pid > 0)
+    fleet.abandon()
+    expect(await running).toMatchObject({ outcome: 'signal', signal: 'KILL' })
+    expect(await gone(pid)).toBe(true)
+  })
+
   test('leaves nothing: no process, socket, listener or timer', async () => {
     const before = openFiles().length
     const resources = process.getActiveResourcesInfo().length

@@ -166,6 +166,14 @@ export class FakeLink implements Link {
     this.held = held
   }
 
+  forward(): never {
+    throw new Error('the simulator forwards no ports')
+  }
+
+  listen(): never {
+    throw new Error('the simulator forwards no ports')
+  }
+
   #over(end: LinkEnd): void {
     if (this.over) return
     this.over = true

@@ -98,7 +98,7 @@ export const EXERCISES: Readonly<Record<number, Exercise>> = {
   // Keep-Alive Mechanisms
   async 7(stage, block) {
     // Through a wire on which we can see the pings.
-    const proxy = await startProxy({ port: stage.server.port })
+    const proxy = await startProxy(stage.host(block, 1))
     const wire = { host: '127.0.0.1', port: proxy.port }
     const { made: { longRunning, persistentSSH } } = await run<{ longRunning: SshContext; persistentSSH: SSHAdapter }>(stage, block, {}, { 'build-server.example.com': wire })
     expect(stage.calls()).toEqual(['long-build-process.sh'])
@@ -190,7 +190,7 @@ export const EXERCISES: Readonly<Record<number, Exercise>> = {
     const { made: { PerHostConnectionManager } } = await run<{ PerHostConnectionManager: new () => PerHost }>(stage, block)
     const manager = new PerHostConnectionManager()
     const [server, other] = [stage.host(block, 1), stage.host(block, 2)]
-    const gate = stage.place(`gate-${server.port}`)
+    const gate = stage.place(`gate`)
     const five = Array.from({ length: 5 }, () => manager.executeWithHostLimit(server, `until [ -e ${gate} ]; do sleep 0.02; done; echo through`))
     await expect(manager.executeWithHostLimit(server, 'true')).rejects.toThrow(`Maximum connections (5) reached for host ${server.host}`)
     expect((await manager.executeWithHostLimit(other, 'echo other')).stdout).toBe('other\n')
@@ -216,7 +216,7 @@ export const EXERCISES: Readonly<Record<number, Exercise>> = {
     await until('metrics before anything runs', () => said.includes('Connections: 0/0'))
     // Nothing of nothing is not a high utilization.
     expect(said.filter((line) => line !== 'Connections: 0/0')).toEqual([])
-    const gate = stage.place(`monitored-${stage.server.port}`)
+    const gate = stage.place(`monitored`)
     const busy = ssh`until [ -e ${gate} ]; do sleep 0.02; done`
     const done = busy.then(({ ok }) => ok)
     await until('a busy connection', () => said.includes('Connections: 1/1') && said.includes('High connection utilization: 100.0%'))
@@ -253,7 +253,7 @@ export const EXERCISES: Readonly<Record<number, Exercise>> = {
     await run(stage, block)
     const server = stage.host(block, 1)
     expect(stage.figures(server)).toMatchObject({ connectionsCreated: 1, acquired: 2, activeConnections: 0, idleConnections: 1 })
-    // Idle time: the same, with less of it. That an idle pool keeps no process is in library.test.ts.
+    // Idle time: the same, with less of it. That an idle pool keeps no process is in test/shell/ssh-adapter.test.ts.
     const brief = $.ssh({ ...stage.host(block, 2), pool: { idleTimeout: 20 } })
     await brief`uptime`
     await until('the idle connection is closed', () => stage.figures(stage.host(block, 2)).totalConnections === 0)
@@ -265,7 +265,7 @@ export const EXERCISES: Readonly<Record<number, Exercise>> = {
     interface Managed { execute(config: Login, command: string): Promise<ShellResult>; gracefulShutdown(): Promise<void>; adapter: SSHAdapter; activeConnections: Set<string> }
     const { made: { ManagedSSHConnection }, said, process: own } = await run<{ ManagedSSHConnection: new () => Managed }>(stage, block)
     const managed = new ManagedSSHConnection()
-    const gate = stage.place(`managed-${stage.server.port}`)
+    const gate = stage.place(`managed`)
     const running = managed.execute(stage.host(block, 1), `until [ -e ${gate} ]; do sleep 0.02; done; echo finished`)
     await until('the command runs', () => metricsOf(managed.adapter).activeConnections === 1)
     own.emit('SIGTERM')
@@ -295,7 +295,7 @@ export const EXERCISES: Readonly<Record<number, Exercise>> = {
 
     // With the drain that is built in, it sees the pool drained.
     const drained = new DrainableConnectionPool()
-    const gate = stage.place(`drain-${stage.server.port}`)
+    const gate = stage.place(`drain`)
     const last = drained.execute(server, `until [ -e ${gate} ]; do sleep 0.02; done; echo last`)
     await until('the last command runs', () => metricsOf(drained.adapter).activeConnections === 1)
     await drained.startDrain()
@@ -310,8 +310,8 @@ export const EXERCISES: Readonly<Record<number, Exercise>> = {
 
   // Best Practices
   async 19(stage, block) {
-    const proxy = await startProxy({ port: stage.server.port })
-    const serverConfig = { host: '127.0.0.1', port: proxy.port, username: stage.server.username }
+    const proxy = await startProxy(stage.host(block, 1))
+    const serverConfig = { host: '127.0.0.1', port: proxy.port, username: stage.username }
     const calls: string[] = []
     const running = run<{ adapter: SSHAdapter; ssh: SshContext }>(stage, block, { serverConfig })
     const over = running.then(() => {})

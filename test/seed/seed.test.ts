@@ -1,10 +1,10 @@
 /** Every code block of the document, executed and exercised; `npx vitest run test/seed` prints them one by one. */
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { $ } from '../../src/index.js'
 import { describeWorld } from '../rig/sshd.js'
 import { readBlocks } from './blocks.js'
 import { EXERCISES } from './exercises.js'
-import { onSshd, setStage, type Stage, type StartServer } from './stage.js'
+import { onFleet, onSshd, setStage, type Stage, type StartHosts } from './stage.js'
 
 const blocks = readBlocks()
 
@@ -13,7 +13,7 @@ test('the document has 22 blocks, and each has its exercise', () => {
   expect(Object.keys(EXERCISES).map(Number)).toEqual(blocks.map(({ number }) => number))
 })
 
-function runAll(where: string, start: StartServer): void {
+function runAll(where: string, start: StartHosts): void {
   let stage: Stage
   const passed: string[] = []
   beforeAll(async () => { stage = await setStage(start) })
@@ -33,3 +33,4 @@ function runAll(where: string, start: StartServer): void {
 afterAll(() => $.adapter.dispose())
 
 describeWorld('on OpenSSH', () => runAll('OpenSSH', onSshd))
+describe('on the embedded fleet', () => runAll('the embedded fleet', onFleet))

@@ -1,31 +1,73 @@
 /** Where the blocks take place: a server, a home with a key, stubs in the PATH of the host, and what they said. */
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { EventEmitter, once } from 'node:events'
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
-import { EventEmitter } from 'node:events'
+import { startFleet } from '../../src/demo/fleet.js'
 import { $, type HostFigures } from '../../src/index.js'
 import { makePlace } from '../rig/place.js'
 import { keygen, startSshd } from '../rig/sshd.js'
-import { runCode, type Block } from './blocks.js'
+import { readBlocks, runCode, type Block } from './blocks.js'
 import { IMPLIED, mapped, MODULES, PRIVATE_KEY, STUBS, type MappedHost } from './mapping.js'
 
-/** A server on loopback whose programs are those of this machine, after the stubs. */
-export interface Server {
-  readonly port: number
+/** Hosts on loopback whose programs are those of this machine, after the stubs. */
+export interface Hosts {
   readonly username: string
-  readonly privateKeyPath: string
+  /** Of the one key that may log in. */
+  readonly privateKey: string
+  /** Where a block's n-th host is. */
+  at(block: Block, nth: number): MappedHost
   stop(): Promise<void>
 }
 
-/** Starts a server that puts a directory first in the PATH of its commands. */
-export type StartServer = (path: string) => Promise<Server>
+/** Starts hosts that put a directory first in the PATH of their commands. */
+export type StartHosts = (path: string) => Promise<Hosts>
 
-export const onSshd: StartServer = async (path) => {
+/** One server, which answers on every address of loopback. */
+export const onSshd: StartHosts = async (path) => {
   const sshd = await startSshd({ config: [`SetEnv PATH=${path}`] })
-  return { port: sshd.port, username: sshd.user, privateKeyPath: sshd.privateKeyPath, stop: () => sshd.stop() }
+  return {
+    username: sshd.user,
+    privateKey: readFileSync(sshd.privateKeyPath, 'utf8'),
+    at: (block, nth) => ({ host: `127.1.${block.number}.${nth}`, port: sshd.port }),
+    stop: () => sshd.stop(),
+  }
+}
+
+const HOSTS_A_BLOCK = 5
+
+/** A fleet, each host behind a port of an address of its own. Its commands have this process's PATH. */
+export const onFleet: StartHosts = async (path) => {
+  const before = process.env['PATH']
+  process.env['PATH'] = path
+  const names = readBlocks().flatMap(({ number }) => Array.from({ length: HOSTS_A_BLOCK }, (_, i) => `${number}.${i + 1}`))
+  const fleet = await startFleet(names)
+  const doors = new Map<string, Server>()
+  await Promise.all(names.map(async (name) => {
+    const { address, port } = fleet.target(name)
+    const door = createServer((socket) => {
+      const behind = connect(port, address)
+      socket.on('error', () => behind.destroy()).on('close', () => behind.destroy())
+      behind.on('error', () => socket.destroy()).on('close', () => socket.destroy())
+      socket.pipe(behind).pipe(socket)
+    })
+    doors.set(name, door.listen(0, `127.1.${name}`))
+    await once(door, 'listening')
+  }))
+  return {
+    username: fleet.user,
+    privateKey: fleet.privateKey.reveal(),
+    at: ({ number }, nth) => ({ host: `127.1.${number}.${nth}`, port: (doors.get(`${number}.${nth}`)?.address() as AddressInfo).port }),
+    async stop() {
+      process.env['PATH'] = before
+      await fleet.stop()
+      await Promise.all([...doors.values()].map((door) => new Promise<void>((resolve) => void door.close(() => resolve()))))
+    },
+  }
 }
 
 export interface Stage {
-  readonly server: Server
+  readonly username: string
   /** A path that the host's commands can read and write. */
   place(...names: string[]): string
   /** A private key that no server knows. */
@@ -39,7 +81,7 @@ export interface Stage {
   stop(): Promise<void>
 }
 
-export async function setStage(start: StartServer): Promise<Stage> {
+export async function setStage(start: StartHosts): Promise<Stage> {
   const place = makePlace()
   const world = place.path('world')
   const stubs = join(world, 'bin')
@@ -52,8 +94,8 @@ export async function setStage(start: StartServer): Promise<Stage> {
   chmodSync(world, 0o777)
   mkdirSync(join(world, 'www'))
   chmodSync(join(world, 'www'), 0o777)
-  const server = await start(`${stubs}:/usr/local/bin:/usr/bin:/bin`)
-  copyFileSync(server.privateKeyPath, place.path(PRIVATE_KEY))
+  const hosts = await start(`${stubs}:/usr/local/bin:/usr/bin:/bin`)
+  writeFileSync(place.path(PRIVATE_KEY), hosts.privateKey, { mode: 0o600 })
   keygen(place.path('wrong'), 'ed25519')
 
   // Home is where the defaults of OpenSSH are: identities, known hosts; and no agent.
@@ -63,10 +105,10 @@ export async function setStage(start: StartServer): Promise<Stage> {
 
   let told = 0
   return {
-    server,
+    username: hosts.username,
     place: (...names) => join(world, ...names),
     wrongKey: place.path('wrong'),
-    host: (block, nth) => ({ host: `127.1.${block.number}.${nth}`, port: server.port, username: server.username }),
+    host: (block, nth) => ({ ...hosts.at(block, nth), username: hosts.username }),
     calls() {
       const all = readFileSync(log, 'utf8').split('\n').filter((line) => line !== '').map((line) => line.trim())
       return all.slice(told, (told = all.length))
@@ -81,7 +123,7 @@ export async function setStage(start: StartServer): Promise<Stage> {
         if (value === undefined) delete process.env[name]
         else process.env[name] = value
       }
-      await server.stop()
+      await hosts.stop()
       place.remove()
     },
   }
@@ -98,7 +140,7 @@ export interface Run<T> {
 export async function run<T extends object>(stage: Stage, block: Block, names: Readonly<Record<string, unknown>> = {}, hosts: Readonly<Record<string, MappedHost>> = {}): Promise<Run<T>> {
   const known = new Map<string, MappedHost>(Object.entries(hosts))
   const text = mapped(block, {
-    username: stage.server.username,
+    username: stage.username,
     host(name) {
       const at = known.get(name) ?? stage.host(block, known.size + 1)
       known.set(name, at)

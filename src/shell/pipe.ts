@@ -1,0 +1,90 @@
+/** Where a command's stdout goes on to: another command's stdin, or a stream. */
+import { once } from 'node:events'
+import { PassThrough, type Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
+import { isXecError } from '../errors.js'
+import type { RunCommand } from './promise.js'
+import type { ShellResult } from './result.js'
+import { mergeSettings, type Settings } from './settings.js'
+
+/** Nothing of the output is kept: it goes on. */
+const GOING_ON: Settings = { maxBuffer: 0 }
+
+/** A run whose stdout goes to a stream. The stream is ended, or broken off when the command did not end by itself. */
+export function into(run: RunCommand, stream: Writable): RunCommand {
+  return async (settings) => {
+    const ours = stream !== process.stdout && stream !== process.stderr
+    const stderrToo: Settings = { ...settings, ...GOING_ON, onStdout: (chunk) => write(stream, chunk) }
+    try {
+      const result = await run(stderrToo)
+      if (ours) await end(stream)
+      return result
+    } catch (error) {
+      if (ours) {
+        if (isWhole(error)) await end(stream)
+        else stream.destroy(error instanceof Error ? error : undefined)
+      }
+      throw error
+    }
+  }
+}
+
+/** A run of `right` whose stdin is the stdout of `left`. */
+export function through(left: RunCommand, right: RunCommand): RunCommand {
+  return async (settings) => {
+    const between = new PassThrough()
+    between.on('error', () => {}) // told by the two commands
+    const stop = new AbortController()
+    let rightOver = false
+    let leftFailure: { readonly error: unknown } | null = null
+    const source = left({ ...GOING_ON, stop: stop.signal, onStdout: (chunk) => (rightOver ? undefined : write(between, chunk)) }).then(
+      () => void between.end(),
+      (error: unknown) => {
+        // What came after the other command had enough is nobody's failure.
+        if (!rightOver) leftFailure = { error }
+        if (isWhole(error)) between.end()
+        else between.destroy(error instanceof Error ? error : undefined)
+      },
+    )
+    let outcome: { readonly result: ShellResult } | { readonly error: unknown }
+    try {
+      outcome = { result: await right(mergeSettings(settings, { stdin: between })) }
+    } catch (error) {
+      outcome = { error }
+    }
+    rightOver = true
+    between.destroy()
+    stop.abort(new Error('the command that reads its output has ended'))
+    await source
+    if (leftFailure) throw (leftFailure as { readonly error: unknown }).error
+    if ('error' in outcome) throw outcome.error
+    return outcome.result
+  }
+}
+
+/** The output is all there was: the command ended by itself. */
+function isWhole(error: unknown): boolean {
+  return isXecError(error) && error.code === 'XEC_EXIT'
+}
+
+async function end(stream: Writable): Promise<void> {
+  if (stream.destroyed || stream.writableEnded) return
+  stream.end()
+  await finished(stream)
+}
+
+function write(stream: Writable, chunk: Buffer): void | Promise<void> {
+  if (stream.destroyed || stream.writableEnded) throw stream.errored ?? new Error('the stream that its output goes to is closed')
+  if (stream.write(chunk)) return
+  return drained(stream)
+}
+
+async function drained(stream: Writable): Promise<void> {
+  const done = new AbortController()
+  try {
+    // A stream that closes will not drain.
+    await Promise.race([once(stream, 'drain', done), once(stream, 'close', done)])
+  } finally {
+    done.abort()
+  }
+}

@@ -1,0 +1,90 @@
+/** A port on the remote host that leads to an address as this machine sees it, as `ssh -R` makes one. */
+import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { XecError } from '../errors.js'
+import type { Pool, PoolTarget } from '../pool/types.js'
+import type { LinkEnd } from '../transport/transport.js'
+import { HeldLink } from './held-link.js'
+import { join } from './join.js'
+import { checkPort, type Tunnel } from './tunnel.js'
+
+export interface ReverseTunnelOptions {
+  /** Where connections go to from here. Default `127.0.0.1`. */
+  readonly localHost?: string
+  readonly localPort: number
+  /** Where the remote host listens. Default `127.0.0.1`; others need GatewayPorts in its sshd_config. */
+  readonly remoteHost?: string
+  /** Default 0: one that the server chooses. */
+  readonly remotePort?: number
+  /** Closes the tunnel; before it is open, gives it up. */
+  readonly signal?: AbortSignal
+  /** Hears of connections that nobody took here; the remote side sees them closed. */
+  readonly onError?: (error: XecError) => void
+}
+
+/**
+ * Opens a reverse tunnel. It holds one channel of a pooled connection, which so does not idle out. The port goes with
+ * that connection: when it is lost the tunnel is closed, and `closed` says so.
+ * @throws XecError as the pool's acquire does; XEC_REFUSED when the server does not listen
+ */
+export async function openReverseTunnel(pool: Pool, target: PoolTarget, options: ReverseTunnelOptions): Promise<Tunnel> {
+  const { host } = target
+  const { localHost = '127.0.0.1', localPort, remoteHost = '127.0.0.1', remotePort = 0, signal, onError } = options
+  checkPort(host, 'localPort', localPort, 1)
+  checkPort(host, 'remotePort', remotePort, 0)
+  const sockets = new Set<Socket>()
+  let open = true
+  let settle: (error: XecError | null) => void = () => {}
+  const closed = new Promise<XecError | null>((resolve) => (settle = resolve))
+  const ended = (end: LinkEnd): void => {
+    const lost = end.reason === 'closed' ? null : new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed under a reverse tunnel (${end.detail}); nobody listens there any more`, { host, phase: 'channel' })
+    finish(lost)
+  }
+  const held = new HeldLink(pool, target, { signal }, ended)
+  const finish = (error: XecError | null): void => {
+    if (!open) return
+    open = false
+    signal?.removeEventListener('abort', abort)
+    for (const socket of sockets) socket.destroy()
+    held.release()
+    settle(error)
+  }
+  const link = await held.get()
+  const take = (remote: Duplex): void => {
+    const socket = connect({ host: localHost, port: localPort, allowHalfOpen: true })
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+    const failed = (cause: Error): void => {
+      remote.destroy()
+      remote.resume()
+      onError?.(new XecError('XEC_CONNECT', `${host}: nobody takes the connections of the reverse tunnel at ${localHost}:${localPort} here: ${cause.message}`, { host, cause }))
+    }
+    socket.once('error', failed)
+    socket.once('connect', () => {
+      socket.off('error', failed)
+      join(socket, remote, link)
+    })
+  }
+  const close = async (): Promise<void> => {
+    if (open) {
+      // The server stops listening before the channel is given back, so that nothing comes in without a taker.
+      await listener.close()
+      finish(null)
+    }
+    await closed
+  }
+  const abort = (): void => void close()
+  const listener = await link.listen(remoteHost, remotePort, take).catch((error: unknown) => {
+    held.release()
+    throw error
+  })
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
+  return {
+    localHost, localPort, remoteHost, closed, close,
+    remotePort: listener.port,
+    get open() { return open },
+    get connections() { return sockets.size },
+    [Symbol.asyncDispose]: close,
+  }
+}

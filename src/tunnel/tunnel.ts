@@ -1,0 +1,112 @@
+/** A local port that leads to an address as the remote host sees it, as `ssh -L` makes one. */
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
+import { isXecError, messageOf, XecError } from '../errors.js'
+import type { AcquireOptions, Pool, PoolTarget } from '../pool/types.js'
+import { HeldLink } from './held-link.js'
+import { join } from './join.js'
+
+export interface TunnelOptions {
+  /** Where the remote host connects to, as it sees it. Default `127.0.0.1`: the host itself. */
+  readonly remoteHost?: string
+  readonly remotePort: number
+  /** Where to listen here. Default `127.0.0.1`: nobody else's machine can connect. */
+  readonly localHost?: string
+  /** Default 0: a free one. */
+  readonly localPort?: number
+  /** Closes the tunnel; before it is open, gives it up. */
+  readonly signal?: AbortSignal
+  /** Hears of connections that could not be carried; the local side sees them reset. */
+  readonly onError?: (error: XecError) => void
+}
+
+export interface Tunnel extends AsyncDisposable {
+  readonly localHost: string
+  readonly localPort: number
+  readonly remoteHost: string
+  readonly remotePort: number
+  /** False once it is closed. */
+  readonly open: boolean
+  /** Connections through it now. */
+  readonly connections: number
+  /** Resolves when it is closed: null, or the loss that closed it. Never rejects. */
+  readonly closed: Promise<XecError | null>
+  /** Takes no more connections and cuts those that are open. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a tunnel. It holds one channel of a pooled connection, which so does not idle out; when that connection is lost,
+ * the connections through the tunnel are reset, and the next one dials again. Closing the pool closes it.
+ * @throws XecError as the pool's acquire does; XEC_CONFIG when the local port cannot be had
+ */
+export async function openTunnel(pool: Pool, target: PoolTarget, options: TunnelOptions): Promise<Tunnel> {
+  const { remoteHost = '127.0.0.1', remotePort, localHost = '127.0.0.1', localPort = 0, signal, onError } = options
+  const acquire: AcquireOptions = { signal }
+  checkPort(target.host, 'remotePort', remotePort, 1)
+  checkPort(target.host, 'localPort', localPort, 0)
+  const sockets = new Set<Socket>()
+  let open = true
+  const held = new HeldLink(pool, target, acquire, (end) => {
+    // What we closed ourselves, with the pool or by a reset, is not to come back by the next connection.
+    if (end.reason === 'closed') void close()
+  })
+  const carry = async (socket: Socket): Promise<void> => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket)).on('error', () => {})
+    try {
+      const link = await held.get()
+      const remote = await link.forward(remoteHost, remotePort)
+      if (socket.destroyed) remote.destroy()
+      else join(socket, remote, link)
+    } catch (error) {
+      socket.resetAndDestroy()
+      if (isXecError(error)) onError?.(error)
+      else throw error
+    }
+  }
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => void carry(socket))
+  let settle: (error: XecError | null) => void = () => {}
+  const closed = new Promise<XecError | null>((resolve) => (settle = resolve))
+  const close = async (): Promise<void> => {
+    if (!open) return void (await closed)
+    open = false
+    signal?.removeEventListener('abort', abort)
+    const ended = new Promise<void>((resolve) => server.close(() => resolve()))
+    for (const socket of sockets) socket.destroy()
+    held.release()
+    await ended
+    settle(null)
+  }
+  const abort = (): void => void close()
+  await held.get()
+  try {
+    await listen(server, localPort, localHost)
+  } catch (error) {
+    held.release()
+    throw new XecError('XEC_CONFIG', `${target.host}: the tunnel cannot listen on ${localHost}:${localPort} here: ${messageOf(error)}`, { host: target.host, cause: error })
+  }
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
+  return {
+    localHost, remoteHost, remotePort, closed, close,
+    localPort: (server.address() as AddressInfo).port,
+    get open() { return open },
+    get connections() { return sockets.size },
+    [Symbol.asyncDispose]: close,
+  }
+}
+
+function listen(server: Server, port: number, host: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port, host, exclusive: true }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** @throws XecError XEC_CONFIG */
+export function checkPort(host: string, name: string, port: number, least: number): void {
+  if (!Number.isSafeInteger(port) || port < least || port > 65_535) throw new XecError('XEC_CONFIG', `${host}: ${name} must be a whole number from ${least} to 65535, not ${String(port)}`, { host })
+}

@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest'
+import type { PoolEvent } from '../../src/pool/events.js'
+import { occasions } from '../../src/shell/occasions.js'
+
+function told(...events: readonly object[]): unknown[] {
+  const seen: unknown[] = []
+  const hear = occasions((name, ...payload) => void seen.push([name, ...payload]))
+  for (const event of events) hear({ at: 0, host: 'web1', connection: 1, ...event } as PoolEvent)
+  return seen
+}
+
+test('a connection opens and closes, and the reason is told', () => {
+  expect(told({ type: 'requested' }, { type: 'dialling', attempt: 1 }, { type: 'opened', dialMs: 12 }, { type: 'granted', waitMs: 13, nth: 1 }, { type: 'closed', reason: 'idle', inFlight: 0 })).toEqual([
+    ['connect', { host: 'web1', connection: 1, connectMs: 12 }],
+    ['disconnect', { host: 'web1', connection: 1, reason: 'idle', inFlight: 0 }],
+  ])
+})
+
+test('a reconnect follows a loss or failed dials; a connection after an idle one is none, nor is another host\'s', () => {
+  const opened = { type: 'opened', dialMs: 1 }
+  const reconnects = (...events: readonly object[]): unknown[] => told(...events).filter((event) => (event as string[])[0] === 'reconnect')
+  expect(reconnects(opened, { type: 'closed', reason: 'lost', inFlight: 1 }, { ...opened, host: 'web2' }, { ...opened, connection: 2 }, { ...opened, connection: 3 }))
+    .toEqual([['reconnect', { host: 'web1', connection: 2, failedDials: 0, after: 'lost' }]])
+  expect(reconnects({ type: 'dialFailed' }, { type: 'dialFailed' }, opened)).toEqual([['reconnect', { host: 'web1', connection: 1, failedDials: 2, after: null }]])
+  expect(reconnects(opened, { type: 'closed', reason: 'idle', inFlight: 0 }, opened)).toEqual([])
+})
