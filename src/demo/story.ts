@@ -45,7 +45,7 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
     welcome: () => say(
       title(`A fleet of ${HOSTS.length} SSH servers, inside this process, on 127.0.0.1`),
       'The SSH is real; the keys were made for this run, and nobody else can log in.',
-      `Commands run on this machine, as you. ${SLOW} is slow and ${FAILING} fails: they are meant to.`,
+      `Commands run on this machine, as you. ${SLOW} is slow, ${FAILING} fails: on purpose.`,
       '',
     ),
     first: () => say(
@@ -54,8 +54,8 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
     ),
     second: ({ connectionsCreated }) => say(
       '',
-      `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}. ${FAILING} was meant to fail: exec-all would exit`,
-      `with 1, this tour with 0. No host waited for ${SLOW}, and the ${connectionsCreated} connections stay open.`,
+      `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}. No host waited for ${SLOW}. ${FAILING} was meant to fail:`,
+      `exec-all would exit with 1, this tour with 0. The ${connectionsCreated} connections stay open.`,
       '',
       title('2. Another command, over the same connections (ROLE is set by the inventory)'),
       typed(`xec exec-all --all '${SECOND}'`),

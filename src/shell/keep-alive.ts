@@ -19,7 +19,10 @@ export interface KeepAlivePorts {
 interface Kept {
   readonly target: PoolTarget
   usedAt: number
+  /** Under way. */
   pings: number
+  /** Counts the times its connections were retired: what becomes of a ping on one of those is no news of the present ones. */
+  era: number
 }
 
 /**
@@ -38,7 +41,7 @@ export class KeepAlive {
     const usedAt = this.ports.clock.now()
     const kept = this.#kept.get(key)
     if (kept) kept.usedAt = usedAt
-    else this.#kept.set(key, { target, usedAt, pings: 0 })
+    else this.#kept.set(key, { target, usedAt, pings: 0, era: 0 })
     this.#arm()
   }
 
@@ -59,24 +62,32 @@ export class KeepAlive {
   }
 
   #beat(): void {
-    const { clock, idleTimeoutMs, connections, retire } = this.ports
+    const { clock, idleTimeoutMs, connections } = this.ports
     for (const [key, kept] of this.#kept) {
       const { target } = kept
       if (clock.now() - kept.usedAt >= idleTimeoutMs) this.#kept.delete(key)
       // Since the last beat nothing came back.
-      else if (kept.pings > 0) retire(target)
+      else if (kept.pings > 0) this.#retire(kept)
       else for (let i = connections(target); i > 0; i--) this.#ping(kept)
     }
   }
 
   #ping(kept: Kept): void {
+    const { era } = kept
     kept.pings++
     this.ports.ping(kept.target).then(
-      () => void kept.pings--,
       () => {
-        kept.pings--
-        this.ports.retire(kept.target)
+        if (kept.era === era) kept.pings--
+      },
+      () => {
+        if (kept.era === era) this.#retire(kept)
       },
     )
+  }
+
+  #retire(kept: Kept): void {
+    kept.era++
+    kept.pings = 0
+    this.ports.retire(kept.target)
   }
 }

@@ -7,16 +7,16 @@ import type { RunCommand } from './promise.js'
 import type { ShellResult } from './result.js'
 import { mergeSettings, type Settings } from './settings.js'
 
-/** Nothing of the output is kept: it goes on. */
-const GOING_ON: Settings = { maxBuffer: 0 }
+/** The output goes on; results and errors keep a little of both streams. */
+const GOING_ON: Settings = { maxBuffer: 64 * 1024, reading: true }
 
 /** A run whose stdout goes to a stream. The stream is ended, or broken off when the command did not end by itself. */
 export function into(run: RunCommand, stream: Writable): RunCommand {
   return async (settings) => {
     const ours = stream !== process.stdout && stream !== process.stderr
-    const stderrToo: Settings = { ...settings, ...GOING_ON, onStdout: (chunk) => write(stream, chunk) }
+    stream.on('error', ignore) // told by `write` and `end`
     try {
-      const result = await run(stderrToo)
+      const result = await run({ ...settings, ...GOING_ON, onStdout: (chunk) => write(stream, chunk) })
       if (ours) await end(stream)
       return result
     } catch (error) {
@@ -25,6 +25,8 @@ export function into(run: RunCommand, stream: Writable): RunCommand {
         else stream.destroy(error instanceof Error ? error : undefined)
       }
       throw error
+    } finally {
+      stream.off('error', ignore)
     }
   }
 }
@@ -33,7 +35,7 @@ export function into(run: RunCommand, stream: Writable): RunCommand {
 export function through(left: RunCommand, right: RunCommand): RunCommand {
   return async (settings) => {
     const between = new PassThrough()
-    between.on('error', () => {}) // told by the two commands
+    between.on('error', ignore) // told by the two commands
     const stop = new AbortController()
     let rightOver = false
     let leftFailure: { readonly error: unknown } | null = null
@@ -68,6 +70,7 @@ function isWhole(error: unknown): boolean {
 }
 
 async function end(stream: Writable): Promise<void> {
+  if (stream.errored) throw stream.errored
   if (stream.destroyed || stream.writableEnded) return
   stream.end()
   await finished(stream)
@@ -88,3 +91,5 @@ async function drained(stream: Writable): Promise<void> {
     done.abort()
   }
 }
+
+function ignore(): void {}

@@ -8,10 +8,11 @@ import { ShellResult } from './result.js'
  * null and undefined an empty word, a plain object its JSON, a result its text.
  * **A template that is nothing but one string is the command line itself**, unquoted: the door for whole commands.
  * One array alone is quoted words, like elsewhere.
- * @throws TypeError when one empty value is all there is, and for what has no text: functions, symbols, Secrets.
+ * @throws TypeError when one empty value is all there is, for what has no text (functions, symbols, Secrets), and for an
+ * escape sequence in the template that JavaScript does not know.
  */
 export function commandLine(strings: readonly string[], values: readonly unknown[]): string {
-  if (values.length === 1 && strings.every((text) => text.trim() === '')) {
+  if (values.length === 1 && strings.every((text: string | undefined) => text?.trim() === '')) {
     const [only] = values
     if (isEmpty(only)) throw new TypeError(`the command is empty: the template is nothing but ${describe(only)}`)
     if (typeof only === 'string') return only
@@ -29,6 +30,8 @@ export function rawLine(strings: readonly string[], values: readonly unknown[]):
 }
 
 function weave(strings: readonly string[], values: readonly unknown[], write: (value: unknown) => string): string {
+  // A tag is given undefined for text that JavaScript cannot read (ECMA-262, TemplateStrings); most would lose it silently.
+  if (strings.some((text: string | undefined) => text === undefined)) throw new TypeError('the template has an escape sequence that JavaScript does not know, such as \\303 or \\u; write two backslashes where the shell is to see one')
   return strings.map((text, index) => (index < values.length ? text + write(values[index]) : text)).join('')
 }
 

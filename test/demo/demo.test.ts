@@ -44,7 +44,7 @@ describe('xec demo in a pipe', () => {
     expect(stdout).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f]/)
     for (const host of WEB) expect(stdout).toContain(`\n${host}: a web server\n`)
     expect(stdout).toContain('\ndb1: a db server\n')
-    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(88)
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
     expect(filesIn(place.home)).toEqual(before)
   })
 

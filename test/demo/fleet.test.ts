@@ -191,8 +191,8 @@ describe('commands', () => {
   test('stdout and stderr stay apart, whole and unrepeated, far beyond a window', async () => {
     const fleet = await fleetOf(['web1'])
     const half = 5 * 1024 * 1024
-    const line = `head -c ${half} /dev/zero | tr '\\0' o & head -c ${half} /dev/zero | tr '\\0' e >&2; wait`
-    // A slow reader, so that the server waits for window again and again, now for one stream and now for the other.
+    const line = `head -c ${half} /dev/zero | tr '\\0' o; head -c ${half} /dev/zero | tr '\\0' e >&2`
+    // A slow reader, so that the server waits for window again and again, first for one stream and then for the other.
     const slow = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5))
     const result = await xecOf().execute(fleet.target('web1'), { line }, { onStdout: slow, onStderr: slow })
     expect(result).toMatchObject({ outcome: 'ok', truncated: false })

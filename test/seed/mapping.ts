@@ -19,13 +19,13 @@ export const PRIVATE_KEY = '.ssh/id_rsa'
 
 /** Waiting times by block, in ms. */
 const TIMES: Readonly<Record<number, readonly (readonly [string, string])[]>> = {
-  7: [['keepAliveInterval: 30000', 'keepAliveInterval: 50']],
+  7: [['keepAliveInterval: 30000', 'keepAliveInterval: 200']],
   8: [['}, 45000);', '}, 30);']],
   9: [['reconnectDelay: 2000', 'reconnectDelay: 5']],
   10: [['reconnectDelay: 1000', 'reconnectDelay: 1'], ['Math.pow(2, attempt) * 1000', 'Math.pow(2, attempt) * 2']],
   14: [['}, 5000);', '}, 20);']],
   17: [['setTimeout(resolve, 1000)', 'setTimeout(resolve, 20)']],
-  18: [['}, 1000);', '}, 20);'], ['}, 30000);', '}, 400);']],
+  18: [['}, 1000);', '}, 20);'], ['}, 30000);', '}, 1500);']],
 }
 
 /** Places on the host, by block: below a directory of the test's own. */
@@ -44,7 +44,7 @@ export const STUBS: Readonly<Record<string, string>> = {
   systemctl: 'echo active',
   // An archive with one file in it, at the place that -O names.
   wget: 'd=$(mktemp -d); echo app > "$d/app"; tar -czf "$2" -C "$d" app; rm -r "$d"',
-  'long-build-process.sh': 'sleep 0.4; echo built',
+  'long-build-process.sh': 'sleep 0.7; echo built',
   'long-running-command': 'echo done',
   command1: '', command2: '', command3: '',
   'risky-command': 'echo $$; sleep 20',

@@ -15,17 +15,18 @@ test('the document has 22 blocks, and each has its exercise', () => {
 
 function runAll(where: string, start: StartHosts): void {
   let stage: Stage
-  const passed: string[] = []
+  const passed = new Set<number>()
   beforeAll(async () => { stage = await setStage(start) })
   afterAll(async () => {
     await stage.stop()
-    console.log([...passed, `${passed.length} of ${blocks.length} on ${where}`].join('\n'))
+    const lines = blocks.map(({ section, number, title }) => `${section} → ${number} ${title} → ${passed.has(number) ? 'pass' : 'NOT PASSED'}`)
+    console.log([...lines, `${passed.size} of ${blocks.length} on ${where}`].join('\n'))
   })
   for (const block of blocks) {
     test(`${block.section} → ${block.number} ${block.title}`, async () => {
       stage.calls()
       await EXERCISES[block.number]?.(stage, block)
-      passed.push(`${block.section} → ${block.number} ${block.title} → pass`)
+      passed.add(block.number)
     })
   }
 }

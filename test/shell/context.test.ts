@@ -134,9 +134,13 @@ describe('a command promise', () => {
 
   test('options give new promises, and reach the command', async () => {
     const { adapter, ssh } = setting()
-    const { signal } = new AbortController()
-    await ssh`cat`.stdin('data').timeout('2s').signal(signal).nothrow()
-    expect(adapter.sent[0]?.options).toMatchObject({ stdin: 'data', timeoutMs: 2_000, signal })
+    const abort = new AbortController()
+    await ssh.cd('/srv').env({ A: '1' })`cat`.stdin('data').timeout('2s').signal(abort.signal).cd('app').env({ B: '2' }).maxBuffer(5).nothrow()
+    expect(adapter.sent[0]).toMatchObject({ command: { cwd: '/srv/app', env: { A: '1', B: '2' } }, options: { stdin: 'data', timeoutMs: 2_000, captureBytes: 5 } })
+    abort.abort()
+    await expect(ssh`cat`.signal(abort.signal)).resolves.toBeDefined()
+    expect(adapter.sent[1]?.options.signal?.aborted).toBe(true)
+    expect(() => ssh`cat`.maxBuffer(-1)).toThrow('maxBuffer must be a whole number of bytes, not -1')
   })
 
   test('readers', async () => {

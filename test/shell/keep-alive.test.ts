@@ -55,6 +55,11 @@ test('retires what fails, and what does not answer within an interval', async ()
   clock.advance(10)
   clock.advance(10)
   expect(told.slice(2)).toEqual(['ping web1', 'retire web1'])
+  // The late end of a ping says nothing of the connections that came after.
+  clock.advance(10)
+  pings[1]?.reject()
+  await settle()
+  expect(told.slice(4)).toEqual(['ping web1'])
 })
 
 test('stops', () => {

@@ -35,3 +35,10 @@ test('what has no text has no place in a command, and a secret least of all', ()
   expect(() => line`echo ${() => 1}`).toThrow('a function has no place')
   expect(() => line`echo ${new Map()}`).toThrow('an object of class Map has no place')
 })
+
+test('an escape sequence that JavaScript does not know is an error, not a gap', () => {
+  const tag = (strings: TemplateStringsArray, ...values: unknown[]): string => commandLine(strings, values)
+  expect(() => tag`printf '\303'`).toThrow('write two backslashes where the shell is to see one')
+  expect(() => tag`\u ${'x'}`).toThrow(TypeError)
+  expect(tag`printf '\\303\n' ${'x'}`).toBe("printf '\\303\n' x")
+})

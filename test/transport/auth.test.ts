@@ -3,6 +3,7 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import ssh2, { type AuthContext } from 'ssh2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeKey } from '../../src/demo/keys.js'
 import { Secret } from '../../src/runtime/secret.js'
 import { Ssh2Transport } from '../../src/transport/ssh2.js'
 import type { Credentials, KeySource, Target } from '../../src/transport/transport.js'
@@ -198,10 +199,10 @@ describeWorld('authentication on a real server', () => {
 })
 
 describe('authentication on a scripted server', () => {
-  const { Server, utils } = ssh2
+  const { Server } = ssh2
   async function served(onAuth: (context: AuthContext) => void, work: (port: number, place: Place) => Promise<void>): Promise<void> {
     const place = makePlace()
-    const hostKey = utils.generateKeyPairSync('ed25519').private
+    const hostKey = makeKey().privateKey.reveal()
     const server = new Server({ hostKeys: [hostKey] }, (client) => {
       client.on('authentication', onAuth).on('error', () => {})
     })

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import ssh2, { type Connection, type Session as ServerSession } from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { makeKey } from '../../src/demo/keys.js'
 import { missingInternals } from '../../src/transport/internals.js'
 import type { Link } from '../../src/transport/transport.js'
 import { Secret } from '../../src/runtime/secret.js'
@@ -8,7 +9,7 @@ import { makePlace, type Place } from '../rig/place.js'
 import { describeWorld, startSshd } from '../rig/sshd.js'
 import { dial, errorOf, keyFile, makeTarget, run, text } from './fixture.js'
 
-const { Client, Server, utils } = ssh2
+const { Client, Server } = ssh2
 let place: Place
 beforeAll(() => { place = makePlace() })
 afterAll(() => place.remove())
@@ -20,7 +21,7 @@ describe('sessions on a server that misbehaves', () => {
   afterEach(() => stop())
 
   async function served(onSession: (session: ServerSession) => void): Promise<Link> {
-    const server = new Server({ hostKeys: [utils.generateKeyPairSync('ed25519').private] }, (client) => {
+    const server = new Server({ hostKeys: [makeKey().privateKey.reveal()] }, (client) => {
       connection = client
       client.on('error', () => {})
       client.on('authentication', (context) => context.accept())
