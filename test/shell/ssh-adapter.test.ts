@@ -168,7 +168,7 @@ describe('an adapter on a fleet', () => {
 
   test('a keep-alive of one\'s own: a command, or a function with a context; what fails loses its connection', async () => {
     const beats = place.path('beats')
-    const adapter = make({ keepAliveWith: `echo beat >> ${beats}`, connectionPool: { keepAliveInterval: 20 } })
+    const adapter = make({ keepAliveWith: `echo beat >> ${beats}`, connectionPool: { keepAliveInterval: 300 } })
     await on(adapter)`true`
     await until(() => adapter.getConnectionPoolMetrics().acquired >= 3)
     expect(adapter.getConnectionPoolMetrics()).toMatchObject({ connectionsCreated: 1 })
@@ -180,7 +180,7 @@ describe('an adapter on a fleet', () => {
         hosts.push((await ssh`echo $XEC_DEMO_HOST`).text())
         throw new Error('not as it should be')
       },
-      connectionPool: { keepAliveInterval: 20 },
+      connectionPool: { keepAliveInterval: 300 },
     })
     await on(failing, 'web2')`true`
     await until(() => failing.getConnectionPoolMetrics().connectionsDestroyed === 1)
