@@ -1,4 +1,6 @@
-import { writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { $, foldNames, isXecError, loadInventory, SSHAdapter, type LoadedInventory, type RunEvent, type SshTarget } from '../../src/index.js'
 import { makePlace, type Place } from '../rig/place.js'
@@ -50,13 +52,19 @@ groups:
   })
 
   test('never has more hosts in flight than the fanout', async () => {
+    // They wait for a file that is made once three of them run, so that they all must run at once.
+    const dir = mkdtempSync(join(tmpdir(), 'xec-gate-'))
+    chmodSync(dir, 0o711)
     let now = 0
     let most = 0
     const onEvent = (event: RunEvent): void => {
       if (event.type === 'state' && event.state === 'running') most = Math.max(most, ++now)
       if (event.type === 'result') now--
+      if (now === 3) writeFileSync(join(dir, 'go'), '')
     }
-    await $.with({ adapter }).all(await inventory.targets('@web'), { fanout: 3, onEvent })`sleep 0.05`
+    const { ok } = await $.with({ adapter }).all(await inventory.targets('@web'), { fanout: 3, onEvent })`until test -e ${join(dir, 'go')}; do sleep 0.02; done`
+    rmSync(dir, { recursive: true })
+    expect(ok).toBe(true)
     expect(most).toBe(3)
   })
 
