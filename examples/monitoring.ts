@@ -1,5 +1,4 @@
 /** What the pool does, as events and as figures. */
-import { once } from 'node:events'
 import { $, loadInventory, SSHAdapter } from 'xec'
 
 const inventory = await loadInventory()
@@ -12,8 +11,8 @@ const web = $.with({ adapter }).ssh(await inventory.target('web1'))
 await web`uptime`
 
 using monitor = adapter.monitor({ interval: '50ms', highUtilization: 0.8 })
-const [{ totalConnections, idleConnections }] = await once(monitor, 'metrics')
-console.log(`${totalConnections} connection, ${idleConnections} of them idle`)
+monitor.once('metrics', ({ totalConnections, activeConnections }) => console.log(`${totalConnections} connection, ${activeConnections} at work`))
+await web`sleep 0.5` // a monitor alone keeps no program alive
 
 const { completed, rejected } = await adapter.drain({ timeout: '5s' })
 console.log(`drained: ${completed} completed meanwhile, ${rejected} turned away`)

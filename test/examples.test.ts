@@ -17,7 +17,7 @@ const SAID: Readonly<Record<string, string>> = {
   'failures.ts': 'web1: failed, it ran: yes\nweb1: timeout, it ran: yes\ndown1: unreachable, it did not run, so it may be tried again\n',
   'first-script.ts': "web1 runs Linux\nit's a file; rm -rf /\nexit status 1, outcome failed\n",
   'many-hosts.ts': 'web[1-3]: ok 2\ndown1: unreachable \ndown1: XEC_CONNECT\n3 of 4 ok\nweb1 is done: true\nweb2 is done: true\nweb3 is done: true\n',
-  'monitoring.ts': 'connected to web1\n1 connection, 1 of them idle\ndisconnected from web1: closing\ndrained: 0 completed meanwhile, 0 turned away\n',
+  'monitoring.ts': 'connected to web1\n1 connection, 1 at work\ndisconnected from web1: closing\ndrained: 0 completed meanwhile, 0 turned away\n',
   'pool-and-limits.ts': '0 1 2 3 4 5 6 7 8 9\n10 commands, 1 connection, reused 9 times, 0 waiting\n',
 }
 const names = readdirSync(join(ROOT, 'examples')).filter((name) => name.endsWith('.ts'))
