@@ -18,7 +18,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['transport'],
   ['pool'],
   ['adapter'],
-  ['inventory', 'run', 'stats', 'tunnel'],
+  ['inventory', 'run', 'stats', 'tunnel', 'files'],
   ['config'],
   ['xec.ts'],
   ['shell'],

@@ -122,7 +122,7 @@ export function addressOf({ address, port }: { readonly address: string; readonl
 }
 
 /** Once the server has closed the channel its session slot is free; one that does not answer is not waited for. */
-async function giveBack(lease: Lease, clock: Clock): Promise<void> {
+export async function giveBack(lease: Lease, clock: Clock): Promise<void> {
   const { channel } = lease
   channel.close()
   await new Promise<void>((resolve) => {

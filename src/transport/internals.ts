@@ -21,6 +21,7 @@ export type RawChannel = ClientChannel & {
 interface Protocol {
   session(id: number, window: number, packet: number): void
   exec(id: number, command: string, wantReply: boolean): void
+  subsystem(id: number, name: string, wantReply: boolean): void
   pty(id: number, rows: number, cols: number, height: number, width: number, term: string, modes: unknown, wantReply: boolean): void
   signal(id: number, name: string): void
   windowChange(id: number, rows: number, cols: number, height: number, width: number): void
@@ -47,7 +48,7 @@ export function missingInternals(client: object): string[] {
   const { _chanMgr: channels, _protocol: protocol, _callbacks: callbacks } = client as Partial<Internals>
   const missing: string[] = []
   if (typeof channels?.add !== 'function' || typeof channels.get !== 'function') missing.push('_chanMgr')
-  for (const name of ['session', 'exec', 'pty', 'signal', 'windowChange', 'ping'] as const) {
+  for (const name of ['session', 'exec', 'subsystem', 'pty', 'signal', 'windowChange', 'ping'] as const) {
     if (typeof protocol?.[name] !== 'function') missing.push(`_protocol.${name}`)
   }
   if (typeof protocol?._handlers?.['CHANNEL_CLOSE'] !== 'function') missing.push('_protocol._handlers.CHANNEL_CLOSE')
@@ -62,6 +63,7 @@ export interface Wire {
   /** `reply(true)` when refused, or when the channel or link ended first. */
   pty(channel: RawChannel, pty: PtyRequest, reply: Reply): void
   exec(channel: RawChannel, command: string, reply: Reply): void
+  subsystem(channel: RawChannel, name: string, reply: Reply): void
   /** Also after EOF was sent, where ssh2's own `signal` does nothing (ssh2 #1510). */
   signal(channel: RawChannel, name: SignalName): void
   resize(channel: RawChannel, rows: number, cols: number): void
@@ -98,6 +100,10 @@ export function wireOf(client: Client): Wire {
     exec(channel, command, reply) {
       channel._callbacks.push(reply)
       protocol.exec(channel.outgoing.id, command, true)
+    },
+    subsystem(channel, name, reply) {
+      channel._callbacks.push(reply)
+      protocol.subsystem(channel.outgoing.id, name, true)
     },
     signal: (channel, name) => protocol.signal(channel.outgoing.id, name),
     resize: (channel, rows, cols) => protocol.windowChange(channel.outgoing.id, rows, cols, 0, 0),

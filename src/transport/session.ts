@@ -59,6 +59,11 @@ export class Session implements Channel {
     await this.#request('the command', (reply) => wire.exec(this.raw, command, reply), true)
   }
 
+  async subsystem(name: string): Promise<void> {
+    const { wire } = this.link
+    await this.#request(`the ${name} subsystem`, (reply) => wire.subsystem(this.raw, name, reply), true)
+  }
+
   signal(name: SignalName): void {
     if (this.#sendable) this.link.wire.signal(this.raw, name)
   }

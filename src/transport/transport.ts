@@ -165,6 +165,8 @@ export interface Channel {
    * XEC_CONNECTION_LOST, executed `no` if the exec request had not left, else `maybe`.
    */
   exec(command: string, pty?: PtyRequest): Promise<void>
+  /** Starts a subsystem of the server's (RFC 4254 §6.5), `sftp` for one, in place of a command. Resolves and rejects as `exec` does. */
+  subsystem(name: string): Promise<void>
   /** Best effort, also after stdin has ended; the protocol has no reply (RFC 4254 §6.9). */
   signal(name: SignalName): void
   resize(rows: number, cols: number): void

@@ -60,6 +60,10 @@ export class FakeChannel implements Channel {
     })
   }
 
+  subsystem(name: string): Promise<void> {
+    return this.exec(`subsystem ${name}`)
+  }
+
   signal(name: SignalName): void {
     this.signals.push(name)
   }

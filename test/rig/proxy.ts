@@ -4,6 +4,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 export interface ProxyOptions {
   readonly port: number
   readonly host?: string
+  /** Where it listens; default 127.0.0.1. On 0.0.0.0 every loopback address is a host of its own. */
+  readonly listen?: string
   /** Each way, in ms: a round trip costs twice this. */
   readonly delayMs?: number
   /** Shuts the connection (FIN both ways) once so many bytes have passed towards the client, or the server. */
@@ -19,6 +21,8 @@ export interface Proxy {
   /** TCP connections accepted so far, and open now. */
   readonly accepted: number
   readonly open: number
+  /** The most connections that were at once between their accept and the client's end of it. */
+  readonly most: number
   /** Bytes passed on, over all connections. */
   readonly bytes: { readonly toClient: number; readonly toServer: number }
   /** From now on every byte is swallowed, both ways, on open and new connections; nothing is shut. */
@@ -37,6 +41,8 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const pairs = new Set<Pair>()
   const bytes = { toClient: 0, toServer: 0 }
   let accepted = 0
+  let clients = 0
+  let most = 0
   let hole = false
 
   const cut = (pair: Pair, how: NonNullable<ProxyOptions['cutBy']>): void => {
@@ -48,6 +54,13 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
 
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
     accepted++
+    most = Math.max(most, ++clients)
+    let left = false
+    const leave = (): void => {
+      if (!left) clients--
+      left = true
+    }
+    client.once('end', leave).once('close', leave)
     const server = connect({ port: options.port, host: options.host ?? '127.0.0.1', noDelay: true, allowHalfOpen: true })
     const pair = { client, server }
     pairs.add(pair)
@@ -80,12 +93,13 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       })
     }
   })
-  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => listener.listen(0, options.listen ?? '127.0.0.1', resolve))
 
   return {
     port: (listener.address() as AddressInfo).port,
     get accepted() { return accepted },
     get open() { return pairs.size },
+    get most() { return most },
     bytes,
     blackHole: () => { hole = true },
     reset: () => { for (const pair of pairs) cut(pair, 'rst') },

@@ -116,6 +116,6 @@ describe('the self-check of ssh2\'s internals', () => {
     client.on('error', () => {})
     client.connect({ host: '127.0.0.1', port: 1, username: 'u' })
     expect(missingInternals(client)).toEqual([])
-    expect(missingInternals({ _protocol: {} })).toEqual(['_chanMgr', '_protocol.session', '_protocol.exec', '_protocol.pty', '_protocol.signal', '_protocol.windowChange', '_protocol.ping', '_protocol._handlers.CHANNEL_CLOSE', '_callbacks'])
+    expect(missingInternals({ _protocol: {} })).toEqual(['_chanMgr', '_protocol.session', '_protocol.exec', '_protocol.subsystem', '_protocol.pty', '_protocol.signal', '_protocol.windowChange', '_protocol.ping', '_protocol._handlers.CHANNEL_CLOSE', '_callbacks'])
   })
 })

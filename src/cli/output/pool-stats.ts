@@ -10,7 +10,7 @@ import { table, type Column } from './table.js'
 /** What `pool stats` exits with when there is nothing to show. */
 const NOTHING_TO_SHOW = 3
 
-export const NOTHING_SENTENCE = 'no pool data: a pool lives inside a running xec, and none has run in the last 24 hours; try xec exec-all, or xec demo'
+export const NOTHING_SENTENCE = 'no pool data: a pool lives inside a running xec, and none has run in the last 24 hours; try xec exec-all'
 
 /** A live run is silent for longer than this only when its process is stopped or very busy. */
 const STALE_MS = 3_000

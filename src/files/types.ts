@@ -1,0 +1,48 @@
+/** What is asked of a transfer, and what became of it. */
+import type { Readable } from 'node:stream'
+
+/** A file or directory here by its path, or what a file shall hold. A stream is read to its end, and destroyed when the transfer fails. */
+export type UploadSource = string | Uint8Array | Readable
+
+export interface TransferOptions {
+  /** Gives it up: leaves the queue, or stops, and takes the unfinished temporary files away. */
+  readonly signal?: AbortSignal
+  /** From the moment there is a channel for it, in ms. Default none. */
+  readonly timeoutMs?: number
+  /** Longest wait for a channel, in ms. Default none. */
+  readonly queueTimeoutMs?: number
+  /**
+   * Permissions of every file, e.g. `0o644`. Default: those of its source, without set-user-ID, set-group-ID and sticky;
+   * 0o644 for what has none. Directories that are made get those of their source.
+   */
+  readonly mode?: number
+  /** In a directory, what a symbolic link leads to is copied in its place. Default false: links are made again as they are. */
+  readonly follow?: boolean
+  /** Makes the directories that lead to the destination. Default false: they must exist. */
+  readonly parents?: boolean
+  /** Has each file written to the disk before it gets its name; on a server without `fsync@openssh.com`, left to it. Default false. */
+  readonly fsync?: boolean
+  /** Hears of each piece that arrived and of each file that is done. What it throws ends the transfer. */
+  readonly onProgress?: (progress: TransferProgress) => void
+}
+
+export interface TransferProgress {
+  /** The file that this is about: its path in the directory, or the name of the one file. */
+  readonly file: string
+  /** Bytes that have arrived, of all files. */
+  readonly bytes: number
+  /** Bytes there will be; null when the source does not say, as a stream. */
+  readonly total: number | null
+  /** Files that are in place. */
+  readonly files: number
+}
+
+export interface TransferResult {
+  /** Without directories and links. */
+  readonly files: number
+  readonly bytes: number
+  /** From the channel to the last file in its place, in ms. */
+  readonly durationMs: number
+  /** What was in the directory and is neither file, directory nor link: devices, sockets, pipes. By their path in it. */
+  readonly skipped: readonly string[]
+}
