@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   XEC_TIMEOUT: { phase: 'run', doc: 'The command did not finish within its timeout.' },
   XEC_ABORTED: { phase: 'run', doc: 'The caller cancelled the command.' },
   XEC_EXIT: { phase: 'run', doc: 'The command ended with a non-zero status, by a signal, or without any status.' },
+  XEC_FILE: { phase: 'run', doc: 'A file or directory could not be transferred: missing, no permission, no room, or not what it seemed.' },
   XEC_MAX_BUFFER: { phase: 'run', doc: 'Captured output grew past its limit.' },
 } as const satisfies Record<string, { phase: Phase; doc: string }>
 

@@ -2,7 +2,7 @@
  * A configuration text as nodes that know where they stand, so that every error names file, line and column and says
  * in one line what would be right. YAML 1.2 core schema; JSON is read by the same parser.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node as YamlNode, type Pair } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node as YamlNode, type Pair, type YAMLMap } from 'yaml'
 import { XecError } from '../errors.js'
 import { nearest } from '../openssh/nearest.js'
 import { parseDuration } from '../runtime/duration.js'
@@ -26,7 +26,7 @@ export function readDocument(file: string, text: string): Reader {
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text
   const lines = new LineCounter()
   const nul = body.indexOf('\0')
-  const document = parseDocument(nul === -1 ? body : '', { lineCounter: lines, prettyErrors: false, uniqueKeys: true, version: '1.2', schema: 'core', merge: false, stringKeys: false })
+  const document = parseDocument(nul === -1 ? body : '', { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: '1.2', schema: 'core', merge: false, stringKeys: false })
   const source: Source = { file, lines, document }
   if (nul !== -1) {
     const before = body.slice(0, nul).split('\n')
@@ -42,18 +42,32 @@ export function readDocument(file: string, text: string): Reader {
     Node(_, node, path) {
       if (path.length > DEEPEST * 2) throw fail(source, node.range?.[0], `nested more than ${DEEPEST} deep`)
     },
+    Map(_, node) {
+      refuseDoubles(source, node)
+    },
   })
   return new Reader(source, document.contents, '')
 }
 
+/** The parser can do this too, by comparing every key with every other: minutes for 100,000 hosts. */
+function refuseDoubles(source: Source, { items }: YAMLMap): void {
+  const seen = new Set<unknown>()
+  for (const { key } of items) {
+    if (!isScalar(key)) continue
+    if (seen.has(key.value)) throw fail(source, key.range?.[0], 'this key stands twice in the same map; keep one')
+    seen.add(key.value)
+  }
+}
+
 function explainSyntax(code: string, message: string): string {
   switch (code) {
-    case 'DUPLICATE_KEY':
-      return 'this key stands twice in the same map; keep one'
     case 'TAB_AS_INDENT':
       return 'a tab indents this line; YAML takes spaces only'
+    case 'MULTIPLE_DOCS':
+      return 'a second document begins here; a configuration is one document'
     default:
-      return message.replaceAll(/\s+/g, ' ')
+      // The parser recurses; what it says when it runs out of stack is no help.
+      return /call stack/.test(message) ? `nested more than ${DEEPEST} deep` : message.replaceAll(/\s+/g, ' ')
   }
 }
 

@@ -36,11 +36,20 @@ const EXIT_WAIT_MS = 2_000
 
 const POSIX_RENAME = 'posix-rename@openssh.com'
 const FSYNC = 'fsync@openssh.com'
+const LIMITS = 'limits@openssh.com'
+
+/** Bytes of data that every server takes in one request (filexfer-02 §3), and that ours never go beyond: OpenSSH's most. */
+const LEAST_DATA = 32 * 1024
+const MOST_DATA = 255 * 1024
 
 export class Sftp {
+  /** Resolves with what is said to whoever asks when the session is over. */
+  readonly over: Promise<Error>
+  #settleOver!: (error: Error) => void
   readonly #extensions = new Map<string, string>()
   readonly #waiting = new Map<number, Waiting>()
   readonly #messages = new Messages()
+  #most = { read: LEAST_DATA, write: LEAST_DATA }
   #nextId = 0
   #over: Error | null = null
   #greeting: { readonly resolve: () => void; readonly reject: (error: Error) => void } | null = null
@@ -48,6 +57,7 @@ export class Sftp {
   #stderr = ''
 
   private constructor(private readonly channel: Channel, private readonly clock: Clock) {
+    this.over = new Promise((resolve) => (this.#settleOver = resolve))
     channel.stdout.on('data', (chunk: Buffer) => this.#hear(chunk))
     channel.stdout.once('end', () => void this.#ended())
     channel.stderr.on('data', (chunk: Buffer) => {
@@ -66,13 +76,20 @@ export class Sftp {
       sftp.#greeting = { resolve, reject }
       channel.stdin.write(message(TYPE.init, VERSION, []))
     })
+    void sftp.#askLimits()
     return sftp
+  }
+
+  /** The most data for one read and one write now: larger requests cost less, and the server says how large it takes them. */
+  get most(): { readonly read: number; readonly write: number } {
+    return this.#most
   }
 
   /** Nobody waits for an answer any more: everything under way, and whatever comes, is rejected with this. Idempotent. */
   abandon(error: Error): void {
     if (this.#over) return
     this.#over = error
+    this.#settleOver(error)
     this.#greeting?.reject(error)
     for (const { reject } of this.#waiting.values()) reject(error)
     this.#waiting.clear()
@@ -187,6 +204,20 @@ export class Sftp {
   rename(from: Buffer, to: Buffer): Promise<void> {
     const paths = [text(from), text(to)]
     return this.renamesOver ? this.#do(TYPE.extended, [text(POSIX_RENAME), ...paths], to) : this.#do(TYPE.rename, paths, to)
+  }
+
+  /** Not waited for: the answer is here before the first data, and the smaller size does as well. */
+  async #askLimits(): Promise<void> {
+    if (this.#extensions.get(LIMITS) !== '1') return
+    const within = (limit: number): number => (limit === 0 ? MOST_DATA : Math.min(Math.max(limit, LEAST_DATA), MOST_DATA))
+    try {
+      await this.#ask(TYPE.extended, [text(LIMITS)], Buffer.alloc(0), TYPE.extendedReply, (fields) => {
+        fields.u64() // of a whole packet
+        this.#most = { read: within(fields.u64()), write: within(fields.u64()) }
+      })
+    } catch {
+      // It was asked for speed alone; whatever ended the session is told to all others.
+    }
   }
 
   #do(type: number, fields: readonly Buffer[], path: Buffer): Promise<void> {

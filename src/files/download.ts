@@ -1,0 +1,153 @@
+/** Files from a host: each under a temporary name beside its own until it is whole. */
+import { constants } from 'node:fs'
+import { chmod, lstat, mkdir, open, rename, stat, symlink, unlink, type FileHandle } from 'node:fs/promises'
+import type { Pool, PoolTarget } from '../pool/types.js'
+import { systemClock, type Clock } from '../runtime/clock.js'
+import { aside } from './aside.js'
+import { each, Flight } from './flight.js'
+import { directoryOf, localPath, nameOf, placeFor, remotePath, show, temporaryBeside, within } from './path.js'
+import { readRemoteTree } from './remote-tree.js'
+import type { Handle } from './sftp.js'
+import { FILES_AT_ONCE, transfer, type Transfer } from './transfer.js'
+import { byDepth, type Tree } from './tree.js'
+import { Trouble } from './trouble.js'
+import type { TransferOptions, TransferResult } from './types.js'
+
+const DEFAULT_MODE = 0o644
+
+/**
+ * Copies a file, or a directory with all that is in it, from a host, over a channel of the pool.
+ * Each file is 0600 under a temporary name until it is whole, then it gets its permissions and its name.
+ * The server's word is not taken for where things go: names that are none, and directories here that are links, are refused.
+ *
+ * @param remote relative to the account's home directory; `~/` is that
+ * @param local the name that it gets; with a `/` at its end, the directory that it goes into under its own name
+ * Rejects with an XecError as `upload` does. Nothing on the host is changed, so `executed` is always `no`
+ * @throws XecError XEC_CONFIG, before anything is dialled, for paths that cannot be used
+ */
+export async function download(pool: Pool, target: PoolTarget, remote: string, local: string, options: TransferOptions = {}, { clock = systemClock }: { readonly clock?: Clock } = {}): Promise<TransferResult> {
+  const { host } = target
+  const { path: root } = remotePath(host, remote)
+  const to = placeFor(host, localPath(host, local), root)
+  return transfer({ pool, target, options, clock, doing: `download of ${remote} to ${local}` }, async (job, expect) => {
+    const tree = await readRemoteTree(job.sftp, root, options.follow ?? false, job.signal)
+    expect(tree.files.reduce((sum, { size }) => sum + size, 0))
+    if (options.parents) await mkdir(directoryOf(to), { recursive: true })
+    const made: Tree['directories'][number][] = []
+    for (const level of byDepth(tree)) {
+      for (const directory of level) if (await makeDirectory(job, within(to, directory.path), directory.path.length === 0)) made.push(directory)
+    }
+    await each(tree.files, FILES_AT_ONCE, async ({ path, mode }) => {
+      await getFile(job, within(root, path), show(path.length > 0 ? path : nameOf(root)), within(to, path), options.mode ?? mode ?? DEFAULT_MODE)
+    })
+    // After all files, so that none is written through a link that came from the server.
+    for (const { path, leadsTo } of tree.links) await getLink(job, within(to, path), leadsTo)
+    // From the deepest, because one that may not be written in cannot be entered either.
+    for (const { path, mode } of made.reverse()) if (mode !== undefined) await chmod(within(to, path), mode)
+    return { skipped: tree.skipped.map(show) }
+  })
+}
+
+async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mode: number): Promise<void> {
+  const { sftp } = job
+  job.signal.throwIfAborted()
+  const handle = await sftp.openToRead(from)
+  try {
+    const { size = 0 } = await sftp.fstat(handle, from)
+    const temporary = temporaryBeside(to)
+    await temporarily(job, temporary, async () => {
+      // Not through a link that somebody else made, and not into a file of somebody else's.
+      const copy = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600).catch((cause: NodeJS.ErrnoException) => {
+        throw cause.code === 'ENOENT' ? new Trouble(`the directory ${show(directoryOf(to))} does not exist here; make it, or give { parents: true }`, { cause }) : cause
+      })
+      try {
+        await pull(job, handle, from, size, file, copy)
+        await copy.chmod(mode)
+        if (job.options.fsync) await copy.sync()
+      } finally {
+        await copy.close()
+      }
+      job.signal.throwIfAborted()
+      await rename(temporary, to).catch((cause: NodeJS.ErrnoException) => {
+        throw cause.code === 'EISDIR' ? new Trouble(`${show(to)} is a directory here; to put it in there, end the path with /`, { cause }) : cause
+      })
+    })
+  } finally {
+    // It was only read: whether the server liked its end is of no matter to the copy.
+    await sftp.close(handle, from).catch(() => {})
+  }
+  job.placed(file)
+}
+
+/**
+ * No more than the size that the file was opened with, so that one which grows is taken as it was, and no server can
+ * fill the disk by one that does not end; one of size 0, as many in /proc say they are, is read to its end.
+ */
+async function pull(job: Transfer, handle: Handle, from: Buffer, size: number, file: string, copy: FileHandle): Promise<void> {
+  const { sftp } = job
+  const write = async (data: Buffer, offset: number): Promise<void> => {
+    for (let at = 0; at < data.length;) at += (await copy.write(data, at, data.length - at, offset + at)).bytesWritten
+    job.arrived(file, data.length)
+  }
+  const flight = new Flight(job.room)
+  try {
+    if (size === 0) {
+      await flight.start(sftp.most.read, async () => {
+        for (let offset = 0; ;) {
+          job.signal.throwIfAborted()
+          const data = await sftp.read(handle, from, offset, sftp.most.read)
+          if (!data) return
+          await write(data, offset)
+          offset += data.length
+        }
+      })
+    }
+    for (let offset = 0, end = 0; offset < size; offset = end) {
+      job.signal.throwIfAborted()
+      end = Math.min(offset + sftp.most.read, size)
+      await flight.start(end - offset, async () => {
+        // A server may give less than was asked for.
+        for (let at = offset; at < end;) {
+          const data = await sftp.read(handle, from, at, end - at)
+          if (!data) throw new Trouble(`${show(from)} on the host became shorter while it was read`)
+          await write(data, at)
+          at += data.length
+        }
+      })
+    }
+    await flight.done()
+  } catch (error) {
+    job.halt(error)
+    await flight.landed()
+    throw error
+  }
+}
+
+/** @see aside */
+function temporarily(job: Transfer, temporary: Buffer, work: () => Promise<void>): Promise<void> {
+  const missing = (cause: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')
+  return aside(job, `${show(temporary)} (here)`, () => unlink(temporary), missing, work)
+}
+
+async function getLink(job: Transfer, path: Buffer, leadsTo: Buffer): Promise<void> {
+  job.signal.throwIfAborted()
+  const temporary = temporaryBeside(path)
+  await temporarily(job, temporary, async () => {
+    await symlink(leadsTo, temporary)
+    await rename(temporary, path)
+  })
+}
+
+/** @returns whether it was made. One that exists is taken as it is; below the root not by a link, which may lead anywhere. */
+async function makeDirectory(job: Transfer, path: Buffer, isRoot: boolean): Promise<boolean> {
+  job.signal.throwIfAborted()
+  try {
+    await mkdir(path, 0o700)
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    const there = await (isRoot ? stat : lstat)(path)
+    if (there.isDirectory()) return false
+    throw new Trouble(`${show(path)} is ${there.isSymbolicLink() ? 'a link' : 'no directory'} here, and a directory on the host; move it out of the way`, { cause: error })
+  }
+}

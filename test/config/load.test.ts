@@ -1,0 +1,122 @@
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadConfig, type Config, type LoadConfigOptions } from '../../src/config/load.js'
+import { makePlace, type Place } from '../rig/place.js'
+
+let place: Place
+beforeEach(() => { place = makePlace() })
+afterEach(() => place.remove())
+
+function put(name: string, text: string, mode = 0o600): string {
+  const path = place.path(name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, text, { mode })
+  return path
+}
+const load = (cwd = 'a/b/c', options: Partial<LoadConfigOptions> = {}): Promise<Config> => {
+  mkdirSync(place.path(cwd), { recursive: true })
+  return loadConfig({ cwd: place.path(cwd), home: place.home, env: {}, ...options })
+}
+const host = (name: string): string => `hosts: { ${name}: 192.0.2.1 }`
+const names = ({ inventory }: Config): string[] => [...inventory.hosts.keys()]
+
+describe('the configuration is found', () => {
+  test('nowhere: an empty one, without a word', async () => {
+    expect(await load()).toMatchObject({ source: null, pool: {}, warnings: [] })
+  })
+
+  test.each<[string, string]>([
+    ['xec.config.yaml', host('here')], ['xec.config.yml', host('here')], ['xec.config.json', '{ "hosts": { "here": "192.0.2.1" } }'],
+    ['.xecrc', host('here')], ['.xecrc', '{ "hosts": { "here": "192.0.2.1" } }'], ['package.json', '{ "xec": { "hosts": { "here": "192.0.2.1" } } }'],
+  ])('in %s: %s', async (name, text) => {
+    const path = put(`a/${name}`, text)
+    const config = await load()
+    expect([config.source, names(config)]).toEqual([path, ['here']])
+  })
+
+  test('in the nearest directory upwards', async () => {
+    put('xec.config.yaml', host('far'))
+    put('a/b/.xecrc', host('near'))
+    expect(names(await load())).toEqual(['near'])
+    expect(names(await load('a'))).toEqual(['far'])
+  })
+
+  test('in one directory by the order of names', async () => {
+    put('a/package.json', '{ "xec": { "hosts": { "last": "x" } } }')
+    put('a/.xecrc', host('second'))
+    put('a/xec.config.yaml', host('first'))
+    expect(names(await load())).toEqual(['first'])
+  })
+
+  test('a package.json without the key, or a broken one, is not ours', async () => {
+    put('xec.config.yaml', host('far'))
+    put('a/package.json', '{ "name": "x" }')
+    put('a/b/package.json', '{ broken')
+    expect(names(await load())).toEqual(['far'])
+  })
+
+  test('an empty file ends the search', async () => {
+    put('xec.config.yaml', host('far'))
+    const path = put('a/xec.config.yaml', '')
+    expect(await load()).toMatchObject({ source: path })
+  })
+
+  test('in the user\'s configuration, when nothing is upwards', async () => {
+    put('.config/xec/config.yaml', host('mine'))
+    expect(names(await load())).toEqual(['mine'])
+    put('elsewhere/xec/config.yaml', host('xdg'))
+    expect(names(await load('a', { env: { XDG_CONFIG_HOME: place.path('elsewhere') } }))).toEqual(['xdg'])
+    put('a/xec.config.yaml', host('nearer'))
+    expect(names(await load())).toEqual(['nearer'])
+  })
+
+  test('by name: -c before XEC_CONFIG before the search, relative to the working directory', async () => {
+    put('xec.config.yaml', host('found'))
+    put('a/one.yaml', host('flag'))
+    const two = put('two.yaml', host('variable'))
+    expect(names(await load('a', { env: { XEC_CONFIG: two } }))).toEqual(['variable'])
+    expect(names(await load('a', { file: 'one.yaml', env: { XEC_CONFIG: two } }))).toEqual(['flag'])
+    expect(names(await load('a', { env: { XEC_CONFIG: '' } }))).toEqual(['found'])
+  })
+
+  test('a named file that is missing, a directory, or code, is an error', async () => {
+    await expect(load('a', { file: 'gone.yaml' })).rejects.toThrow('cannot read the configuration gone.yaml: there is no such file')
+    await expect(load('a', { file: '.' })).rejects.toThrow('cannot read the configuration .: EISDIR')
+    put('a/xec.config.js', 'throw new Error("it ran")')
+    await expect(load('a', { file: 'xec.config.js' })).rejects.toThrow('xec.config.js: a configuration is data, YAML or JSON; no code is run')
+  })
+})
+
+test('code is never run, by whatever name it lies there', async () => {
+  const ran = place.path('ran')
+  const code = `require('fs').writeFileSync(${JSON.stringify(ran)}, '')`
+  const module = `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(ran)}, '')`
+  for (const dir of ['a/b/c', 'a']) {
+    for (const name of ['xec.config.js', 'xec.config.cjs', '.xecrc.js', '.xecrc.cjs', '.config/config.js', '.config/config.cjs', '.config/xecrc.js', 'config.js']) put(`${dir}/${name}`, code)
+    for (const name of ['xec.config.mjs', 'xec.config.ts', '.xecrc.mjs', '.config/config.mjs', '.config/config.ts']) put(`${dir}/${name}`, module)
+    put(`${dir}/package.json`, '{ "cosmiconfig": { "searchPlaces": ["xec.config.js"] } }')
+    put(`${dir}/.config/config.yaml`, 'cosmiconfig: { searchPlaces: [xec.config.js] }')
+  }
+  expect(await load()).toMatchObject({ source: null })
+  expect(existsSync(ran)).toBe(false)
+})
+
+describe('a secret in a file that others can read', () => {
+  test('is a warning that says what to do, and none in a file of one\'s own', async () => {
+    const path = put('a/xec.config.yaml', 'hosts: { a: { password: canary } }', 0o600)
+    expect((await load()).warnings).toEqual([])
+    chmodSync(path, 0o640)
+    expect((await load()).warnings).toEqual([`${path} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`])
+  })
+
+  test('is no matter when there is none', async () => {
+    put('a/xec.config.yaml', 'hosts: { a: { password: { env: P } } }', 0o644)
+    expect((await load()).warnings).toEqual([])
+  })
+})
+
+test('what is wrong in a file is told with its path', async () => {
+  const path = put('a/xec.config.yaml', 'hosts:\n  a: { prot: 1 }\n')
+  await expect(load()).rejects.toThrow(`${path}:2:8: unknown key prot in hosts.a; did you mean port?`)
+})

@@ -1,0 +1,197 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { parseConfig } from '../../src/config/parse.js'
+import { resolveTargets, type HostOverrides, type ResolveContext, type ResolvedTarget } from '../../src/inventory/resolve.js'
+import type { PoolTarget } from '../../src/pool/types.js'
+import { Secret } from '../../src/runtime/secret.js'
+import { makePlace, type Place } from '../rig/place.js'
+import { linesOf } from '../world/stage.js'
+import { parseSshConfig } from './ssh.js'
+
+interface Given { readonly yaml?: string; readonly ssh?: string; readonly overrides?: HostOverrides; readonly env?: Readonly<Record<string, string>>; readonly secrets?: boolean }
+
+const context = ({ yaml = '', ssh = '', overrides = {}, env = {}, secrets }: Given): ResolveContext =>
+  ({ inventory: parseConfig('c.yaml', yaml).inventory, ssh: parseSshConfig(ssh), overrides, env, home: '/home/me', user: 'me', ...(secrets === undefined ? {} : { secrets }) })
+const resolveAll = async (names: readonly string[], given: Given): Promise<readonly ResolvedTarget[]> => (await resolveTargets(names, context(given))).targets
+const resolve = async (name: string, given: Given = {}): Promise<ResolvedTarget> => {
+  const [found] = await resolveAll([name], given)
+  if (!found) throw new Error('one name in, one target out')
+  return found
+}
+const target = async (name: string, given: Given = {}): Promise<PoolTarget> => (await resolve(name, given)).target
+const path = (hop: PoolTarget | null): string[] => (hop ? [...path(hop.jump), hop.host] : [])
+
+describe('each setting comes from the first layer that has it', () => {
+  const layers = {
+    host: 'hosts: { w: { username: of-host } }', group: 'hosts: { w: { } }\ngroups: { g: { hosts: [w], username: of-group } }',
+    defaults: 'hosts: { w: { } }\ndefaults: { username: of-defaults }', nothing: 'hosts: { w: { } }',
+  }
+  test.each<[string, Given, string]>([
+    ['flag before host', { yaml: layers.host, overrides: { username: 'of-flag' } }, 'of-flag'],
+    ['host before group', { yaml: 'hosts: { w: { username: of-host } }\ngroups: { g: { hosts: [w], username: of-group } }' }, 'of-host'],
+    ['the nearest group before those that hold it', { yaml: 'hosts: { w: { } }\ngroups: { outer: { groups: [g], username: of-outer }, g: { hosts: [w], username: of-group } }' }, 'of-group'],
+    ['among equal groups the first that is written', { yaml: 'hosts: { w: { } }\ngroups: { b: { hosts: [w], username: of-b }, a: { hosts: [w], username: of-a } }' }, 'of-b'],
+    ['group before defaults', { yaml: `${layers.group}\ndefaults: { username: of-defaults }` }, 'of-group'],
+    ['defaults before ssh_config', { yaml: layers.defaults, ssh: 'User of-ssh' }, 'of-defaults'],
+    ['ssh_config before the local user', { yaml: layers.nothing, ssh: 'User of-ssh' }, 'of-ssh'],
+    ['the local user at last', { yaml: layers.nothing }, 'me'],
+  ])('%s', async (_, given, username) => expect((await target('w', given)).username).toBe(username))
+
+  test.each<[string, Given, number]>([
+    ['-p', { yaml: 'hosts: { w: { port: 1 } }', overrides: { port: 9 } }, 9],
+    ['host', { yaml: 'hosts: { w: { port: 1 } }', ssh: 'Port 2' }, 1],
+    ['ssh_config', { yaml: 'hosts: { w: { } }', ssh: 'Port 2' }, 2],
+    ['22', { yaml: 'hosts: { w: { } }' }, 22],
+  ])('the port: %s', async (_, given, port) => expect((await target('w', given)).port).toBe(port))
+
+  test('-o goes before the inventory, the files after it', async () => {
+    const yaml = 'hosts: { w: { connectTimeout: 5s, strictHostKeyChecking: ask } }'
+    expect(await target('w', { yaml, ssh: 'ConnectTimeout 7\nStrictHostKeyChecking yes' })).toMatchObject({ connectTimeoutMs: 5_000, hostKeys: { mode: 'ask' } })
+    expect(await target('w', { yaml, overrides: { ssh: { connectTimeoutMs: 9_000, strictHostKeyChecking: 'strict' } } })).toMatchObject({ connectTimeoutMs: 9_000, hostKeys: { mode: 'strict' } })
+    expect(await target('w', { yaml: 'hosts: { w: { } }', ssh: 'ConnectTimeout 7' })).toMatchObject({ connectTimeoutMs: 7_000 })
+    expect(await target('w', { yaml: 'hosts: { w: { } }' })).toMatchObject({ connectTimeoutMs: 15_000, hostKeys: { mode: 'accept-new', alias: null, userFiles: ['/home/me/.ssh/known_hosts', '/home/me/.ssh/known_hosts2'] } })
+  })
+
+  test('env adds up over the layers, variable by variable, and pool option by option', async () => {
+    const yaml = `
+hosts: { w: { env: { A: host }, pool: { maxConnectionsPerHost: 1 } } }
+groups: { g: { hosts: [w], env: { A: group, B: group }, pool: { maxConnectionsPerHost: 5, idleTimeout: 1s } } }
+defaults: { env: { A: d, B: d, C: d }, pool: { keepAlive: false, idleTimeout: 9s } }`
+    const { env, target: found } = await resolve('w', { yaml })
+    expect(env).toEqual({ A: 'host', B: 'group', C: 'd' })
+    expect(found.pool).toEqual({ maxConnectionsPerHost: 1, idleTimeout: 1_000, keepAlive: false })
+  })
+
+  test('ServerAlive is keepalive in other words', async () => {
+    expect((await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 10s, serverAliveCountMax: 6 } }' })).pool).toEqual({ keepAliveInterval: 10_000, keepAliveCountMax: 6 })
+    expect((await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 0s } }' })).pool).toEqual({ keepAlive: false })
+    expect((await target('w', { yaml: 'hosts: { w: { } }', ssh: 'ServerAliveInterval 20' })).pool).toEqual({ keepAliveInterval: 20_000 })
+  })
+})
+
+describe('where a host is', () => {
+  test.each<[string, Given, object]>([
+    ['w1', { yaml: "hosts: { 'w[1-2]': { host: '{name}.example.com' } }" }, { host: 'w1', address: 'w1.example.com' }],
+    ['w', { yaml: 'hosts: { w: }' }, { host: 'w', address: 'w', port: 22 }],
+    ['w', { yaml: 'hosts: { w: 192.0.2.1 }', ssh: 'Host 192.0.2.1\n  HostName 192.0.2.2' }, { address: '192.0.2.2' }],
+    ['ops@w', { yaml: 'hosts: { w: { host: 192.0.2.1, username: x } }' }, { host: 'ops@w', address: '192.0.2.1', username: 'ops' }],
+    ['w:2222', { yaml: 'hosts: { w: { host: 192.0.2.1, port: 9 } }' }, { address: '192.0.2.1', port: 2222 }],
+    ['alias', { ssh: 'Host alias\n  HostName 192.0.2.3\n  User u\n  Port 2022' }, { host: 'alias', address: '192.0.2.3', username: 'u', port: 2022 }],
+    ['u@192.0.2.4:23', {}, { address: '192.0.2.4', username: 'u', port: 23 }],
+    ['ssh://u@[2001:db8::1]:23', {}, { address: '2001:db8::1', username: 'u', port: 23 }],
+    ['host.example.com', { yaml: 'defaults: { username: d }' }, { address: 'host.example.com', username: 'd' }],
+  ])('%s', async (name, given, expected) => expect(await target(name, given)).toMatchObject(expected))
+})
+
+describe('credentials', () => {
+  const origins = async (given: Given): Promise<string[]> => (await target('w', given)).credentials.keys.map(({ origin }) => origin)
+  test.each<[string, Given, string[]]>([
+    ['OpenSSH\'s files without a word', { yaml: 'hosts: { w: }' }, ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'].map((name) => `/home/me/.ssh/${name}`)],
+    ['the inventory\'s', { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other' }, ['/home/me/k']],
+    ['ssh_config\'s', { yaml: 'hosts: { w: }', ssh: 'IdentityFile ~/a\nIdentityFile /b' }, ['/home/me/a', '/b']],
+    ['-i ahead of them', { yaml: 'hosts: { w: { privateKey: ~/k } }', overrides: { identityFiles: ['~/i'] } }, ['/home/me/i', '/home/me/k']],
+    ['none', { yaml: 'hosts: { w: }', ssh: 'IdentityFile none' }, []],
+    ['a key\'s text', { yaml: 'hosts: { w: { privateKey: "-----BEGIN X-----\\nabc\\n" } }' }, ['the privateKey of w']],
+  ])('%s', async (_, given, expected) => expect(await origins(given)).toEqual(expected))
+
+  test.each<[string, Given, string | null]>([
+    ['SSH_AUTH_SOCK', { yaml: 'hosts: { w: }', env: { SSH_AUTH_SOCK: '/run/a' } }, '/run/a'],
+    ['none without it', { yaml: 'hosts: { w: }' }, null],
+    ['another', { yaml: 'hosts: { w: { identityAgent: ~/agent } }', env: { SSH_AUTH_SOCK: '/run/a' } }, '/home/me/agent'],
+    ['none', { yaml: 'hosts: { w: { identityAgent: none } }', env: { SSH_AUTH_SOCK: '/run/a' } }, null],
+  ])('the agent: %s', async (_, given, agent) => expect((await target('w', given)).credentials.agent).toBe(agent))
+})
+
+describe('jump hosts', () => {
+  const yaml = `
+hosts:
+  one: 192.0.2.1
+  two: { host: 192.0.2.2, proxyJump: one }
+  three: { host: 192.0.2.3, proxyJump: two }
+  list: { host: 192.0.2.4, proxyJump: [one, 'ops@192.0.2.9:23'] }
+  direct: { host: 192.0.2.5, proxyJump: none }
+  'app[1-3]': { host: 192.0.2.6, proxyJump: two }
+  self: { host: 192.0.2.7, proxyJump: self }
+  a: { host: x, proxyJump: b }
+  b: { host: x, proxyJump: a }
+  typo: { host: x, proxyJump: tow }
+`
+  test.each<[string, Given, string[]]>([
+    ['one', { yaml }, []],
+    ['three', { yaml }, ['one', 'two']],
+    ['list', { yaml }, ['one', 'ops@192.0.2.9:23']],
+    ['direct', { yaml, ssh: 'ProxyJump one' }, []],
+    ['three', { yaml, overrides: { proxyJump: 'one' } }, ['one']],
+    ['three', { yaml, overrides: { proxyJump: 'none' } }, []],
+    ['one', { yaml: 'hosts: { one: 192.0.2.1 }', ssh: 'Host 192.0.2.1\n  ProxyJump u@192.0.2.8' }, ['u@192.0.2.8']],
+  ])('%s', async (name, given, hops) => expect(path((await target(name, given)).jump)).toEqual(hops))
+
+  test('a hop is one object for all that is behind it, so that it is one connection', async () => {
+    const targets = (await resolveAll(['app1', 'app2', 'app3', 'three'], { yaml })).map((resolved) => resolved.target.jump)
+    expect(new Set(targets).size).toBe(1)
+  })
+
+  test('a hop has its own settings, not those of what is behind it', async () => {
+    const { jump } = await target('w', { yaml: 'hosts: { hop: { host: h, username: hopper, port: 5 }, w: { host: x, username: u, proxyJump: hop } }', overrides: { username: 'flag', port: 9 } })
+    expect(jump).toMatchObject({ address: 'h', username: 'hopper', port: 5 })
+  })
+
+  test.each<[string, string]>([
+    ['self', 'self: the jump hosts run in a circle: self → self'],
+    ['a', 'a: the jump hosts run in a circle: a → b → a'],
+    ['typo', 'typo: jump host: unknown host "tow"; did you mean two?'],
+  ])('%s is refused before anything is dialled', async (name, message) => {
+    await expect(resolve(name, { yaml })).rejects.toThrow(message)
+  })
+})
+
+describe('secrets', () => {
+  let place: Place
+  beforeEach(() => { place = makePlace() })
+  afterEach(() => place.remove())
+  /** A program that notes each of its runs, and prints a secret. */
+  const program = (): string => {
+    const script = place.path('secret')
+    writeFileSync(script, `#!/bin/sh\necho run >> ${place.path('runs')}\nprintf 'canary-%s\\n' "$1"\n`)
+    chmodSync(script, 0o755)
+    return script
+  }
+  const runs = (): number => linesOf(place.path('runs')).length
+
+  test('from a variable and from a program, each read once', async () => {
+    const yaml = `
+hosts:
+  'w[1-3]': { host: x, password: { command: [${program()}, a] }, passphrase: { env: PHRASE }, env: { TOKEN: { command: [${place.path('secret')}, a] }, PLAIN: p } }`
+    const all = await resolveAll(['w1', 'w2', 'w3'], { yaml, env: { PHRASE: 'canary-phrase' } })
+    for (const { target: found, env } of all) {
+      expect(found.credentials.password?.reveal()).toBe('canary-a')
+      expect(found.credentials.keys[0]?.passphrase?.reveal()).toBe('canary-phrase')
+      expect(env['PLAIN']).toBe('p')
+      expect(env['TOKEN']).toBeInstanceOf(Secret)
+    }
+    expect(runs()).toBe(1)
+    expect(JSON.stringify(all)).not.toContain('canary')
+  })
+
+  test('only of hosts that are used, and none for a listing', async () => {
+    const yaml = `hosts: { w: { host: x, password: { command: [${program()}, a] } }, other: y }`
+    await resolve('other', { yaml })
+    await resolve('w', { yaml, secrets: false })
+    expect(runs()).toBe(0)
+  })
+
+  test('a key from a program', async () => {
+    const { credentials } = await target('w', { yaml: `hosts: { w: { privateKey: { command: [printf, 'line1\\nline2\\n'] } } }` })
+    const [key] = credentials.keys
+    expect(key && 'text' in key.from && key.from.text.reveal()).toBe('line1\nline2')
+  })
+
+  test.each<[string, string, string]>([
+    ['a variable that is not set', '{ env: GONE }', 'c.yaml:1:41: w: password is to come from the environment variable GONE, which is not set'],
+    ['a program that is not there', '{ command: [no-such-program] }', 'c.yaml:1:45: w: password is to come from the program no-such-program, which was not found'],
+    ['a program that fails', '{ command: [sh, -c, "echo canary; exit 3"] }', 'c.yaml:1:45: w: password is to come from the program sh, which ended with status 3'],
+  ])('%s is an error with its place and without its words', async (_, source, message) => {
+    const problem = await resolve('w', { yaml: `hosts: { w: { host: x, password: ${source} } }` }).catch((error: unknown) => error)
+    expect(problem).toMatchObject({ code: 'XEC_CONFIG', message })
+  })
+})
