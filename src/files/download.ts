@@ -80,8 +80,8 @@ async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mo
 }
 
 /**
- * No more than the size that the file was opened with, so that one which grows is taken as it was, and no server can
- * fill the disk by one that does not end; one of size 0, as many in /proc say they are, is read to its end.
+ * No more than the size that the file was opened with, so that one which grows, a log, is taken as it was; one of size 0,
+ * as many in /proc say they are, is read to its end.
  */
 async function pull(job: Transfer, handle: Handle, from: Buffer, size: number, file: string, copy: FileHandle): Promise<void> {
   const { sftp } = job

@@ -44,15 +44,15 @@ export async function aTransferIsWholeOrAnError(stage: Stage): Promise<void> {
     await upload(xec.pool, target, from, remote)
     await download(xec.pool, target, remote, to)
     for (const name of ['.env', join('.config', '.rc'), 'plain']) expect(readFileSync(join(to, name), 'utf8')).toBe(`this is ${name}`)
-    await xec.execute(target, { line: `rm -rf ${remote}` })
+    await xec.execute(target, { line: `rm -rf ${remote}/* ${remote}/.[a-z]*` })
 
     const proxy = await startProxy({ port: sshd.port, cutAt: { toServer: 200_000 } })
     try {
-      expect(await reasonOf(upload(xec.pool, { ...target, port: proxy.port }, Buffer.alloc(1_000_000, 'x'), remote))).toMatchObject({ code: 'XEC_CONNECTION_LOST' })
-      expect(existsSync(remote)).toBe(false)
+      expect(await reasonOf(upload(xec.pool, { ...target, port: proxy.port }, Buffer.alloc(1_000_000, 'x'), `${remote}/file`))).toMatchObject({ code: 'XEC_CONNECTION_LOST' })
+      expect(existsSync(join(remote, 'file'))).toBe(false)
     } finally {
       await proxy.stop()
-      await xec.execute(target, { line: `rm -rf ${remote}* /tmp/.xec-lesson-${process.pid}*` })
+      await xec.execute(target, { line: `rm -rf ${remote}` })
     }
   } finally {
     await xec.close()

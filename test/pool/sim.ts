@@ -11,7 +11,7 @@ import type { PoolOptions } from '../../src/pool/options.js'
 import type { AcquireOptions, Lease, PoolTarget } from '../../src/pool/types.js'
 import { XecError } from '../../src/errors.js'
 import { DialError, type Channel, type DialVerdict, type Exit, type Link, type LinkEnd, type Reached, type ReachOptions, type Target, type Transport } from '../../src/transport/transport.js'
-import { checkDial, checkInvariants } from './invariants.js'
+import { checkDial, checkInvariants, checkSnapshot } from './invariants.js'
 
 export class FakeClock implements Clock {
   #now = 1_000
@@ -251,12 +251,21 @@ export class Sim implements Transport {
   readonly links: FakeLink[] = []
   readonly events: PoolEvent[] = []
   tune: (link: FakeLink) => void = () => {}
+  /** Whether every settle also adds up the snapshot, which costs more than all else. */
+  checksSnapshots = true
+  #broken: unknown
 
   constructor(options: Partial<PoolOptions> = {}, seed = 1) {
     this.pool = createPool({ transport: this, clock: this.clock, random: seededRandom(seed) }, options)
     this.pool.subscribe((event) => {
       this.events.push(event)
-      if (event.type === 'dialling') checkDial(this.pool, event)
+      if (event.type !== 'dialling') return
+      try {
+        checkDial(this.pool, event)
+      } catch (error) {
+        // A listener cannot stop the pool; the next settle tells.
+        this.#broken ??= error
+      }
     })
   }
 
@@ -283,7 +292,9 @@ export class Sim implements Transport {
   /** Lets every microtask run, then checks the invariants. */
   async settle(): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve))
+    if (this.#broken) throw this.#broken
     checkInvariants(this.pool, this.clock)
+    if (this.checksSnapshots) checkSnapshot(this.pool)
   }
 
   async advance(ms: number): Promise<void> {
