@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { neverSent } from './adapter/execute.js'
 import type { Command, ExecuteOptions, Result } from './adapter/types.js'
 import { XecError } from './errors.js'
+import type { TransferOptions, TransferResult, Transfers, UploadSource } from './files/types.js'
 import { endpointOf } from './pool/identity.js'
 import type { PoolOptions } from './pool/options.js'
 import { resolvePoolOptions } from './pool/options.js'
@@ -43,7 +44,7 @@ export interface SSHAdapterPorts {
   readonly signals?: SignalSource
 }
 
-export class SSHAdapter implements Dispatcher, AsyncDisposable {
+export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable {
   readonly #makeXec: () => Xec
   readonly #clock: Clock
   readonly #signals: SignalSource
@@ -79,17 +80,22 @@ export class SSHAdapter implements Dispatcher, AsyncDisposable {
 
   /** Never rejects for anything that happened to the command: the Result says it. @throws XecError XEC_CONFIG */
   async execute(target: PoolTarget, command: Command, options: ExecuteOptions = {}): Promise<Result> {
-    const limit = this.#onLimit === 'throw' || this.#events.listenerCount('queue') > 0 ? this.#load.fullFor(target) : null
-    if (limit === 'maxConnectionsPerHost' && this.#onLimit === 'throw') return neverSent(target, 'timeout', this.#limitReached(target))
-    const takeOff = this.#load.take(target)
-    try {
-      if (limit) this.#events.emit('queue', { host: target.host, limit, inHand: this.#load.of(target) })
-      this.#keepAlive?.used(target)
-      return await this.#xec.execute(target, command, options)
-    } finally {
-      takeOff()
-      this.#keepAlive?.used(target)
-    }
+    const full = this.#turnedAway(target)
+    return full ? neverSent(target, 'timeout', full) : this.#inHand(target, () => this.#xec.execute(target, command, options))
+  }
+
+  /** @see upload. Counts as a command, also for `onLimit`. */
+  async upload(target: PoolTarget, local: UploadSource, remote: string, options: TransferOptions = {}): Promise<TransferResult> {
+    const full = this.#turnedAway(target)
+    if (full) throw full
+    return this.#inHand(target, () => this.#xec.upload(target, local, remote, options))
+  }
+
+  /** @see download. Counts as a command, also for `onLimit`. */
+  async download(target: PoolTarget, remote: string, local: string, options: TransferOptions = {}): Promise<TransferResult> {
+    const full = this.#turnedAway(target)
+    if (full) throw full
+    return this.#inHand(target, () => this.#xec.download(target, remote, local, options))
   }
 
   /** The pool now: gauges and totals, flat, with a row per host. Also before the first use and after `dispose`. */
@@ -151,6 +157,25 @@ export class SSHAdapter implements Dispatcher, AsyncDisposable {
   /** Drains before SIGINT or SIGTERM ends the process. Nothing of the kind happens unless asked for here. @returns undoes it */
   drainOnSignals(options: ShutdownOptions = {}): () => void {
     return drainOnSignals((timeout) => this.drain({ timeout }), options, this.#signals)
+  }
+
+  /** What `onLimit: 'throw'` says to what would have to wait. */
+  #turnedAway(target: PoolTarget): XecError | null {
+    return this.#onLimit === 'throw' && this.#load.fullFor(target) === 'maxConnectionsPerHost' ? this.#limitReached(target) : null
+  }
+
+  /** Runs what takes a channel to the target: counted, told of when it has to wait, and a sign of life. */
+  async #inHand<T>(target: PoolTarget, work: () => Promise<T>): Promise<T> {
+    const limit = this.#events.listenerCount('queue') > 0 ? this.#load.fullFor(target) : null
+    const takeOff = this.#load.take(target)
+    try {
+      if (limit) this.#events.emit('queue', { host: target.host, limit, inHand: this.#load.of(target) })
+      this.#keepAlive?.used(target)
+      return await work()
+    } finally {
+      takeOff()
+      this.#keepAlive?.used(target)
+    }
   }
 
   get #xec(): Xec {

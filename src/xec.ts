@@ -1,6 +1,9 @@
 /** The composition root: a pool over a transport, with the adapter and the fan-out on top. */
 import { execute } from './adapter/execute.js'
 import { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type Result } from './adapter/types.js'
+import { download } from './files/download.js'
+import type { Transfers } from './files/types.js'
+import { upload } from './files/upload.js'
 import type { PoolOptions } from './pool/options.js'
 import { createPool } from './pool/pool.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
@@ -25,7 +28,7 @@ export interface XecOptions {
   readonly transport?: Transport
 }
 
-export interface Xec {
+export interface Xec extends Transfers {
   readonly pool: Pool
   /** One command on one target. @throws XecError XEC_CONFIG only; see adapter/execute.ts */
   execute(target: PoolTarget, command: Command, options?: ExecuteOptions): Promise<Result>
@@ -58,6 +61,8 @@ export function createXec(options: XecOptions = {}): Xec {
       for (const result of report.results) if (result.outcome === 'skipped') counted(result)
       return report
     },
+    upload: (target, local, remote, how) => upload(pool, target, local, remote, how, { clock }),
+    download: (target, remote, local, how) => download(pool, target, remote, local, how, { clock }),
     snapshot: () => Object.freeze({
       ...pool.snapshot(),
       commands: Object.freeze(Object.fromEntries(OUTCOMES.flatMap((outcome) => (counts.has(outcome) ? [[outcome, counts.get(outcome) ?? 0]] : [])))),

@@ -1,5 +1,6 @@
 /** What is asked of a transfer, and what became of it. */
 import type { Readable } from 'node:stream'
+import type { PoolTarget } from '../pool/types.js'
 
 /** A file or directory here by its path, or what a file shall hold. A stream is read to its end, and destroyed when the transfer fails. */
 export type UploadSource = string | Uint8Array | Readable
@@ -45,4 +46,12 @@ export interface TransferResult {
   readonly durationMs: number
   /** What was in the directory and is neither file, directory nor link: devices, sockets, pipes. By their path in it. */
   readonly skipped: readonly string[]
+}
+
+/** Who transfers files: an adapter over a pool. */
+export interface Transfers {
+  /** @see upload */
+  upload(target: PoolTarget, local: UploadSource, remote: string, options?: TransferOptions): Promise<TransferResult>
+  /** @see download */
+  download(target: PoolTarget, remote: string, local: string, options?: TransferOptions): Promise<TransferResult>
 }

@@ -177,5 +177,7 @@ export class Facts implements PoolView {
     this.touch(queue)
     for (const connection of queue.connections) this.touch(connection)
     if (!queue.wanted) this.leaveHop(queue)
+    // Nobody waits here any more: what idles here may now go for another user of the endpoint.
+    if (queue.waiting === 0 && queue.endpoint.queues.size > 1) this.touchEndpoint(queue.endpoint)
   }
 }

@@ -3,16 +3,18 @@ import { setMaxListeners } from 'node:events'
 import { DEFAULT_CAPTURE_BYTES } from '../adapter/capture.js'
 import type { Command, ExecuteOptions, Result } from '../adapter/types.js'
 import { XecError } from '../errors.js'
+import type { Transfers } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { Dispatcher } from '../run/dispatcher.js'
 import type { Secret } from '../runtime/secret.js'
+import { contextFiles, type ContextFiles } from './files.js'
 import { CommandPromise } from './promise.js'
 import { CommandError, ShellResult } from './result.js'
 import { durationOf, mergeSettings, type Settings } from './settings.js'
 import { commandLine, rawLine } from './template.js'
 
 /** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
-export interface SshContext {
+export interface SshContext extends ContextFiles {
   /** A command, with what is interpolated quoted; see `commandLine`. */
   (strings: TemplateStringsArray, ...values: unknown[]): CommandPromise
   /** The same with nothing quoted. */
@@ -36,15 +38,18 @@ export interface SshContext {
 }
 
 /** @param base what the target itself says, e.g. its environment */
-export function sshContext(adapter: () => Dispatcher, target: PoolTarget, base: Settings): SshContext {
-  return makeContext((line, settings = {}) => run(adapter(), target, line, mergeSettings(base, settings)))
+export function sshContext(adapter: () => Dispatcher & Partial<Transfers>, target: PoolTarget, base: Settings): SshContext {
+  return makeContext(
+    (line, settings = {}) => run(adapter(), target, line, mergeSettings(base, settings)),
+    (settings) => contextFiles(adapter, target, mergeSettings(base, settings)),
+  )
 }
 
-function makeContext(execute: SshContext['execute']): SshContext {
+function makeContext(execute: SshContext['execute'], filesWith: (settings: Settings) => ContextFiles): SshContext {
   // Closures, not methods: the tag works with whatever `this` it is called.
   const start = (line: string): CommandPromise => new CommandPromise(async (settings) => context.execute(line, settings))
   const derive = (settings: Settings): SshContext =>
-    makeContext((line, inner = {}) => context.execute(line, mergeSettings(settings, inner)))
+    makeContext((line, inner = {}) => context.execute(line, mergeSettings(settings, inner)), (inner) => filesWith(mergeSettings(settings, inner)))
   const context: SshContext = Object.assign(
     (strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)),
     {
@@ -55,6 +60,7 @@ function makeContext(execute: SshContext['execute']): SshContext {
       timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
       nothrow: () => derive({ nothrow: true }),
       with: derive,
+      ...filesWith({}),
     },
   )
   return context

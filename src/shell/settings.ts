@@ -47,7 +47,8 @@ export function mergeSettings(outer: Settings, inner: Settings): Settings {
   }
 }
 
-function inside(outer: string, inner: string): string {
+/** A path as it is meant in a directory. */
+export function inside(outer: string, inner: string): string {
   return inner.startsWith('/') || inner.startsWith('~') ? inner : posix.join(outer, inner)
 }
 

@@ -11,9 +11,9 @@ export interface BannerFailure {
   readonly text: string
 }
 
-/** True once the server has identified itself (RFC 4253 §4.2: lines before it are allowed). */
+/** True once the server has identified itself (RFC 4253 §4.2: lines before it are allowed; 255 bytes at most, of which we keep fewer). */
 export function hasIdent(peeked: string): boolean {
-  return /^SSH-/m.test(peeked)
+  return /^SSH-[^\n]*\n/m.test(peeked) || (peeked.length >= PEEK_BYTES && /^SSH-/m.test(peeked))
 }
 
 /**
@@ -30,6 +30,9 @@ export function bannerFailure(peeked: string): BannerFailure {
   }
   if (said === '') {
     return { verdict: 'throttled', text: 'the server closed the connection before its SSH banner; it may limit logins (MaxStartups, a firewall, hosts.deny)' }
+  }
+  if (/(^|\n)(S|SS|SSH|SSH-[^\n]*)$/.test(peeked)) {
+    return { verdict: 'transient', text: 'the connection ended in the middle of the SSH banner' }
   }
   return { verdict: 'final', text: `what answers there is not an SSH server: it sent "${said}"; check the port` }
 }

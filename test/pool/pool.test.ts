@@ -46,6 +46,28 @@ describe('reuse', () => {
     expect((await second.acquired).connection).toBe(2)
   })
 
+  // Found by the model: seed 651865676.
+  test('an idle connection whose last waiter was served elsewhere makes room for another user of its endpoint', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 })
+    const root = target('web-1', { username: 'root' })
+    const mine = [await leased(sim), sim.acquire(target('web-1'))] as const
+    await sim.settle()
+    sim.dials[1]!.succeed()
+    await sim.settle()
+    const next = sim.acquire(target('web-1'))
+    const stranger = sim.acquire(root)
+    await sim.settle()
+    // Both come back in one turn; one of them serves the last waiter, the other is nobody's.
+    mine[0].lease.release()
+    mine[1].lease()?.release()
+    await sim.settle()
+    expect(next.lease()).toBeDefined()
+    expect(sim.events.filter((e) => e.type === 'draining')).toMatchObject([{ reason: 'evicted' }])
+    sim.dials[2]!.succeed()
+    await sim.settle()
+    expect(stranger.lease()).toBeDefined()
+  })
+
   test('two names of one place share a connection, and the row says how many names it has', async () => {
     const sim = new Sim()
     const alias = target('also-web-1', { address: 'web-1.test' })
