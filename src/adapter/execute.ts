@@ -95,7 +95,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
       // Getters, because output that was spilled is read when it is asked for.
       get stdout() { return stdout.bytes() },
       get stderr() { return stderr.bytes() },
-      truncated: stdout.cut !== null || stderr.cut !== null || (ran !== null && ran.accepted && (!ran.complete || verdict.outcome === 'lost' || lease?.channel.cut === true)),
+      truncated: stdout.cut !== null || stderr.cut !== null || (ran !== null && verdict.executed === 'yes' && (!ran.complete || verdict.outcome === 'lost' || lease?.channel.cut === true)),
       durationMs: ran?.durationMs ?? 0,
       waitMs,
       connectMs: lease?.connectMs ?? 0,

@@ -8,12 +8,12 @@ export const VERSION = 3
 /** Types of messages, ours and theirs. */
 export const TYPE = {
   init: 1, version: 2, open: 3, close: 4, read: 5, write: 6, lstat: 7, fstat: 8, setstat: 9, fsetstat: 10, opendir: 11, readdir: 12,
-  remove: 13, mkdir: 14, rmdir: 15, realpath: 16, stat: 17, rename: 18, readlink: 19, symlink: 20,
+  remove: 13, mkdir: 14, realpath: 16, stat: 17, rename: 18, readlink: 19, symlink: 20,
   status: 101, handle: 102, data: 103, name: 104, attrs: 105, extended: 200, extendedReply: 201,
 } as const
 
 /** Codes of a status (§7). `failure` is what OpenSSH says for everything that has no code of its own. */
-export const STATUS = { ok: 0, eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, badMessage: 5, noConnection: 6, connectionLost: 7, unsupported: 8 } as const
+export const STATUS = { ok: 0, eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const
 
 /** For `open` (§6.3). */
 export const OPEN = { read: 0x01, write: 0x02, create: 0x08, exclusive: 0x20 } as const
@@ -77,7 +77,7 @@ export function permissions(mode?: number): Buffer {
   return mode === undefined ? u32(0) : Buffer.concat([u32(ATTR.permissions), u32(mode)])
 }
 
-/** A whole message. @param id null for `init`, which has a version there */
+/** A whole message. @param id its number; `init` has the version there */
 export function message(type: number, id: number, fields: readonly Buffer[]): Buffer {
   const length = fields.reduce((sum, field) => sum + field.length, 5)
   return Buffer.concat([u32(length), Buffer.of(type), u32(id), ...fields], length + 4)

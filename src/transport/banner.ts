@@ -36,3 +36,43 @@ export function bannerFailure(peeked: string): BannerFailure {
   }
   return { verdict: 'final', text: `what answers there is not an SSH server: it sent "${said}"; check the port` }
 }
+
+/** RFC 4253 §4.2 gives no limit for the lines ahead of the identification; ssh2 has these. */
+const MAX_LINES = 1_024
+const MAX_LINE_BYTES = 8_192
+
+/**
+ * Holds what a server sends back until its identification line is whole, because ssh2 forgets all but the first piece
+ * of one that comes in more than two. What cannot become one is let through, so that ssh2 refuses it.
+ */
+export class BannerGate {
+  #held: Buffer[] = []
+  #open = false
+  #lines = 0
+  /** The line that is being received: how long it is, and how it begins. */
+  #length = 0
+  #start = ''
+  #cr = false
+
+  /** What may be read now: everything so far, or null while more must come. */
+  take(chunk: Buffer): Buffer | null {
+    for (let at = 0; at < chunk.length && !this.#open; at++) this.#see(chunk[at] ?? 0)
+    this.#held.push(chunk)
+    if (!this.#open) return null
+    return Buffer.concat(this.#held.splice(0))
+  }
+
+  #see(byte: number): void {
+    if (byte === 0x0a) {
+      this.#open = this.#start === 'SSH-' || ++this.#lines > MAX_LINES
+      this.#length = 0
+      this.#start = ''
+      this.#cr = false
+      return
+    }
+    // A bare carriage return is nothing that a banner has.
+    this.#open = this.#cr || ++this.#length > MAX_LINE_BYTES
+    this.#cr = byte === 0x0d
+    if (this.#start.length < 4) this.#start += String.fromCharCode(byte)
+  }
+}

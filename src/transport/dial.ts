@@ -6,7 +6,7 @@ import { hasIdent, PEEK_BYTES } from './banner.js'
 import type { Deadline } from './deadline.js'
 import { abortedDial, brokenHandshake, dialError, timedOutDial, type DialPhase } from './dial-error.js'
 import { HostKeyCheck, preferKnown, type AskAboutKey } from './host-key.js'
-import { missingInternals, quickenAuth, wireOf, type Wire } from './internals.js'
+import { holdBanner, missingInternals, quickenAuth, wireOf, type Wire } from './internals.js'
 import type { Ssh2 } from './library.js'
 import { Ssh2Link } from './link.js'
 import type { Path } from './socket.js'
@@ -143,6 +143,7 @@ export class Dial implements Reached {
       const missing = missingInternals(client)
       if (missing.length > 0) throw new Error(`this copy of ssh2 lacks ${missing.join(', ')}; xec is made for ssh2 1.17.0`)
       wire = wireOf(client)
+      holdBanner(client)
       quickenAuth(client, plan.signAtOnce, plan.pipeline)
     } catch (error) {
       this.#fail(dialError(target, 'XEC_CONFIG', 'kex', 'final', `ssh2 did not start: ${printable((error as Error).message)}`, error))

@@ -4,6 +4,7 @@
  * Written against ssh2 1.17.0; docs/design/transport.md says why each is needed.
  */
 import type { Client, ClientChannel, ParsedKey } from 'ssh2'
+import { BannerGate } from './banner.js'
 import type { PtyRequest, SignalName } from './transport.js'
 
 type Reply = (refused: unknown) => void
@@ -19,6 +20,7 @@ export type RawChannel = ClientChannel & {
 }
 
 interface Protocol {
+  parse?(chunk: Buffer, from: number, to: number): void
   session(id: number, window: number, packet: number): void
   exec(id: number, command: string, wantReply: boolean): void
   subsystem(id: number, name: string, wantReply: boolean): void
@@ -131,6 +133,20 @@ function answerLateRequests(protocol: Protocol, channels: Internals['_chanMgr'])
     if (ignored && wantReply && typeof protocol.channelFailure === 'function') protocol.channelFailure(channel.outgoing.id)
     else pass()
   })
+}
+
+/** A banner in more than two pieces is lost in ssh2, and the dial with it. */
+export function holdBanner(client: Client): void {
+  const { _protocol: protocol } = client as unknown as Internals
+  if (typeof protocol?.parse !== 'function') return
+  const parse = protocol.parse.bind(protocol)
+  const gate = new BannerGate()
+  protocol.parse = (chunk, from, to) => {
+    const whole = gate.take(chunk.subarray(from, to))
+    if (!whole) return
+    protocol.parse = parse
+    parse(whole, 0, whole.length)
+  }
 }
 
 /** ssh2 would ask the server to prove all its host keys: milliseconds of its CPU just when the first command arrives. */

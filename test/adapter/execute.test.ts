@@ -112,6 +112,14 @@ describe('a command on a pool', () => {
     it.pool.last.lose()
     expect(await it.done()).toMatchObject({ outcome: 'ok', exitCode: 0, truncated: true, attempts: [{ message: expect.stringContaining('lost after the exit status') }] })
   })
+
+  test('the same when all of it came at once, before the answer to the request was read', async () => {
+    const it = new Setting().run()
+    await settle()
+    it.pool.last.exits(0)
+    it.pool.last.lose()
+    expect(await it.done()).toMatchObject({ outcome: 'ok', executed: 'yes', truncated: true, attempts: [{ message: expect.stringContaining('lost after the exit status') }] })
+  })
 })
 
 describe('at most once', () => {

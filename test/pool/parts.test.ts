@@ -10,7 +10,17 @@ import { endpointOf, keyOf } from '../../src/pool/identity.js'
 import { resolvePoolOptions } from '../../src/pool/options.js'
 import { seededRandom } from '../../src/runtime/random.js'
 import { Secret } from '../../src/runtime/secret.js'
+import { Waiter } from '../../src/pool/waiter.js'
 import { target } from './sim.js'
+
+describe('a waiter', () => {
+  test('settles once, whoever is second', () => {
+    let told = 0
+    const waiter = new Waiter(null as never, 'web1', 0, Infinity, {}, () => {}, () => {})
+    waiter.onSettled = () => void told++
+    expect([waiter.settle(), waiter.settle(), waiter.settled, told]).toEqual([true, false, true, 1])
+  })
+})
 
 describe('deadlines', () => {
   test('the heap agrees with a sorted list', () => {

@@ -39,6 +39,7 @@ describe('what a queue does', () => {
     ['tries again when that is old', queue({ sticky: { until: NOW } }), pool(), { do: 'dial', hop: null }],
     ['serves from an open connection although new dials would fail', queue({ sticky: { until: NOW + 1 }, connections: [roomy] }), pool(), { do: 'channel', connection: roomy }],
     ['grants a confirmed channel first', queue({ connections: [empty, ready] }), pool(), { do: 'grant', connection: ready }],
+    ['grants on the least loaded of those that have one', queue({ connections: [connection({ used: 2, spare: {} }), ready] }), pool(), { do: 'grant', connection: ready }],
     ['asks the least loaded connection for a channel', queue({ connections: [roomy, empty, full] }), pool(), { do: 'channel', connection: empty }],
     ['does not ask for more channels than there are waiters', queue({ connections: [connection({ used: 1, opening: 1 })] }), pool(), wait],
     ['does not dial while open connections have room', queue({ waiting: 2, connections: [connection({ used: 0, opening: 0 })] }), pool(), { do: 'channel' }],

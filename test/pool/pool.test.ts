@@ -560,6 +560,7 @@ describe('jump hosts', () => {
     onHop.release()
     await sim.advance(5_000)
     expect(sim.pool.snapshot().totalConnections).toBe(2)
+    expect(sim.events.filter((e) => e.type === 'draining')).toEqual([])
     a.lease()!.release()
     await sim.advance(2_000)
     expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, closedByReason: { idle: 2 } })

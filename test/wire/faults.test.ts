@@ -223,14 +223,15 @@ describeWorld('a real conversation, damaged', () => {
   test('dripping byte by byte it is slow, and whole', async () => {
     const proxy = await startProxy({ port: sshd.port, dripMs: 0 })
     const xec = createXec({ pool: { autoReconnect: false, ...KEEPALIVE } })
+    const hurried = createXec({ pool: { autoReconnect: false } })
     const target = (connectTimeoutMs: number) => makeTarget({ port: proxy.port, user: sshd.user }, place.path('real'), {
       credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'real' }, target: { connectTimeoutMs },
     })
-    expect(await xec.execute(target(100), { line: 'true' })).toMatchObject({ outcome: 'unreachable', executed: 'no', error: { message: expect.stringContaining('no answer within 100ms') } })
+    expect(await hurried.execute(target(100), { line: 'true' })).toMatchObject({ outcome: 'unreachable', executed: 'no', error: { message: expect.stringContaining('no answer within 100ms') } })
     const result = await xec.execute(target(30_000), { line: 'echo whole' })
     expect(result).toMatchObject({ outcome: 'ok', truncated: false })
     expect(String(result.stdout)).toBe('whole\n')
-    await xec.close()
+    await Promise.all([xec.close(), hurried.close()])
     await proxy.stop()
   })
 })

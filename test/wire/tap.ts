@@ -92,12 +92,11 @@ export async function startTap(port: number): Promise<Tap> {
       const to = sockets[way]
       const from = sockets[way === 'toClient' ? 'toServer' : 'toClient']
       from.on('data', (chunk: Buffer) => pass(way, chunk))
-      from.on('end', () => { if (!silent) to.end() })
+      // Whoever leaves a black hole takes the other side with it: it would hang there for ever.
+      from.on('end', () => { if (silent) { client.destroy(); server.destroy() } else to.end() })
       // A broken side breaks the other: that is what a proxy is for.
-      from.on('error', () => { if (!silent) to.resetAndDestroy() })
+      from.on('error', () => to.resetAndDestroy())
       from.on('close', () => {
-        // A client that left a black hole takes the server side with it.
-        if (from === client && silent) server.destroy()
         if (client.destroyed && server.destroyed) pairs.delete(key)
       })
     }

@@ -1,0 +1,97 @@
+import { describe, expect, test } from 'vitest'
+import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/policy.js'
+import type { Lease, PoolTarget } from '../../src/pool/types.js'
+import { Sim, target } from './sim.js'
+
+/** Serves commands of a fixed length; who is served, in order. */
+class Town {
+  readonly served: string[] = []
+  readonly #running = new Set<{ readonly lease: Lease; readonly until: number }>()
+
+  constructor(readonly sim: Sim, readonly commandMs: number) {
+    sim.checkEvery = 10
+    sim.checksSnapshots = false
+  }
+
+  want(target: PoolTarget, commands: number): void {
+    for (let i = 0; i < commands; i++) {
+      this.sim.pool.acquire(target).then((lease) => {
+        this.served.push(target.host)
+        this.#running.add({ lease, until: this.sim.clock.now() + this.commandMs })
+      }, () => {})
+    }
+  }
+
+  /** One round of the world: dials succeed, commands that are over come back. */
+  async round(ms: number): Promise<void> {
+    for (const dial of this.sim.parked) dial.succeed()
+    await this.sim.settle()
+    await this.sim.advance(ms)
+    for (const each of this.#running) {
+      if (each.until > this.sim.clock.now()) continue
+      this.#running.delete(each)
+      each.lease.release()
+    }
+    await this.sim.settle()
+  }
+
+  count(host: string): number {
+    return this.served.filter((name) => name === host).length
+  }
+}
+
+describe('law 14: a stranger at a full pool', () => {
+  test.each([[1, 1], [10, 1], [400, 1], [10, 8]])('1,000 commands of %i ms for A, %i at once, and one for B: B is served within the quantum', async (commandMs, channels) => {
+    const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 1, maxChannelsPerConnection: channels })
+    const town = new Town(sim, commandMs)
+    town.want(target('a'), 1_000)
+    await town.round(0)
+    town.want(target('b'), 1)
+    const since = sim.clock.now()
+    const before = town.count('a')
+    while (town.count('b') === 0) await town.round(commandMs)
+    // Eight grants or a second, whichever is first; then what runs on that connection comes to its end.
+    const grants = town.count('a') - before
+    const waited = sim.clock.now() - since
+    expect(grants <= QUANTUM_GRANTS + channels || waited <= QUANTUM_MS + 2 * commandMs, `${grants} grants, ${waited} ms`).toBe(true)
+    while (town.count('a') < 1_000) await town.round(commandMs)
+    expect(town.served).toHaveLength(1_001)
+  })
+
+  test('20 strangers, one after the other: each within its quantum of the one before', async () => {
+    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 2, maxChannelsPerConnection: 2 })
+    const town = new Town(sim, 20)
+    town.want(target('a'), 2_000)
+    for (let i = 0; i < 20; i++) town.want(target(`stranger-${i}`), 1)
+    for (let i = 0; i < 20 * QUANTUM_GRANTS * 3 && town.served.filter((name) => name !== 'a').length < 20; i++) await town.round(20)
+    expect(town.served.filter((name) => name !== 'a').sort()).toEqual(Array.from({ length: 20 }, (_, i) => `stranger-${i}`).sort())
+    // And A has gone on all the while.
+    expect(town.count('a')).toBeGreaterThan(0)
+  })
+})
+
+describe('law 13: equal hosts', () => {
+  test.each([[8, 2], [12, 5], [30, 4]])('%i hosts that want without end at %i connections are served within a factor of two', async (hosts, maxConnections) => {
+    const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const town = new Town(sim, 10)
+    const names = Array.from({ length: hosts }, (_, i) => `host-${i}`)
+    for (const name of names) town.want(target(name), 100)
+    for (let i = 0; i < hosts * 25; i++) await town.round(10)
+    const counts = names.map((name) => town.count(name))
+    const [least, most] = [Math.min(...counts), Math.max(...counts)]
+    expect(least).toBeGreaterThan(0)
+    expect(most / least, `served ${counts.join(' ')}`).toBeLessThanOrEqual(2)
+  })
+
+  test('nobody is overtaken more than once a round', async () => {
+    const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const town = new Town(sim, 10)
+    const names = ['a', 'b', 'c', 'd', 'e']
+    for (const name of names) town.want(target(name), 100)
+    for (let i = 0; i < 600; i++) await town.round(10)
+    // The turns, one for each stay at the connection.
+    const turns = town.served.filter((name, i) => name !== town.served[i - 1])
+    expect(turns.length).toBeGreaterThan(15)
+    for (let i = 0; i + names.length <= turns.length; i++) expect(new Set(turns.slice(i, i + names.length)).size, turns.join(' ')).toBe(names.length)
+  })
+})
