@@ -1,40 +1,61 @@
-/** An indexed binary heap: the nearest deadline in O(1), set, move and clear in O(log n). One entry a subject. */
-export class Deadlines<T> {
-  readonly #heap: { subject: T; at: number }[] = []
-  readonly #index = new Map<T, number>()
+/**
+ * An indexed binary heap of deadlines, one a subject: the nearest in O(1), set and clear in O(log n).
+ * What is used is postponed at every use, so postponing and clearing are lazy: the entry keeps its old place, which is
+ * never too late, and takes its true one when it comes to the top. Thus they cost O(1), and the heap moves only entries
+ * that come nearer or are new.
+ */
+interface Entry<T> {
+  readonly subject: T
+  /** The deadline; Infinity when it was cleared. */
+  at: number
+  /** What the heap is ordered by; never later than `at`. */
+  key: number
+  place: number
+}
 
+export class Deadlines<T> {
+  readonly #heap: Entry<T>[] = []
+  readonly #entries = new Map<T, Entry<T>>()
+  #size = 0
+
+  /** Subjects with a deadline. */
   get size(): number {
+    return this.#size
+  }
+
+  /** Entries in memory, with those that were cleared and not dropped yet. */
+  get entries(): number {
     return this.#heap.length
   }
 
   /** The nearest deadline; Infinity when there is none. */
   get next(): number {
-    return this.#heap[0]?.at ?? Infinity
+    return this.#first()?.at ?? Infinity
   }
 
   at(subject: T): number {
-    const i = this.#index.get(subject)
-    return i === undefined ? Infinity : this.#entry(i).at
+    return this.#entries.get(subject)?.at ?? Infinity
   }
 
   /** Sets or moves a subject's deadline; Infinity clears it. */
   set(subject: T, at: number): void {
-    const i = this.#index.get(subject)
-    if (at === Infinity) {
-      if (i !== undefined) this.#remove(i)
+    let entry = this.#entries.get(subject)
+    if (!entry) {
+      if (at === Infinity) return
+      entry = { subject, at, key: at, place: this.#heap.length }
+      this.#entries.set(subject, entry)
+      this.#heap.push(entry)
+      this.#size++
+      this.#up(entry)
       return
     }
-    if (i === undefined) {
-      this.#heap.push({ subject, at })
-      this.#index.set(subject, this.#heap.length - 1)
-      this.#up(this.#heap.length - 1)
-    } else {
-      const entry = this.#entry(i)
-      const before = entry.at
-      entry.at = at
-      if (at < before) this.#up(i)
-      else this.#down(i)
-    }
+    if (entry.at === Infinity && at !== Infinity) this.#size++
+    else if (entry.at !== Infinity && at === Infinity) this.#size--
+    entry.at = at
+    if (this.#heap.length > 4 * this.#size + 64) this.#compact()
+    if (at >= entry.key) return
+    entry.key = at
+    this.#up(entry)
   }
 
   clear(subject: T): void {
@@ -43,56 +64,76 @@ export class Deadlines<T> {
 
   /** Removes and returns a subject that is due at `now`, or undefined. */
   takeDue(now: number): T | undefined {
-    const first = this.#heap[0]
+    const first = this.#first()
     if (!first || first.at > now) return undefined
-    this.#remove(0)
+    this.#size--
+    this.#removeFirst()
     return first.subject
   }
 
-  #entry(i: number): { subject: T; at: number } {
-    const entry = this.#heap[i]
-    if (!entry) throw new Error('bug: deadline heap index out of range')
-    return entry
-  }
-
-  #remove(i: number): void {
-    const removed = this.#entry(i)
-    const last = this.#heap.pop()
-    this.#index.delete(removed.subject)
-    if (!last || last === removed) return
-    this.#heap[i] = last
-    this.#index.set(last.subject, i)
-    this.#up(i)
-    this.#down(this.#index.get(last.subject) ?? i)
-  }
-
-  #swap(a: number, b: number): void {
-    const x = this.#entry(a)
-    const y = this.#entry(b)
-    this.#heap[a] = y
-    this.#heap[b] = x
-    this.#index.set(y.subject, a)
-    this.#index.set(x.subject, b)
-  }
-
-  #up(start: number): void {
-    for (let i = start; i > 0; ) {
-      const parent = (i - 1) >> 1
-      if (this.#entry(parent).at <= this.#entry(i).at) return
-      this.#swap(i, parent)
-      i = parent
-    }
-  }
-
-  #down(start: number): void {
-    for (let i = start; ; ) {
-      let least = i
-      for (const child of [2 * i + 1, 2 * i + 2]) {
-        if (child < this.#heap.length && this.#entry(child).at < this.#entry(least).at) least = child
+  /** The entry with the nearest deadline, once those above it have taken their true places. */
+  #first(): Entry<T> | undefined {
+    for (;;) {
+      const [first] = this.#heap
+      if (!first || first.at === first.key) return first
+      if (first.at === Infinity) this.#removeFirst()
+      else {
+        first.key = first.at
+        this.#down(first)
       }
-      if (least === i) return
-      this.#swap(i, least)
-      i = least
     }
+  }
+
+  #removeFirst(): void {
+    const [first] = this.#heap
+    const last = this.#heap.pop()
+    if (!first || !last) return
+    this.#entries.delete(first.subject)
+    if (last === first) return
+    this.#put(last, 0)
+    this.#down(last)
+  }
+
+  /** Drops what was cleared; as often as to stay within a multiple of what is left, so at O(1) a clear. */
+  #compact(): void {
+    const left = this.#heap.filter(({ at }) => at !== Infinity).sort((a, b) => a.at - b.at)
+    this.#entries.clear()
+    this.#heap.length = 0
+    for (const entry of left) {
+      entry.key = entry.at
+      this.#entries.set(entry.subject, entry)
+      this.#put(entry, this.#heap.length)
+    }
+  }
+
+  #put(entry: Entry<T>, place: number): void {
+    this.#heap[place] = entry
+    entry.place = place
+  }
+
+  #up(entry: Entry<T>): void {
+    let { place } = entry
+    while (place > 0) {
+      const above = this.#heap[(place - 1) >> 1]
+      if (!above || above.key <= entry.key) break
+      const free = above.place
+      this.#put(above, place)
+      place = free
+    }
+    this.#put(entry, place)
+  }
+
+  #down(entry: Entry<T>): void {
+    let { place } = entry
+    for (;;) {
+      const left = this.#heap[2 * place + 1]
+      const right = this.#heap[2 * place + 2]
+      const least = right && left && right.key < left.key ? right : left
+      if (!least || least.key >= entry.key) break
+      const free = least.place
+      this.#put(least, place)
+      place = free
+    }
+    this.#put(entry, place)
   }
 }

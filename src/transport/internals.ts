@@ -31,6 +31,7 @@ interface Protocol {
   service(name: string): void
   authPK(username: string, key: ParsedKey, algorithm: string | undefined, sign?: Sign): void
   channelFailure(id: number): void
+  _onPacket?(): void
   requestSuccess(): void
   _handlers: Record<string, ((protocol: Protocol, ...args: never[]) => void) | undefined>
 }
@@ -71,6 +72,8 @@ export interface Wire {
   resize(channel: RawChannel, rows: number, cols: number): void
   /** keepalive@openssh.com; any answer is life. */
   ping(): void
+  /** Calls `fn` at every packet that arrived whole and undamaged; false when this ssh2 does not tell. */
+  onPacket(fn: () => void): boolean
   /** Calls `fn` when the peer's CHANNEL_CLOSE has been answered, read or unread output notwithstanding. */
   onClosed(channel: RawChannel, fn: () => void): void
 }
@@ -113,6 +116,11 @@ export function wireOf(client: Client): Wire {
       // Replies to global requests come in order: each needs its place in the queue.
       replies.push(() => {})
       protocol.ping()
+    },
+    onPacket(fn) {
+      if (typeof protocol._onPacket !== 'function') return false
+      protocol._onPacket = fn
+      return true
     },
     onClosed: (channel, fn) => void closed.set(channel.incoming.id, fn),
   }

@@ -1,9 +1,11 @@
-/** Whether the peer still lives, asked only when it is quiet: every byte received counts as life. */
+/** Whether the peer still lives, asked only when it is quiet: bytes postpone the question, only a whole packet answers it. */
 import type { Clock, Timer } from '../runtime/clock.js'
 import type { KeepAlive } from './transport.js'
 
 export interface Pulse {
-  /** Bytes came in. */
+  /** Bytes came in: it is not quiet. */
+  stirred(): void
+  /** A whole packet came in: it lives. */
   heard(): void
   /** Whether its timer holds the process open. */
   setRef(held: boolean): void
@@ -13,7 +15,8 @@ export interface Pulse {
 /**
  * After `intervalMs` of silence it pings, and again after each further interval; when `countMax` pings went unanswered
  * for an interval, the peer is dead: intervalMs × (countMax + 1) after its last byte. Pings are counted, not time,
- * so a process that was suspended asks first.
+ * so a process that was suspended asks first. Bytes alone do not count as an answer: behind a damaged packet length every
+ * answer vanishes in a packet that is never whole, for as long as 35,000 bytes last.
  */
 export function startPulse(clock: Clock, { intervalMs, countMax }: KeepAlive, ping: () => void, dead: () => void): Pulse {
   let last = clock.now()
@@ -38,6 +41,9 @@ export function startPulse(clock: Clock, { intervalMs, countMax }: KeepAlive, pi
   arm(intervalMs)
 
   return {
+    stirred() {
+      last = clock.now()
+    },
     heard() {
       last = clock.now()
       unanswered = 0

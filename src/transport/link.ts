@@ -42,6 +42,7 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   readonly #clock: Clock
   readonly #sessions = new Set<Session>()
   readonly #pulse: Pulse | null
+  readonly #countsPackets: boolean
   readonly #forwarding: Forwarding
   #ending: LinkEnd | null = null
   #settleEnded!: (end: LinkEnd) => void
@@ -65,6 +66,7 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
       this.#down('keepalive', `the server has been silent for ${seconds}s and left ${keepAlive.countMax} keepalive pings unanswered`)
       socket.destroy()
     })
+    this.#countsPackets = wire.onPacket(() => this.#pulse?.heard())
   }
 
   get alive(): boolean {
@@ -153,7 +155,8 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
 
   /** Bytes came in. */
   heard(): void {
-    this.#pulse?.heard()
+    if (this.#countsPackets) this.#pulse?.stirred()
+    else this.#pulse?.heard()
   }
 
   /** The first sign of an end that we did not ask for. ssh2 shuts its streams after this. */

@@ -77,6 +77,7 @@ export const MUTANTS = [
     ['Math.ceil(at - this.clock.now())', '(at - this.clock.now() + 5)'],
   ]),
   ...of('src/pool/dialling.ts', pool, [
+    // What makes it matter: another user of the endpoint that waits, see "a failed dial …" in pool.test.ts.
     ['      facts.touchEndpoint(queue.endpoint)\n    }\n    this.effects.pump()', '    }\n    this.effects.pump()'],
     ['if (connection.stage === \'reached\' && connection.reached) this.#abandon(connection, connection.reached)', ''],
   ]),
@@ -88,7 +89,7 @@ export const MUTANTS = [
   ]),
   ...of('src/adapter/result.ts', adapter, [
     ['if (exit.code === 0) return', 'if (exit.code >= 0) return'],
-    ['const executed: Executed = accepted ? \'yes\' : failure ? failure.executed : \'maybe\'', 'const executed: Executed = accepted ? \'yes\' : \'no\''],
+    ['failure ? failure.executed : ended ? \'yes\' : \'maybe\'', 'failure ? failure.executed : \'no\''],
     ['return accepted && signalled && exit?.kind !== \'lost\' ? \'signalled\' : \'maybe-running\'', 'return \'signalled\''],
   ]),
   ...of('src/adapter/execute.ts', adapter, [

@@ -42,6 +42,17 @@ describe('deadlines', () => {
   })
 })
 
+test('deadlines that were cleared do not pile up', () => {
+  const heap = new Deadlines<object>()
+  for (let i = 0; i < 100_000; i++) {
+    const subject = {}
+    heap.set(subject, 1_000_000 + i)
+    heap.clear(subject)
+  }
+  expect(heap.size).toBe(0)
+  expect(heap.entries).toBeLessThan(100)
+})
+
 describe('histogram', () => {
   test('quantiles are within 3 % of the true ones', () => {
     fc.assert(fc.property(fc.array(fc.double({ min: 0.02, max: 1e7, noNaN: true }), { minLength: 1 }), fc.double({ min: 0.01, max: 1, noNaN: true }), (values, q) => {

@@ -22,8 +22,15 @@ describe('keepalive', () => {
 
   test('bytes are life: a busy peer is never asked', () => {
     const { clock, seen, it } = pulse(1)
-    for (let i = 0; i < 100; i++) { clock.advance(999); it.heard() }
+    for (let i = 0; i < 100; i++) { clock.advance(999); it.stirred() }
     expect(seen).toEqual([])
+  })
+
+  test('but no answer: pings that are followed by bytes and never by a whole packet are counted', () => {
+    const { clock, seen, it } = pulse(2)
+    clock.advance(1_000)
+    for (let i = 0; i < 4; i++) { it.stirred(); clock.advance(500) }
+    expect(seen).toEqual(['ping 1000', 'ping 2000', 'dead 3000'])
   })
 
   test('an answer starts the count anew', () => {

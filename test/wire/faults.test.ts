@@ -77,7 +77,7 @@ describe('what answers is no SSH server, or a bad one', () => {
     ['closes after two letters', (socket) => void socket.end('SS'), 'banner', /ended in the middle of the SSH banner/],
     ['resets in the middle of its banner', (socket) => void socket.write('SSH-2.0-Op', () => setTimeout(() => socket.resetAndDestroy(), 20)), 'banner', /ended in the middle of the SSH banner/],
     ['sends random bytes and closes', (socket) => void socket.end(Buffer.concat([Buffer.from('\x80'), noise(200)])), 'banner', /not an SSH server/],
-    ['sends random bytes for ever', (socket) => endless(socket, noise(16_384).map((byte) => byte === 10 ? 11 : byte)), 'banner', /./],
+    ['sends random bytes for ever', (socket) => endless(socket, Buffer.from(noise(16_384).map((byte) => byte === 10 ? 11 : byte))), 'banner', /./],
     ['sends lines for ever', (socket) => endless(socket, Buffer.from('welcome\r\n'.repeat(2_000))), 'banner', /./],
     ['has a banner without end', (socket) => endless(socket, Buffer.from(`SSH-2.0-${'x'.repeat(16_000)}`)), 'kex', /./],
     ['speaks SSH 1', (socket) => void socket.write('SSH-1.5-OpenSSH_3.0\r\n'), 'kex', /./],
@@ -219,6 +219,34 @@ describeWorld('a real conversation, damaged', () => {
       })
     }
   }
+
+  test('a damaged packet length does not hide the server\'s silence: pings are answered, and no answer is ever whole', async () => {
+    const keepalive = { keepAliveInterval: 150, keepAliveCountMax: 2 }
+    const sleeping = async (address: string, plan: Plan | null) => {
+      tap.plan(address, plan)
+      const xec = createXec({ pool: { autoReconnect: false, ...keepalive, keepAlive: plan !== null } })
+      const abort = new AbortController()
+      const running = new Promise<number>((resolve) => {
+        const target = makeTarget({ port: tap.port, user: sshd.user }, place.path('real'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'real' }, target: { address } })
+        settled = xec.execute(target, { line: 'sleep 1000' }, { signal: abort.signal, onState: (state) => { if (state === 'running') resolve(performance.now()) } })
+      })
+      const since = await running
+      return { xec, since, abort }
+    }
+    let settled: Promise<Result> | null = null
+    const whole = await sleeping('127.8.0.1', null)
+    const quiet = tap.passed('127.8.0.1')[0]?.bytes.toClient ?? 0
+    whole.abort.abort()
+    await settled
+    await whole.xec.close()
+    // The next packet's length, 4,096 bytes too much.
+    const damaged = await sleeping('127.8.0.2', { way: 'toClient', at: quiet + 2, by: (tail) => { tail[0] = (tail[0] ?? 0) ^ 0x10; return tail } })
+    const result = await (settled as unknown as Promise<Result>)
+    expect(result).toMatchObject({ outcome: 'lost', executed: 'yes', error: { phase: 'run', message: expect.stringContaining('keepalive') } })
+    expect(performance.now() - damaged.since).toBeLessThan(3_000)
+    expect(tap.passed('127.8.0.2')[0]?.cutAt).not.toBeNull()
+    await damaged.xec.close()
+  })
 
   test('dripping byte by byte it is slow, and whole', async () => {
     const proxy = await startProxy({ port: sshd.port, dripMs: 0 })
