@@ -76,7 +76,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
 
   function result(verdict: Verdict, lease: Lease | null, ran: Ran | null, stdout: Capture, stderr: Capture): Result {
     const notes = ran === null ? [] : [
-      ...(ran.lingering && !ran.stop ? ['a process that outlived the command keeps its output open; no longer waited for'] : []),
+      ...(ran.lingering && !ran.stop ? ['the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown'] : []),
       ...(lease?.channel.cut && verdict.exitCode !== null ? ['the connection was lost after the exit status, so the end of the output may be missing'] : []),
       ...[stdout.cut, stderr.cut].flatMap((cut, index, all) => (cut === null || all.indexOf(cut) < index ? [] : [cut])),
     ]

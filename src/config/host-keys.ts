@@ -2,7 +2,9 @@
  * The keys of a host, once: how each is read. The same table serves hosts, groups and defaults, and the type
  * `HostSettings` makes a forgotten key a compile error.
  */
+import { isIP } from 'node:net'
 import type { HostSettings, SecretSource } from '../inventory/inventory.js'
+import { parseMention } from '../inventory/outside.js'
 import { checkPoolOption, POOL_OPTIONS, POOL_OPTION_NAMES, type HostPoolOptions, type PoolOptionName, type PoolOptions } from '../pool/options.js'
 import type { HostKeyPolicy } from '../transport/transport.js'
 import type { Reader } from './document.js'
@@ -11,6 +13,11 @@ const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) =
   host: (v) => {
     const address = v.string('a host name or an address')
     if (address === '' || /[\s\0]/.test(address) || address.startsWith('-')) v.fail(`must be a host name or an address, not ${v.shown}`)
+    const said = isIP(address) ? undefined : parseMention(address)
+    if (said?.username !== undefined || said?.port !== undefined || address.startsWith('ssh://') || address.startsWith('[')) {
+      const parts = [`host: ${said?.base ?? '…'}`, ...(said?.port === undefined ? [] : [`port: ${said.port}`]), ...(said?.username === undefined ? [] : [`username: ${said.username}`])]
+      v.fail(`must be an address alone, not ${v.shown}; say { ${parts.join(', ')} }`)
+    }
     return address
   },
   port: (v) => v.integer(1, 65_535),

@@ -37,10 +37,24 @@ export interface ReasonGroup {
 
 /** Groups the results that are not ok by outcome and reason, the largest group first. */
 export function foldReasons(results: readonly Result[]): readonly ReasonGroup[] {
+  return groupReasons(results, (result) => (result.outcome === 'ok' ? null : groundOf(result))).map((group) => {
+    // One host alone keeps its address; a group is one because the reasons differ in nothing else.
+    const [host, second] = group.hosts
+    const only = second === undefined ? results.find((result) => result.host === host) : undefined
+    return only ? { ...group, reason: reasonOf(only) } : group
+  })
+}
+
+/** Groups the results that have something to add to their outcome; see `noteOf`. */
+export function foldNotes(results: readonly Result[]): readonly ReasonGroup[] {
+  return groupReasons(results, noteOf)
+}
+
+function groupReasons(results: readonly Result[], reasonFor: (result: Result) => string | null): ReasonGroup[] {
   const groups = new Map<string, ReasonGroup & { readonly hosts: string[] }>()
   for (const result of results) {
-    if (result.outcome === 'ok') continue
-    const reason = reasonOf(result)
+    const reason = reasonFor(result)
+    if (reason === null) continue
     const key = `${result.outcome}\n${reason}`
     const group = groups.get(key)
     if (group) group.hosts.push(result.host)
@@ -52,7 +66,20 @@ export function foldReasons(results: readonly Result[]): readonly ReasonGroup[] 
 /** Why a result is not ok, for people: the error's message without the host's name in front, since the host stands beside it. */
 export function reasonOf(result: Result): string {
   const message = result.error?.message ?? result.outcome
-  return message.startsWith(`${result.host}: `) ? message.slice(result.host.length + 2) : message
+  if (message.startsWith(`${result.host}: `)) return message.slice(result.host.length + 2)
+  // `web1 (10.0.0.1:22): connection refused`
+  return message.startsWith(`${result.host} (`) ? message.slice(result.host.length + 1) : message
+}
+
+/** The same without the address, so that hosts which differ in nothing else fold. */
+function groundOf(result: Result): string {
+  return reasonOf(result).replace(/^\([^)]*\): /, '')
+}
+
+/** What a reader must know of an output that is not all there was, or was not waited for; null when there is nothing. */
+export function noteOf(result: Result): string | null {
+  const last = result.attempts.at(-1)
+  return last?.phase === 'run' && last.outcome === result.outcome ? last.message ?? null : null
 }
 
 /** Small outputs are their own key; large ones are compared by digest, so that the keys stay small. */

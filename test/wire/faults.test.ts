@@ -20,7 +20,7 @@ import { startTap, type Plan, type Tap, type Way } from './tap.js'
 import { watchSsh2, type Witness } from './witness.js'
 
 const SEED = Number(process.env['XEC_FAULT_SEED'] ?? Date.now() % 1_000_000)
-const N = Number(process.env['XEC_FAULT_N'] ?? 40)
+const N = Number(process.env['XEC_FAULT_N'] ?? 16)
 
 let place: Place
 beforeAll(() => {
@@ -144,7 +144,7 @@ describeWorld('a real conversation, damaged', () => {
     oracle.remove()
   })
 
-  const CONNECT_MS = 3_000
+  const CONNECT_MS = 2_000
   const KEEPALIVE = { keepAliveInterval: 300, keepAliveCountMax: 2 }
   /** The dial, then four silences of the keepalive and the waits at a command's end. */
   const DEADLINE_MS = CONNECT_MS + 6_000

@@ -1,4 +1,5 @@
 /** `xec ping`: connect and authenticate, run nothing, and show how long each part took. */
+import { setMaxListeners } from 'node:events'
 import { addressOf } from '../../adapter/execute.js'
 import { judgeUnsent } from '../../adapter/result.js'
 import type { Outcome } from '../../adapter/types.js'
@@ -65,6 +66,7 @@ function timed(transport: Transport, timings: Map<string, Timing>): Transport {
 
 async function pingAll(xec: Xec, targets: readonly PoolTarget[], timings: ReadonlyMap<string, Timing>, options: OptionValues, signal: AbortSignal): Promise<Pong[]> {
   const pongs: Pong[] = []
+  setMaxListeners(0, signal) // one for each host in flight is no leak
   let next = 0
   const lane = async (): Promise<void> => {
     while (next < targets.length) {

@@ -1,5 +1,6 @@
 /** `xec run`: one command on one host, like ssh. */
 import type { Result } from '../../adapter/types.js'
+import { noteOf } from '../../run/fold.js'
 import { countOutcomes } from '../../run/report.js'
 import { systemClock } from '../../runtime/clock.js'
 import { wantsColor } from '../color.js'
@@ -66,6 +67,8 @@ export const run: CommandRunner = async (io, { options, operands, words }) => {
     }
     if (outputs?.broken && result.outcome === 'cancelled') return interrupts.status ?? BROKEN_PIPE
     explain(result, notices)
+    const note = noteOf(result)
+    if (note !== null) notices.warning(`${result.host}: ${note}`)
     if (!options.quiet && (options.metrics ?? io.stderr.isTTY === true)) {
       const paint = createPaint(wantsColor(options.color, io.env, io.stderr))
       io.stderr.write(metricsLines(xec.snapshot(), paint).map((line) => `${line}\n`).join(''))

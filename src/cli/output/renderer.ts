@@ -9,7 +9,7 @@ import { LiveView } from './live.js'
 import { metricsLines } from './metrics.js'
 import { Outlet } from './outlet.js'
 import { createPaint } from './paint.js'
-import { failureLines, foldedOutputs, summaryLine } from './run-summary.js'
+import { failureLines, foldedOutputs, noteLines, summaryLine } from './run-summary.js'
 import { Sanitizer, sanitizeLine } from './sanitize.js'
 
 /** Where output goes. `isTTY`, `columns` and `rows` are those of a terminal and absent elsewhere. */
@@ -153,7 +153,7 @@ function jsonRenderer(outlets: Outlets): RunRenderer {
 /** Failures, summary, metrics: for people, on stderr, so that stdout is the hosts' alone. */
 function closing(report: Report, snapshot: PoolSnapshot, { color, quiet, metrics }: RunRendererOptions): string {
   const paint = createPaint(color)
-  const lines = failureLines(report.results, paint)
+  const lines = [...noteLines(report.results, paint), ...failureLines(report.results, paint)]
   if (!quiet) lines.push(summaryLine(report, paint))
   if (metrics && !quiet) lines.push(...metricsLines(snapshot, paint))
   return lines.map((line) => `${line}\n`).join('')

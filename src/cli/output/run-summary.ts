@@ -1,7 +1,7 @@
 /** What is left to read when a run is over: folded outputs, failures with their reason, one line of counts. Pure. */
 import { OUTCOMES, type Outcome, type Result } from '../../adapter/types.js'
 import { foldNames } from '../../inventory/names.js'
-import { foldOutputs, foldReasons, type OutputGroup } from '../../run/fold.js'
+import { foldNotes, foldOutputs, foldReasons, type OutputGroup, type ReasonGroup } from '../../run/fold.js'
 import type { Report } from '../../run/events.js'
 import { formatDuration } from '../../runtime/duration.js'
 import type { Paint } from './paint.js'
@@ -31,7 +31,7 @@ export function* foldedOutputs(results: readonly Result[], paint: Paint, columns
       yield `${paint.faint('stderr:')}\n`
       yield endLine(sanitizeText(group.stderr))
     }
-    if (group.truncated) yield `${paint.faint('[xec: the output was longer than what is kept]')}\n`
+    if (group.truncated) yield `${paint.faint('[xec: this is not all there was, see below]')}\n`
   }
 }
 
@@ -48,10 +48,19 @@ function endLine(text: string): string {
 
 /** One line for each reason not to be ok, the most frequent first. */
 export function failureLines(results: readonly Result[], paint: Paint): string[] {
-  const rows = foldReasons(results).map(({ hosts, outcome, reason }) => ({ name: nameHosts(hosts), outcome, reason: sanitizeLine(reason) }))
+  return reasonLines(foldReasons(results), paint)
+}
+
+/** One line for each thing to know of outputs that are not all there was. */
+export function noteLines(results: readonly Result[], paint: Paint): string[] {
+  return reasonLines(foldNotes(results), paint)
+}
+
+function reasonLines(groups: readonly ReasonGroup[], paint: Paint): string[] {
+  const rows = groups.map(({ hosts, outcome, reason }) => ({ name: nameHosts(hosts), outcome, reason: sanitizeLine(reason) }))
   const nameWidth = Math.min(40, Math.max(0, ...rows.map(({ name }) => displayWidth(name))))
   const outcomeWidth = Math.max(0, ...rows.map(({ outcome }) => outcome.length))
-  return rows.map(({ name, outcome, reason }) => `${padEnd(name, nameWidth)}  ${paint.bad(padEnd(outcome, outcomeWidth))}  ${reason}`)
+  return rows.map(({ name, outcome, reason }) => `${padEnd(name, nameWidth)}  ${colored(outcome, padEnd(outcome, outcomeWidth), paint)}  ${reason}`)
 }
 
 /** `200 hosts · 195 ok · 3 failed · 2 unreachable · 4.2s` */
