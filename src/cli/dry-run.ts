@@ -12,7 +12,11 @@ export function showDryRun(io: Io, items: readonly RunItem[], title: string, jso
     return 0
   }
   const count = `${items.length} host${items.length === 1 ? '' : 's'}`
-  io.stdout.write(`dry run: on ${count} this would run: ${title}\n${table([
+  const cwd = items[0]?.command.cwd
+  // The values may be secrets, and the inventory's differ from host to host.
+  const names = [...new Set(items.flatMap(({ command }) => Object.keys(command.env ?? {})))]
+  const around = [...(cwd === undefined ? [] : [`in ${cwd}`]), ...(names.length === 0 ? [] : [`with ${names.join(', ')} set`])]
+  io.stdout.write(`dry run: on ${count} this would run${around.length > 0 ? `, ${around.join(', ')}` : ''}: ${title}\n${table([
     { title: 'HOST', value: ({ target }) => target.host },
     { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
     { title: 'USER', value: ({ target }) => target.username },

@@ -1,6 +1,6 @@
 /** What the process exits with. Pure; the table is in docs/cli.md. */
 import type { Outcome, Result } from '../adapter/types.js'
-import { isXecError } from '../errors.js'
+import { isXecError, type ErrorCode } from '../errors.js'
 import type { Report } from '../run/events.js'
 import { signalNumber } from './io.js'
 
@@ -12,10 +12,12 @@ export const BROKEN_PIPE = 141
 const INTERRUPTED = 130
 
 /** What the exit status depends on; a Result is one. */
-export type Ended = Pick<Result, 'outcome' | 'exitCode' | 'signal' | 'executed'>
+export type Ended = Pick<Result, 'outcome' | 'exitCode' | 'signal' | 'executed'> & { readonly error?: { readonly code: ErrorCode } | null }
 
 /** `xec run`: the remote status; 128+n for a signal; 124 timeout; 255 when there is no status to pass on. */
-export function runStatus({ outcome, exitCode, signal }: Ended): number {
+export function runStatus({ outcome, exitCode, signal, error }: Ended): number {
+  // A key that cannot be read, say: nothing was dialled, and the user can mend it.
+  if (error?.code === 'XEC_CONFIG') return USAGE
   switch (outcome) {
     case 'ok': return 0
     case 'failed': return exitCode === null ? UNREACHED : statusByte(exitCode)

@@ -53,8 +53,10 @@ async function dispatch(io: Io, heard: (options: OptionValues) => void): Promise
     io.stdout.write(overview())
     return 0
   }
-  const asksHelp = first === 'help'
-  const named = asksHelp ? argv.slice(1) : argv
+  // `xec pool --help` asks about the one command that begins so.
+  const below = second === '--help' || second === '-h' ? COMMANDS.find(({ name }) => name.startsWith(`${first} `)) : undefined
+  const asksHelp = first === 'help' || below !== undefined
+  const named = below?.name.split(' ') ?? (asksHelp ? argv.slice(1) : argv)
   const spec = specOf(named)
   const rest = named.slice(spec.name.split(' ').length)
   const { parseCommand } = await import('./parse.js')

@@ -19,7 +19,7 @@ const LARGEST_SCRIPT = 5_000_000
  */
 export async function readCommand(io: Io, options: OptionValues, words: readonly string[], pty?: PtyRequest): Promise<Command> {
   const { script: path, cwd } = options
-  if (path === undefined && words.join(' ').trim() === '') throw usage('no command given: what should run there?')
+  if (path === undefined && words.join(' ').trim() === '') throw usage('no command given: what should run there? For a shell, say one: xec run -t HOST sh')
   const env = readEnv(options.env ?? [], io.env, pty !== undefined)
   const script = path === undefined ? undefined : { name: path, content: await readScript(resolve(io.cwd, path), path), args: words }
   const command: Command = { line: script ? '' : words.join(' '), script, env, cwd, pty }

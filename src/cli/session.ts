@@ -42,8 +42,15 @@ export interface Session {
 export async function withSession(io: Io, options: SessionOptions, work: (session: Session) => Promise<number>): Promise<number> {
   const { notices } = options
   let patience: NodeJS.Timeout | undefined
-  const interrupts = listenForSignals(io, () => {
-    patience = setTimeout(() => notices.note('stopping what runs there; Ctrl-C again leaves at once'), PATIENCE_MS).unref()
+  /** Commands that are on a host now. */
+  let working = 0
+  const interrupts = listenForSignals(io, {
+    onFirst() {
+      patience = setTimeout(() => notices.note('stopping what runs there; Ctrl-C again leaves at once'), PATIENCE_MS).unref()
+    },
+    onSecond() {
+      if (working > 0) notices.note(`left at once; ${working === 1 ? 'a command' : `${working} commands`} may still be running there`)
+    },
   })
   const prompt = terminalPrompt({
     interrupt: () => interrupts.interrupt('SIGINT'),
@@ -54,6 +61,10 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
   try {
     const ssh = new Ssh2Transport({ prompt, warn: warnings(notices) })
     const xec = createXec({ pool: options.pool, prompt, transport: options.wrap?.(ssh) ?? ssh })
+    xec.pool.subscribe(({ type }) => {
+      if (type === 'granted') working++
+      else if (type === 'released' || type === 'revoked') working--
+    })
     if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
     const stats = options.stats === false ? undefined : openStats({
       env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => xec.snapshot(),

@@ -20,18 +20,25 @@ export interface Interrupts {
   release(): void
 }
 
-/** @param onFirst hears the first signal, after the abort */
-export function listenForSignals(io: Io, onFirst: () => void = () => {}): Interrupts {
+export interface InterruptListeners {
+  /** Hears the first signal, after the abort. */
+  readonly onFirst?: () => void
+  /** Hears the second, before the process leaves. */
+  readonly onSecond?: () => void
+}
+
+export function listenForSignals(io: Io, { onFirst, onSecond }: InterruptListeners = {}): Interrupts {
   const controller = new AbortController()
   let status: number | undefined
   const interrupt = (name: Ending): void => {
     if (status !== undefined) {
+      onSecond?.()
       io.exit(status)
       return
     }
     status = 128 + (signalNumber(name) ?? 0)
     controller.abort()
-    onFirst()
+    onFirst?.()
   }
   const releases = ENDING.map((name) => io.onSignal(name, () => interrupt(name)))
   return {

@@ -15,8 +15,16 @@ export interface TerminalOptions {
   readonly onExit: (listener: () => void) => () => void
 }
 
-/** The Prompt of this process. One question at a time; the terminal is as it was after each, whatever happened. */
-export function terminalPrompt(options: TerminalOptions): Prompt {
+/**
+ * The Prompt of this process; null when it has no controlling terminal (cron, CI, ssh without -t), so that whoever would
+ * ask says that. One question at a time; the terminal is as it was after each, whatever happened.
+ */
+export function terminalPrompt(options: TerminalOptions): Prompt | null {
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+  } catch {
+    return null
+  }
   let last: Promise<unknown> = Promise.resolve()
   return (question, { echo, signal }) => {
     const signals = signal ? AbortSignal.any([signal, options.signal]) : options.signal
@@ -32,7 +40,7 @@ async function ask(question: string, echo: boolean, signal: AbortSignal, options
   try {
     output = openSync('/dev/tty', 'w')
   } catch {
-    return null // no controlling terminal: cron, CI, ssh without -t
+    return null // it has gone
   }
   try {
     terminal = new ReadStream(openSync('/dev/tty', 'r'))

@@ -68,8 +68,10 @@ export class Channels {
       return
     }
     const confirmed = connection.slots.size
-    if (confirmed > 0) queue.endpoint.learn(confirmed, facts.now())
-    else connection.refusing = true // nothing more is asked of it until everything it was asked is answered
+    if (confirmed > 0) {
+      queue.endpoint.learn(confirmed, facts.now())
+      facts.touchEndpoint(queue.endpoint)
+    } else connection.refusing = true // nothing more is asked of it until everything it was asked is answered
     this.effects.emit(queue, { type: 'refused', host: queue.target.host, connection: connection.id, capacity: queue.capacity(facts.now()) })
     if (confirmed === 0 && connection.opening === 0 && connection.state === 'open') {
       // Refused even when alone: one that has served is worn out; one that never served speaks for the server.

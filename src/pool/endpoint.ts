@@ -55,6 +55,11 @@ export class Endpoint {
     return this.#learned && this.#learned.until > now ? this.#learned.capacity : null
   }
 
+  /** Until when what was learned is believed; Infinity when nothing was. */
+  get learnedUntil(): number {
+    return this.#learned?.until ?? Infinity
+  }
+
   /** Forgets failures and what was learned. */
   forget(): void {
     this.failures = 0

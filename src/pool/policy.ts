@@ -70,6 +70,8 @@ export interface QueueView {
   readonly hop: QueueView | null
   /** Session channels one connection may carry: configured, or less where a server refused more. */
   capacity(now: number): number
+  /** Until when what a server taught of it is believed; Infinity when it taught nothing. */
+  readonly capacityUntil: number
   readonly idleTimeoutMs: number
   readonly endpoint: EndpointView
 }
@@ -120,6 +122,13 @@ export type ConnectionStep =
 const wait = (until = Infinity, lacks: Lack = null): Wait => ({ do: 'wait', until, lacks })
 
 export function decideQueue(queue: QueueView, pool: PoolView, now: number): QueueStep {
+  const step = nextStep(queue, pool, now)
+  if (step.do !== 'wait' || queue.waiting === 0) return step
+  // What is believed to be full now may have room when the belief is over, and nothing else need happen then.
+  return queue.capacityUntil > now && queue.capacityUntil < step.until ? { ...step, until: queue.capacityUntil } : step
+}
+
+function nextStep(queue: QueueView, pool: PoolView, now: number): QueueStep {
   if (!queue.wanted) return wait()
   const open: ConnectionView[] = []
   let dials = 0

@@ -51,6 +51,10 @@ export class Queue {
     return Math.min(asked, this.endpoint.learned(now) ?? asked)
   }
 
+  get capacityUntil(): number {
+    return this.endpoint.learnedUntil
+  }
+
   get idleTimeoutMs(): number {
     return this.target.pool?.idleTimeout ?? this.options.idleTimeout
   }

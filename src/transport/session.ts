@@ -24,6 +24,8 @@ export class Session implements Channel {
   #settleExit!: (exit: Exit) => void
   #settleClosed!: () => void
   #cut: boolean | null = null
+  /** The answer to the latest request, whichever it is. */
+  #asked: Promise<void> = Promise.resolve()
 
   constructor(private readonly link: Carriage, private readonly raw: RawChannel) {
     this.exit = new Promise((resolve) => (this.#settleExit = resolve))
@@ -53,15 +55,19 @@ export class Session implements Channel {
     this.#over()
   }
 
-  async exec(command: string, pty?: PtyRequest): Promise<void> {
+  exec(command: string, pty?: PtyRequest): Promise<void> {
+    return this.#heardFirst(this.#exec(command, pty))
+  }
+
+  subsystem(name: string): Promise<void> {
+    const { wire } = this.link
+    return this.#heardFirst(this.#request(`the ${name} subsystem`, (reply) => wire.subsystem(this.raw, name, reply), true))
+  }
+
+  async #exec(command: string, pty: PtyRequest | undefined): Promise<void> {
     const { wire } = this.link
     if (pty) await this.#request('a terminal', (reply) => wire.pty(this.raw, pty, reply), false)
     await this.#request('the command', (reply) => wire.exec(this.raw, command, reply), true)
-  }
-
-  async subsystem(name: string): Promise<void> {
-    const { wire } = this.link
-    await this.#request(`the ${name} subsystem`, (reply) => wire.subsystem(this.raw, name, reply), true)
   }
 
   signal(name: SignalName): void {
@@ -109,11 +115,19 @@ export class Session implements Channel {
     return new XecError('XEC_REFUSED', `${host}: the server refused ${what}; the account may be restricted (ForceCommand, authorized_keys options, shell)`, { host, phase: 'exec' })
   }
 
+  /** The answer to a request and the end of its channel may come in one packet: whoever asked hears the answer first. */
+  #heardFirst(asked: Promise<void>): Promise<void> {
+    this.#asked = asked.then(() => {}, () => {})
+    return asked
+  }
+
   #over(): void {
     const { alive, ending } = this.link
     this.#cut ??= !alive
     this.#stdin.drop()
-    this.#settleExit(alive || !ending ? { kind: 'none' } : { kind: 'lost', end: ending })
+    const exit: Exit = alive || !ending ? { kind: 'none' } : { kind: 'lost', end: ending }
+    // ssh2 has answered what was pending.
+    void this.#asked.then(() => this.#settleExit(exit))
     this.#settleClosed()
   }
 }

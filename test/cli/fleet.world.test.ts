@@ -80,7 +80,7 @@ pool: { maxReconnectAttempts: 0 }
     const before = dials()
     const { status, stdout } = await go(['exec-all', '-g', 'web', '--dry-run', 'reboot'])
     expect(status).toBe(0)
-    expect(stdout).toContain('on 3 hosts this would run: reboot')
+    expect(stdout).toContain('on 3 hosts this would run, with ROLE set: reboot')
     expect(lines(stdout).filter((line) => line.startsWith('web'))).toHaveLength(3)
     expect(dials()).toBe(before)
   })
@@ -184,5 +184,15 @@ pool: { maxReconnectAttempts: 0 }
     } finally {
       other.remove()
     }
+  })
+
+  test('hosts that fail for one reason are one line, whatever their address', async () => {
+    const { stderr } = await go(['exec-all', '-g', 'good', '-l', 'nobody-here', '-q', 'true'])
+    expect(stderr.trim().split('\n')).toEqual([expect.stringMatching(/^web\[01-03\],db1 \(4\) {2}auth {2}authentication as nobody-here failed: /)])
+  })
+
+  test('ping of many hosts says nothing but its table', async () => {
+    writeFileSync(place.path('xec.config.yaml'), `defaults: { username: ${sshd.user}, port: ${sshd.port}, privateKey: ${sshd.privateKeyPath} }\nhosts:\n${Array.from({ length: 20 }, (_, i) => `  h${i}: 127.0.8.${i + 1}`).join('\n')}\n`)
+    expect(await go(['ping'])).toMatchObject({ status: 0, stderr: '' })
   })
 })

@@ -116,13 +116,15 @@ describeWorld('xec run', () => {
 
   test.each<[string, string[], string]>([
     ['no host', ['run'], 'xec: no host given; the form is: xec run <host> <command...>\n'],
-    ['no command', ['run', '127.0.0.1'], 'xec: no command given: what should run there?\n'],
+    ['no command', ['run', '127.0.0.1'], 'xec: no command given: what should run there? For a shell, say one: xec run -t HOST sh\n'],
     ['a bare number', ['run', '--timeout', '30', '127.0.0.1', 'id'], 'xec: --timeout 30: say 30s or 30ms\n'],
     ['an unknown option', ['run', '--tiemout', '3s', '127.0.0.1', 'id'], "xec: unknown option '--tiemout'; did you mean --timeout?; see xec run --help\n"],
     ['a script that is not there', ['run', '--script', 'gone.sh', '127.0.0.1'], 'xec: cannot read the script gone.sh: ENOENT'],
     ['a variable that is not set', ['run', '-e', 'NOT_SET', '127.0.0.1', 'id'], 'xec: --env NOT_SET: NOT_SET is not set here, so there is nothing to forward; say NOT_SET=VALUE\n'],
     ['-t without a terminal', ['run', '-t', '127.0.0.1', 'id'], 'xec: -t needs a terminal on stdin, and stdin is none; -tt asks for a remote terminal all the same\n'],
     ['no selection', ['exec-all', 'id'], 'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n'],
+    ['a selection for run', ['run', 'web*', 'id'], "xec: run takes one host, and web* may be several; for those: xec exec-all -w 'web*' <command...>\n"],
+    ['a word for a selection', ['exec-all', 'web', 'uptime', '-p'], 'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime -p\n'],
     ['a command that is none', ['rnu'], 'xec: rnu is no xec command; did you mean xec run?\n'],
     ['half a command', ['pool'], 'xec: xec pool needs one more word: stats\n'],
   ])('%s is a usage error', async (_, argv, stderr) => {
@@ -133,6 +135,22 @@ describeWorld('xec run', () => {
 
   test('-tt gives a remote terminal without a local one', async () => {
     expect((await run(['-tt', '127.0.0.1', 'stty size'])).stdout).toBe('24 80\r\n')
+  })
+
+  test('a key that cannot be read is a mistake of the command line: 2, before anything is dialled', async () => {
+    const { status, stderr } = await xec(['run', '-l', sshd.user, '-p', String(sshd.port), '-i', 'gone', '127.0.0.1', 'id'], { env: place.env })
+    expect(status).toBe(2)
+    expect(stderr).toMatch(/^xec: 127\.0\.0\.1.*gone.*\n$/)
+  })
+
+  test('output that a left-behind process still writes is not waited for, and that is said', { timeout: 30_000 }, async () => {
+    const { status, stdout, stderr } = await run(['127.0.0.1', '(sleep 4.6; echo late) & echo bg'])
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'bg\n' })
+    expect(stderr).toBe('xec: warning: 127.0.0.1: the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown\n')
+  })
+
+  test('help of half a command is the help of the whole', async () => {
+    expect(await xec(['pool', '--help'], { env: place.env })).toMatchObject({ status: 0, stdout: (await xec(['pool', 'stats', '--help'], { env: place.env })).stdout })
   })
 
   test('init writes a file once', async () => {

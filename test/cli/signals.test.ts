@@ -19,7 +19,7 @@ function fakeIo() {
 test('the first signal asks for an end, the second leaves at once with the first one\'s status', () => {
   const { io, exits, send } = fakeIo()
   let heard = 0
-  const interrupts = listenForSignals(io, () => heard++)
+  const interrupts = listenForSignals(io, { onFirst: () => heard++ })
   expect(interrupts.status).toBeUndefined()
   send('SIGTERM')
   expect({ aborted: interrupts.signal.aborted, status: interrupts.status, heard, exits }).toEqual({ aborted: true, status: 143, heard: 1, exits: [] })

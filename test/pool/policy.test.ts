@@ -12,7 +12,7 @@ const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
 })
 const queue = (more: Partial<QueueView> = {}): QueueView => ({
   waiting: 1, wanted: true, children: new Set(), connections: [], proven: true, ringSince: Infinity, ringGrants: Infinity, sticky: null, hop: null,
-  capacity: () => 2, idleTimeoutMs: 1_000, endpoint: endpoint(), ...more,
+  capacity: () => 2, capacityUntil: Infinity, idleTimeoutMs: 1_000, endpoint: endpoint(), ...more,
 })
 const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
   state: 'open', stage: 'authenticating', queue: queue({ waiting: 0, wanted: false }), idle: false, spare: undefined, used: 0, leases: 0,
@@ -67,6 +67,8 @@ describe('what a queue does', () => {
     ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['waits for a connection that refuses its first channels to be judged', queue({ connections: [connection({ refusing: true, grants: 0, opening: 1, used: 1 })], waiting: 5 }), pool(), wait],
+    ['looks again when a learned capacity is no longer believed', queue({ waiting: 1, capacityUntil: NOW + 9, endpoint: endpoint({ connections: { size: 2 } }) }), pool(), { do: 'wait', until: NOW + 9, lacks: null }],
+    ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: { size: 2 } }) }), pool(), wait],
     ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
     ['is carried by the jump host with the fewest carriers', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
     ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'dial', hop: fresh }],

@@ -1,4 +1,4 @@
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import ssh2, { type Connection, type Session as ServerSession } from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeKey } from '../../src/demo/keys.js'
@@ -58,6 +58,22 @@ describe('sessions on a server that misbehaves', () => {
     expect(stdout).toBe('partial')
     expect(exit).toEqual({ kind: 'none' })
     expect(link.alive).toBe(true)
+  })
+
+  test('a server that accepts and closes in one breath: who asked hears the acceptance before the end', async () => {
+    await served((session) => session.on('exec', (accept) => {
+      const { _sock: socket } = connection as unknown as { _sock: Socket }
+      socket.cork()
+      accept().end('done')
+      setImmediate(() => socket.uncork())
+    }))
+    const channel = await link.openSession()
+    channel.stdout.resume()
+    channel.stderr.resume()
+    const order: string[] = []
+    const asked = channel.exec('x').then(() => order.push('accepted'))
+    await Promise.all([asked, channel.exit.then(({ kind }) => order.push(kind))])
+    expect(order).toEqual(['accepted', 'none'])
   })
 
   test('a connection that is closed instead of an answer to the command: it may have run', async () => {

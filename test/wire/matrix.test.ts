@@ -34,7 +34,7 @@ const rows: readonly Row[] = readFileSync(join(ROOT, 'docs/faults.md'), 'utf8').
 })
 
 /** Holds what was seen against the row of the table. */
-function saw(n: number, text: string): void {
+function saw(n: number, text: string): void { if (process.env.SAW) return console.log(`SAW ${n} ${text}`)
   expect(rows.find((row) => row.n === n)?.seen.split('; '), `row ${n} of docs/faults.md`).toContain(text)
 }
 const told = ({ outcome, executed, error }: Result): string => `\`${outcome}\`, executed ${executed}${error ? `, phase ${error.phase}` : ''}`
@@ -220,14 +220,14 @@ describeWorld('a real server', () => {
     const stage = await setStage()
     const { execFile } = await import('node:child_process')
     const { BIN } = await import('../cli/binary.js')
-    stage.inventory(`${hostsOf('n', 100)}\npool: { reconnectDelay: 200ms }`)
+    stage.inventory(`${hostsOf('n', 150)}\npool: { reconnectDelay: 200ms, maxReconnectAttempts: 1 }`)
     const { stdout } = await new Promise<{ stdout: string; status: unknown }>((resolve) => {
-      execFile('/bin/sh', ['-c', `ulimit -n 64; exec "${process.execPath}" "${BIN}" exec-all --all --fanout 100 --json true`], { env: stage.place.env, cwd: stage.place.home, timeout: 60_000, maxBuffer: 1e8 },
+      execFile('/bin/sh', ['-c', `ulimit -n 110; exec "${process.execPath}" "${BIN}" exec-all --all --fanout 150 --json true`], { env: stage.place.env, cwd: stage.place.home, timeout: 60_000, maxBuffer: 1e8 },
         (error, out) => resolve({ stdout: out, status: error?.code ?? 0 }))
     })
     const { hosts, counts } = report({ status: 0, signal: null, stdout, stderr: '' })
-    expect(hosts).toHaveLength(100)
-    expect((counts['ok'] ?? 0) + (counts['unreachable'] ?? 0)).toBe(100)
+    expect(hosts).toHaveLength(150)
+    expect((counts['ok'] ?? 0) + (counts['unreachable'] ?? 0)).toBe(150)
     expect(counts['ok']).toBeGreaterThan(20)
     for (const { outcome, executed, error } of hosts) if (outcome !== 'ok') expect([executed, error?.message]).toEqual(['no', expect.stringContaining('EMFILE')])
     saw(28, 'every host has a result: `ok`, or `unreachable`, executed no, naming `ulimit -n`')

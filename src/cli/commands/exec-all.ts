@@ -14,7 +14,8 @@ import { usage } from '../values.js'
 
 export const execAll: CommandRunner = async (io, { options, words }) => {
   if (options.group === undefined && options.hosts === undefined && options.all === undefined) {
-    throw usage('which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime')
+    const rest = words.slice(1).join(' ')
+    throw usage(`which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g ${rest === '' ? 'web uptime' : `${words[0] ?? ''} ${rest}`}`)
   }
   const json = wantsJson(options)
   // Questions and notices go where the live picture is, which is not there yet.

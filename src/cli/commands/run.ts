@@ -22,6 +22,7 @@ import { usage } from '../values.js'
 export const run: CommandRunner = async (io, { options, operands, words }) => {
   const [name] = operands
   if (name === undefined) throw usage('no host given; the form is: xec run <host> <command...>')
+  if (/[*?,&!]|^@|^~\//.test(name)) throw usage(`run takes one host, and ${name} may be several; for those: xec exec-all -w '${name}' <command...>`)
   const json = wantsJson(options)
   const notices = createNotices(io, options)
   const pty = options.tty === undefined ? undefined : ptyFor(io, options, json)
