@@ -6,11 +6,12 @@ import { XecError } from './errors.js'
 import type { TransferOptions, TransferResult, Transfers, UploadSource } from './files/types.js'
 import { endpointOf } from './pool/identity.js'
 import type { PoolOptions } from './pool/options.js'
-import { resolvePoolOptions } from './pool/options.js'
+import { POOL_OPTION_NAMES, resolvePoolOptions } from './pool/options.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
 import type { DrainReport, PoolTarget } from './pool/types.js'
 import type { Dispatcher } from './run/dispatcher.js'
 import { systemClock, type Clock } from './runtime/clock.js'
+import { checkNames } from './shell/check.js'
 import { sshContext, type SshContext } from './shell/context.js'
 import { KeepAlive } from './shell/keep-alive.js'
 import { Load } from './shell/load.js'
@@ -18,6 +19,9 @@ import { PoolMonitor, type MonitorOptions } from './shell/monitor.js'
 import { occasions, type AdapterEventName, type AdapterEvents } from './shell/occasions.js'
 import { durationOf } from './shell/settings.js'
 import { drainOnSignals, type ShutdownOptions, type SignalSource } from './shell/shutdown.js'
+import type { Tunnels } from './shell/tunnels.js'
+import type { ReverseTunnelOptions } from './tunnel/reverse.js'
+import type { Tunnel, TunnelOptions } from './tunnel/tunnel.js'
 import { createXec, type Xec } from './xec.js'
 
 export interface SSHAdapterOptions {
@@ -44,7 +48,7 @@ export interface SSHAdapterPorts {
   readonly signals?: SignalSource
 }
 
-export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable {
+export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunnels {
   readonly #makeXec: () => Xec
   readonly #clock: Clock
   readonly #signals: SignalSource
@@ -60,7 +64,9 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable {
    * Opens nothing.
    * @throws XecError XEC_CONFIG for an unknown option or a value out of range
    */
-  constructor({ connectionPool, onLimit = 'queue', keepAliveWith }: SSHAdapterOptions = {}, { xec, clock = systemClock, signals = process }: SSHAdapterPorts = {}) {
+  constructor(options: SSHAdapterOptions = {}, { xec, clock = systemClock, signals = process }: SSHAdapterPorts = {}) {
+    checkNames('option', options, ['connectionPool', 'onLimit', 'keepAliveWith'] satisfies (keyof SSHAdapterOptions)[], Object.fromEntries(POOL_OPTION_NAMES.map((name) => [name, `connectionPool: { ${name} }`])))
+    const { connectionPool, onLimit = 'queue', keepAliveWith } = options
     const pool = resolvePoolOptions(connectionPool)
     if (onLimit !== 'queue' && onLimit !== 'throw') throw new XecError('XEC_CONFIG', `onLimit must be 'queue' or 'throw', not ${JSON.stringify(onLimit)}`)
     this.#makeXec = xec ?? (() => createXec({ clock, pool: keepAliveWith === undefined ? pool : { ...pool, keepAlive: false } }))
@@ -96,6 +102,18 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable {
     const full = this.#turnedAway(target)
     if (full) throw full
     return this.#inHand(target, () => this.#xec.download(target, remote, local, options))
+  }
+
+  /** @see openTunnel. Holds a channel of a pooled connection; closed with the adapter. */
+  async tunnel(target: PoolTarget, options: TunnelOptions): Promise<Tunnel> {
+    const { openTunnel } = await import('./tunnel/tunnel.js')
+    return openTunnel(this.#xec.pool, target, options)
+  }
+
+  /** @see openReverseTunnel. Holds a channel of a pooled connection; closed with the adapter. */
+  async reverseTunnel(target: PoolTarget, options: ReverseTunnelOptions): Promise<Tunnel> {
+    const { openReverseTunnel } = await import('./tunnel/reverse.js')
+    return openReverseTunnel(this.#xec.pool, target, options)
   }
 
   /** The pool now: gauges and totals, flat, with a row per host. Also before the first use and after `dispose`. */

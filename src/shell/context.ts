@@ -7,14 +7,16 @@ import type { Transfers } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { Dispatcher } from '../run/dispatcher.js'
 import type { Secret } from '../runtime/secret.js'
+import { checkSettings } from './check.js'
 import { contextFiles, type ContextFiles } from './files.js'
 import { CommandPromise } from './promise.js'
 import { CommandError, ShellResult } from './result.js'
 import { durationOf, mergeSettings, type Settings } from './settings.js'
 import { commandLine, rawLine } from './template.js'
+import { contextTunnels, type ContextTunnels, type Tunnels } from './tunnels.js'
 
 /** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
-export interface SshContext extends ContextFiles {
+export interface SshContext extends ContextFiles, ContextTunnels {
   /** A command, with what is interpolated quoted; see `commandLine`. */
   (strings: TemplateStringsArray, ...values: unknown[]): CommandPromise
   /** The same with nothing quoted. */
@@ -38,18 +40,21 @@ export interface SshContext extends ContextFiles {
 }
 
 /** @param base what the target itself says, e.g. its environment */
-export function sshContext(adapter: () => Dispatcher & Partial<Transfers>, target: PoolTarget, base: Settings): SshContext {
+export function sshContext(adapter: () => Dispatcher & Partial<Transfers & Tunnels>, target: PoolTarget, base: Settings): SshContext {
   return makeContext(
     (line, settings = {}) => run(adapter(), target, line, mergeSettings(base, settings)),
-    (settings) => contextFiles(adapter, target, mergeSettings(base, settings)),
+    (settings) => {
+      const all = mergeSettings(base, settings)
+      return { ...contextFiles(adapter, target, all), ...contextTunnels(adapter, target, all) }
+    },
   )
 }
 
-function makeContext(execute: SshContext['execute'], filesWith: (settings: Settings) => ContextFiles): SshContext {
+function makeContext(execute: SshContext['execute'], othersWith: (settings: Settings) => ContextFiles & ContextTunnels): SshContext {
   // Closures, not methods: the tag works with whatever `this` it is called.
   const start = (line: string): CommandPromise => new CommandPromise(async (settings) => context.execute(line, settings))
   const derive = (settings: Settings): SshContext =>
-    makeContext((line, inner = {}) => context.execute(line, mergeSettings(settings, inner)), (inner) => filesWith(mergeSettings(settings, inner)))
+    checkSettings(settings) && makeContext((line, inner = {}) => context.execute(line, mergeSettings(settings, inner)), (inner) => othersWith(mergeSettings(settings, inner)))
   const context: SshContext = Object.assign(
     (strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)),
     {
@@ -60,7 +65,7 @@ function makeContext(execute: SshContext['execute'], filesWith: (settings: Setti
       timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
       nothrow: () => derive({ nothrow: true }),
       with: derive,
-      ...filesWith({}),
+      ...othersWith({}),
     },
   )
   return context

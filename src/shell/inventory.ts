@@ -4,6 +4,7 @@ import { openInventory } from '../config/open.js'
 import type { ResolvedTarget } from '../inventory/resolve.js'
 import type { SelectionRequest } from '../inventory/selector.js'
 import type { PoolOptions } from '../pool/options.js'
+import { checkNames } from './check.js'
 
 export interface LoadInventoryOptions {
   /** The configuration file; default: searched from `cwd` upwards, then in `$XDG_CONFIG_HOME/xec/config.yaml`. */
@@ -44,7 +45,9 @@ export interface LoadedInventory {
 }
 
 /** @throws XecError XEC_CONFIG with file:line:column for what is wrong in a file */
-export async function loadInventory({ file, cwd = process.cwd(), env = process.env, sshConfig }: LoadInventoryOptions = {}): Promise<LoadedInventory> {
+export async function loadInventory(options: LoadInventoryOptions = {}): Promise<LoadedInventory> {
+  checkNames('option', options, ['file', 'cwd', 'env', 'sshConfig'] satisfies (keyof LoadInventoryOptions)[])
+  const { file, cwd = process.cwd(), env = process.env, sshConfig } = options
   const open = await openInventory({ cwd, home: env['HOME'] || homedir(), env, file, sshConfig })
   const select = (selection: Selection = { all: true }): readonly string[] => open.select(typeof selection === 'string' ? { hosts: [selection] } : selection)
   const targets = async (names: readonly string[]): Promise<readonly ResolvedTarget[]> => (await open.resolve(names, true)).targets

@@ -17,6 +17,8 @@ export function into(run: RunCommand, stream: Writable): RunCommand {
     stream.on('error', ignore) // told by `write` and `end`
     try {
       const result = await run({ ...settings, ...GOING_ON, onStdout: (chunk) => write(stream, chunk) })
+      // `nothrow` accepts a command that failed, not that half of an output passes for all of it.
+      if (result.error && !isWhole(result.error)) throw result.error
       if (ours) await end(stream)
       return result
     } catch (error) {
@@ -39,8 +41,11 @@ export function through(left: RunCommand, right: RunCommand): RunCommand {
     const stop = new AbortController()
     let rightOver = false
     let leftFailure: { readonly error: unknown } | null = null
-    const source = left({ ...GOING_ON, stop: stop.signal, onStdout: (chunk) => (rightOver ? undefined : write(between, chunk)) }).then(
-      () => void between.end(),
+    const source = left({ ...GOING_ON, stop: stop.signal, onStdout: (chunk) => (rightOver ? undefined : write(between, chunk)) }).then(({ error }) => {
+      // `nothrow` accepts a command that failed, not that half of an output passes for all of it.
+      if (error && !isWhole(error)) throw error
+      between.end()
+    }).catch(
       (error: unknown) => {
         // What came after the other command had enough is nobody's failure.
         if (!rightOver) leftFailure = { error }

@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Secret } from '../runtime/secret.js'
 import type { SignalName } from '../transport/transport.js'
+import { checkSettings, shown } from './check.js'
 import { LineQueue } from './lines.js'
 import { into, through } from './pipe.js'
 import type { ShellResult } from './result.js'
@@ -81,7 +82,6 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
 
   /** Bytes of each stream that the result keeps, from the beginning; more is an error, XEC_MAX_BUFFER. Default 10 MiB; 0 keeps none, without an error. */
   maxBuffer(bytes: number): CommandPromise {
-    if (!Number.isSafeInteger(bytes) || bytes < 0) throw new TypeError(`maxBuffer must be a whole number of bytes, not ${bytes}`)
     return this.#with({ maxBuffer: bytes })
   }
 
@@ -92,6 +92,7 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
    */
   pipe(target: CommandPromise | Writable): CommandPromise {
     this.#mustNotHaveStarted()
+    if (!(target instanceof CommandPromise) && typeof (target as unknown as Writable | null)?.write !== 'function') throw new TypeError(`pipe takes a command or a stream, not ${shown(target)}`)
     if (!(target instanceof CommandPromise)) return new CommandPromise(into(this.#run, target), this.#settings)
     target.#mustNotHaveStarted()
     const run = through((more) => this.#run(mergeSettings(this.#settings, more)), target.#run)
@@ -105,7 +106,7 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
   kill(signal: SignalName | `SIG${SignalName}` = 'TERM'): boolean {
     if (!this.#started || this.#over) return false
     if (this.#control) this.#control.signal(signal.replace(/^SIG/, '') as SignalName)
-    else this.#stop.abort(new Error('killed before it was sent'))
+    else this.#stop.abort(new Error('killed'))
     return true
   }
 
@@ -148,7 +149,7 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
 
   #with(settings: Settings): CommandPromise {
     this.#mustNotHaveStarted()
-    return new CommandPromise(this.#run, mergeSettings(this.#settings, settings))
+    return new CommandPromise(this.#run, mergeSettings(this.#settings, checkSettings(settings)))
   }
 
   #mustNotHaveStarted(): void {

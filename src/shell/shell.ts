@@ -38,7 +38,10 @@ export function createShell<A extends RunAdapter>(adapter: () => A): Shell<A> {
       },
     },
     all: {
-      value: (targets: readonly AnyTarget[], options: RunOptions = {}) => runContext(adapter, targets.map((target) => resolveAny(target)), options),
+      value: (targets: readonly AnyTarget[], options: RunOptions = {}) => {
+        if (!Array.isArray(targets)) throw new TypeError('$.all takes an array of targets; one host is $.ssh(target)')
+        return runContext(adapter, targets.map((target: AnyTarget) => resolveAny(target)), options)
+      },
     },
     with: { value: ({ adapter: own }: { readonly adapter?: A }) => createShell(own ? () => own : adapter) },
     adapter: { get: adapter },

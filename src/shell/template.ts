@@ -12,6 +12,7 @@ import { ShellResult } from './result.js'
  * escape sequence in the template that JavaScript does not know.
  */
 export function commandLine(strings: readonly string[], values: readonly unknown[]): string {
+  mustBeTemplate(strings)
   if (values.length === 1 && strings.every((text: string | undefined) => text?.trim() === '')) {
     const [only] = values
     if (isEmpty(only)) throw new TypeError(`the command is empty: the template is nothing but ${describe(only)}`)
@@ -22,11 +23,16 @@ export function commandLine(strings: readonly string[], values: readonly unknown
 
 /** Quotes nothing: arrays are joined by spaces, null and undefined vanish. What is interpolated is shell code. */
 export function rawLine(strings: readonly string[], values: readonly unknown[]): string {
+  mustBeTemplate(strings)
   const raw = (value: unknown): string => {
     if (value === null || value === undefined) return ''
     return Array.isArray(value) ? value.map(raw).join(' ') : textOf(value)
   }
   return weave(strings, values, raw)
+}
+
+function mustBeTemplate(strings: unknown): void {
+  if (!Array.isArray(strings)) throw new TypeError('a command is a template, ssh`uptime`; a command line in a variable is ssh`${line}`')
 }
 
 function weave(strings: readonly string[], values: readonly unknown[], write: (value: unknown) => string): string {

@@ -58,7 +58,7 @@ describe('xec demo in a pipe', () => {
 
   test.concurrent.each<[string, (place: Place) => Record<string, string>]>([
     ['HOME unset', ({ env }) => ({ PATH: env['PATH'] ?? '' })],
-    ['a HOME that does not exist', ({ env }) => ({ PATH: env['PATH'] ?? '', HOME: '/nonexistent' })],
+    ['a HOME that does not exist', ({ env, path }) => ({ PATH: env['PATH'] ?? '', HOME: path('no', 'such', 'home') })],
     // As root no mode keeps anyone out; /proc does.
     ['a HOME in which nobody can write', ({ env }) => ({ PATH: env['PATH'] ?? '', HOME: '/proc/self' })],
     ['a broken configuration and ssh_config around it', ({ env, path }) => {

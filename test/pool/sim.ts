@@ -256,7 +256,7 @@ export class Sim implements Transport {
   /** The laws are checked at every n-th settle: 1, but for long runs of thousands of waiters. */
   checkEvery = 1
   #settles = 0
-  #broken: unknown
+  #broken: Error | undefined
 
   constructor(options: Partial<PoolOptions> = {}, seed = 1) {
     this.pool = createPool({ transport: this, clock: this.clock, random: seededRandom(seed) }, options)
@@ -267,7 +267,7 @@ export class Sim implements Transport {
         checkDial(this.pool, event)
       } catch (error) {
         // A listener cannot stop the pool; the next settle tells.
-        this.#broken ??= error
+        this.#broken ??= error as Error
       }
     })
   }

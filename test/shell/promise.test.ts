@@ -209,7 +209,7 @@ describe('a command promise on a fleet', () => {
       expect([result.ok, result.stderr, readFileSync(file).length]).toEqual([true, 'end\n', 500_000])
       const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('disk full')) })
       expect(await reason(ssh`while :; do echo y; done`.pipe(broken))).toMatchObject({ outcome: 'cancelled', message: expect.stringContaining('disk full') as unknown })
-      expect(await reason(ssh`true`.pipe(createWriteStream('/nonexistent/file')))).toMatchObject({ code: 'ENOENT' })
+      expect(await reason(ssh`true`.pipe(createWriteStream(place.path('no/such/file'))))).toMatchObject({ code: 'ENOENT' })
     })
 
     test('starts nothing by itself, and takes nothing that has started', async () => {
