@@ -90,7 +90,7 @@ describe('a command on a pool', () => {
     expect(it.result).toBeNull()
     await it.advance(1)
     const result = await it.done()
-    expect(result).toMatchObject({ outcome: 'ok', exitCode: 0, truncated: true, attempts: [{ phase: 'run', outcome: 'ok', message: expect.stringContaining('keeps its output open') }] })
+    expect(result).toMatchObject({ outcome: 'ok', exitCode: 0, truncated: true, attempts: [{ phase: 'run', outcome: 'ok', message: expect.stringContaining('keeps the output open') }] })
     expect(String(result.stdout)).toBe('late')
     expect(it.pool.last.signals).toEqual([])
   })

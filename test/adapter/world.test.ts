@@ -108,7 +108,7 @@ describeWorld('commands on a real server', () => {
     test('a process that outlives its shell is not called ended', async () => {
       // The login shell dies of TERM, its child ignores it and holds the output.
       const result = await run(`sh -c 'trap "" TERM; echo $$; n=0; while [ $n -lt 60 ]; do sleep 0.1; n=$((n+1)); done' ; true`, { timeoutMs: 300 })
-      expect(result).toMatchObject({ outcome: 'timeout', remoteProcess: 'maybe-running', error: { message: expect.stringContaining('keeps its output open') } })
+      expect(result).toMatchObject({ outcome: 'timeout', remoteProcess: 'maybe-running', error: { message: expect.stringContaining('keeps the output open') } })
       expect(alive(String(result.stdout))).toBe(true)
     })
   })
@@ -118,7 +118,7 @@ describeWorld('commands on a real server', () => {
     const result = await run('sleep 4 & echo $!; exit 3')
     expect(performance.now() - started).toBeGreaterThan(1_900)
     expect(performance.now() - started).toBeLessThan(3_500)
-    expect(result).toMatchObject({ outcome: 'failed', exitCode: 3, truncated: true, attempts: [{ phase: 'connect' }, { phase: 'run', message: expect.stringContaining('keeps its output open') }] })
+    expect(result).toMatchObject({ outcome: 'failed', exitCode: 3, truncated: true, attempts: [{ phase: 'connect' }, { phase: 'run', message: expect.stringContaining('keeps the output open') }] })
   })
 
   test('a killed connection: lost, executed, never a success, and the next command works', async () => {
