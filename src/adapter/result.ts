@@ -109,7 +109,7 @@ function stopError(host: string, stop: Stop, executed: Executed, remote: RemoteP
     : ['XEC_ABORTED', `cancelled, because its output could not be delivered: ${messageOf(stop.cause)}`]
   const then = remote === 'exited' ? 'the remote process has ended'
     : remote === 'signalled' ? 'TERM and KILL were sent, but the server did not confirm that the remote process has ended'
-    : remote === 'maybe-running' ? (lingering ? 'the remote shell has ended, but a process of the command keeps its output open and may still be running' : 'the remote process could not be signalled and may still be running')
+    : remote === 'maybe-running' ? (lingering ? 'the remote shell has ended, but a process of the command keeps the output open and may still be running' : 'the remote process could not be signalled and may still be running')
     : 'it did not run'
   return new XecError(code, `${host}: ${what}; ${then}`, { host, phase: executed === 'no' ? 'exec' : 'run', executed, cause: stop.cause })
 }
