@@ -65,6 +65,9 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
       if (type === 'granted') working++
       else if (type === 'released' || type === 'revoked') working--
     })
+    xec.pool.subscribe((event) => {
+      if (event.type === 'outage') notices.warning(`${event.hosts} hosts failed within two seconds, as if the network here were down: trying one at a time until one answers`)
+    })
     if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
     const stats = options.stats === false ? undefined : openStats({
       env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => xec.snapshot(),
@@ -104,7 +107,7 @@ function tell(event: PoolEvent, notices: Notices): void {
     case 'dialFailed': return notices.progress(`${event.message}${event.retryInMs === undefined ? '' : `; next dial in ${formatDuration(event.retryInMs)}`}`)
     case 'refused': return notices.progress(`${host}: the server takes only ${event.capacity} commands on a connection${connection(event)}`)
     case 'closed': return notices.progress(`${host}: closed (${event.reason})${connection(event)}`)
-    case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'draining': return undefined
+    case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'draining': case 'outage': case 'outageOver': return undefined
   }
 }
 

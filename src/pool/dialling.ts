@@ -29,6 +29,7 @@ export class Dialling {
     const connection = new Connection(this.#nextId++, queue, hop, facts.now(), (c) => facts.moved(c))
     facts.add(connection)
     facts.leaveHop(queue)
+    if (!hop) facts.outage.dialled(facts.now())
     this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt: queue.endpoint.failures + 1 })
     tellDialling(queue)
     const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
@@ -95,6 +96,7 @@ export class Dialling {
     connection.to('open')
     this.effects.emit(queue, { type: 'opened', host: queue.target.host, connection: connection.id, dialMs: connection.dialMs })
     this.series.attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
+    this.series.succeeded(queue)
     void link.ended.then((end) => this.ends.ended(connection, end))
     facts.touchEndpoint(endpoint)
     // A dial that was aborted and succeeded all the same goes the ordinary way out.
@@ -118,6 +120,7 @@ export class Dialling {
       this.effects.emit(queue, { type: 'dialFailed', host, connection: connection.id, code: error.code, phase: error.phase, message: error.message, ...(retryInMs === null ? {} : { retryInMs }) })
       this.series.attempted(queue, { phase: 'connect', outcome: outcomeOf(error), ms, message: error.message })
       if (retryInMs === null) this.series.giveUp(queue, error)
+      this.series.giveUpOutage(queue, error)
       facts.touchEndpoint(queue.endpoint)
     }
     this.effects.pump()

@@ -60,7 +60,10 @@ export class Ends {
     connection.to('closed')
     facts.remove(connection)
     this.effects.emit(queue, { type: 'closed', host: queue.target.host, connection: connection.id, reason, inFlight })
-    if (!byUs) queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
+    if (!byUs) {
+      queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
+      this.series.lost(queue)
+    }
     if (!byUs && connection.grants === 0 && queue.waiting > 0) {
       // It let us in and hung up: without a series this would be dialled for ever.
       const error = neverServed(queue, end.detail)

@@ -9,6 +9,7 @@ import { Endpoint } from './endpoint.js'
 import { endpointOf, keyOf } from './identity.js'
 import { Figures } from './metrics.js'
 import type { PoolOptions } from './options.js'
+import { Outage } from './outage.js'
 import type { PoolMode, PoolView } from './policy.js'
 import { Queue } from './queue.js'
 import type { PoolTarget } from './types.js'
@@ -29,11 +30,15 @@ export class Facts implements PoolView {
   readonly idle = new Set<Connection>()
   readonly slotRing = new Set<Queue>()
   readonly chainRing = new Set<Queue>()
+  /** Of both, those without any connection: another may have to give one up for them. */
+  readonly strangers = new Set<Queue>()
   readonly permitRing = new Set<Connection>()
+  readonly heldRing = new Set<Queue>()
   readonly deadlines = new Deadlines<Subject>()
   /** Subjects whose next step is not known. */
   readonly dirty = new Set<Subject>()
   readonly figures = new Figures()
+  readonly outage: Outage
   readonly #freeing = new Set<Connection>()
   readonly #opening = new Set<Connection>()
 
@@ -41,7 +46,13 @@ export class Facts implements PoolView {
     readonly options: PoolOptions,
     readonly random: Random,
     readonly now: () => number,
-  ) {}
+  ) {
+    this.outage = new Outage(options)
+  }
+
+  heldUntil(now: number): number {
+    return this.outage.heldUntil(now)
+  }
 
   get enabled(): boolean {
     return this.options.enabled
@@ -148,7 +159,9 @@ export class Facts implements PoolView {
     this.dirty.delete(connection)
     if (connection.hop) {
       connection.hop.carriers.delete(connection)
-      this.changed(connection.hop)
+      // The first that an open jump host carries goes before others, and any of those behind it may be that now.
+      if (connection.hop.carriers.size === 0) this.moved(connection.hop)
+      else this.changed(connection.hop)
     }
     this.touchEndpoint(connection.queue.endpoint)
   }

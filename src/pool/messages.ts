@@ -47,6 +47,11 @@ export function neverServed(queue: Queue, detail: string): XecError {
   return new XecError('XEC_CONNECT', `${host}: ${queue.endpoint.id} accepted the login and closed the connection before any command could be sent (${detail}); is the account allowed to log in?`, { host, phase: 'channel' })
 }
 
+/** A host that was lost with many others, and that nobody got through to since. */
+export function stillOut(host: string, hosts: number, last: XecError): XecError {
+  return new XecError('XEC_CONNECT', `${host}: lost together with ${hosts - 1} other hosts, and none was reached since; is the network here up? (last try: ${last.message})`, { host, phase: 'tcp', cause: last })
+}
+
 /** The same failure, said of another name of the same place; or of a target behind a jump host that failed. */
 export function forHost(error: XecError, host: string, behind?: string): XecError {
   if (behind === undefined && error.host === host) return error

@@ -39,6 +39,10 @@ export interface PoolView {
   readonly chainRing: ReadonlySet<QueueView>
   /** Connections that lack only a permit, likewise. */
   readonly permitRing: ReadonlySet<ConnectionView>
+  /** Queues whose dials an outage holds back, likewise. */
+  readonly heldRing: ReadonlySet<QueueView>
+  /** Until when an outage holds back the next dial; 0 when none does. */
+  heldUntil(now: number): number
   /** Idle connections, least recently used first. */
   readonly idle: Iterable<ConnectionView>
   /** When what still runs is cut off; Infinity outside a drain. */
@@ -98,7 +102,7 @@ export interface ConnectionView {
   readonly closeBy: number
 }
 
-export type Lack = 'slot' | 'chainSlot' | 'permit' | null
+export type Lack = 'slot' | 'chainSlot' | 'held' | 'permit' | null
 
 export type Wait = { readonly do: 'wait'; readonly until: number; readonly lacks: Lack }
 
@@ -177,6 +181,13 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   if (queue.hop) {
     hop = leastLoadedCarrier(queue.hop)
     if (!hop) return queue.hop.children.has(queue) ? wait() : { do: 'askHop' }
+  } else {
+    // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
+    const [head] = pool.heldRing
+    const first = !head || head === queue
+    const until = pool.heldUntil(now)
+    if (until > now) return wait(first ? until : Infinity, 'held')
+    if (!first && !pool.slotRing.has(queue)) return wait(Infinity, 'held')
   }
   if (endpoint.connections.size >= endpoint.maxConnections) {
     // Only a stranger's idle connection (another user of the same endpoint) may have to go.

@@ -156,6 +156,7 @@ export class ConnectionPool implements Pool {
     const { facts } = this
     const { endpoint } = facts.queueOf(target)
     endpoint.forget()
+    facts.outage.forget()
     for (const queue of endpoint.queues) queue.sticky = null
     for (const connection of [...endpoint.connections]) {
       if (connection.state === 'open') this.#ends.drain(connection, 'reset')

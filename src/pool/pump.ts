@@ -77,12 +77,17 @@ export class Pump {
       facts.deadlines.set(queue, step.until)
       keep(facts.slotRing, queue, step.lacks === 'slot')
       keep(facts.chainRing, queue, step.lacks === 'chainSlot')
-      return this.#keepQuantum(queue, step.lacks !== null, now)
+      keep(facts.heldRing, queue, step.lacks === 'held')
+      const lacksSlot = step.lacks === 'slot' || step.lacks === 'chainSlot'
+      keep(facts.strangers, queue, lacksSlot && queue.connections.size === 0)
+      return this.#keepQuantum(queue, lacksSlot, now)
     }
     // Who got a slot goes to the end of the ring; who still waits for one keeps its place.
     if (step.do === 'dial' || step.do === 'fail') {
       facts.slotRing.delete(queue)
       facts.chainRing.delete(queue)
+      facts.heldRing.delete(queue)
+      facts.strangers.delete(queue)
       this.#keepQuantum(queue, false, now)
     }
     switch (step.do) {
@@ -154,12 +159,12 @@ export class Pump {
       if (this.#stepConnection(connection, now)) return true
       break // what the head lacks, all of them lack
     }
-    for (const ring of [facts.chainRing, facts.slotRing]) {
+    for (const ring of [facts.heldRing, facts.chainRing, facts.slotRing, facts.strangers]) {
       for (const queue of ring) {
         const acted = this.#stepQueue(queue, now)
         if (acted) facts.touch(queue)
         if (acted || !ring.has(queue)) return true
-        break
+        break // what the head lacks, all of them lack
       }
     }
     return false

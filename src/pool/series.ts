@@ -4,6 +4,7 @@ import { DialError, type DialVerdict } from '../transport/transport.js'
 import { backoff } from './backoff.js'
 import type { Effects } from './effects.js'
 import type { Facts } from './facts.js'
+import { stillOut } from './messages.js'
 import type { Queue } from './queue.js'
 import type { Attempt } from './types.js'
 
@@ -15,7 +16,7 @@ const THROTTLE_LIMIT_MS = 60_000
 export class Series {
   constructor(
     private readonly facts: Facts,
-    private readonly effects: Pick<Effects, 'failQueue'>,
+    private readonly effects: Pick<Effects, 'failQueue' | 'emit'>,
   ) {}
 
   /** Books a failure; the delay until the next dial, or null when that was the last. Then `giveUp` follows. */
@@ -23,6 +24,7 @@ export class Series {
     const { facts } = this
     const { endpoint, options } = queue
     const now = facts.now()
+    this.#observe(queue, error, verdict)
     if (verdict === 'sticky') {
       queue.proven = false
       queue.sticky = { error, until: now + STICKY_MS }
@@ -57,6 +59,55 @@ export class Series {
         continue
       }
       this.effects.failQueue(other, error)
+    }
+  }
+
+  /** A connection was lost. */
+  lost(queue: Queue): void {
+    if (!queue.hop) this.#failedNear(queue, null)
+  }
+
+  /** A dial succeeded. */
+  succeeded(queue: Queue): void {
+    const { facts } = this
+    if (!queue.hop && facts.outage.opened(queue.endpoint, facts.heldRing.size, facts.now())) {
+      this.effects.emit(queue, { type: 'outageOver', host: queue.target.host, connected: true })
+    }
+  }
+
+  /** What a failed dial says of the network here. What goes through a jump host says nothing: that one tells. */
+  #observe(queue: Queue, error: XecError, verdict: DialVerdict): void {
+    const { facts } = this
+    if (queue.hop) return
+    // Asking for fewer dials, or for other credentials, is an answer.
+    if (verdict === 'throttled' || verdict === 'sticky') this.succeeded(queue)
+    else if (facts.outage.size(facts.now()) > 0 || (verdict === 'transient' && error instanceof DialError && !error.answered)) this.#failedNear(queue, error)
+  }
+
+  #failedNear(queue: Queue, error: XecError | null): void {
+    const { facts } = this
+    const now = facts.now()
+    const begins = facts.outage.failed(queue.endpoint, error, now, (failed) => {
+      let others = facts.slotRing.size
+      for (const { queue: { endpoint } } of facts.connections) if (!failed.has(endpoint)) others++
+      return others
+    })
+    if (begins) this.effects.emit(queue, { type: 'outage', host: queue.target.host, hosts: facts.outage.size(now) })
+  }
+
+  /** Gives up those whom an outage has hit and no probe has reached; who was not dialled yet still will be. */
+  giveUpOutage(last: Queue, error: XecError): void {
+    const { facts } = this
+    const given = facts.outage.exhausted(facts.now())
+    if (!given) return
+    this.effects.emit(last, { type: 'outageOver', host: last.target.host, connected: false })
+    for (const [endpoint, own] of given) {
+      endpoint.failures = 0
+      endpoint.throttledSince = null
+      for (const queue of endpoint.queues) {
+        if (queue.wanted) this.giveUp(queue, own.error ?? stillOut(queue.target.host, given.size, error))
+      }
+      facts.touchEndpoint(endpoint)
     }
   }
 

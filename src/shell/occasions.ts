@@ -51,7 +51,7 @@ export function occasions(tell: Tell): (event: PoolEvent) => void {
         if (event.reason === 'lost' || event.reason === 'keepalive') outageOf(host).after = event.reason
         tell('disconnect', { host, connection, reason: event.reason, inFlight: event.inFlight })
         break
-      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'draining':
+      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'draining': case 'outage': case 'outageOver':
         break
     }
   }

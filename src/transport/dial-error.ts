@@ -43,7 +43,8 @@ export function connectFailed(target: Target, error: Error): DialError {
   const known = SOCKET_ERRORS[code]
   const phase = syscall === 'getaddrinfo' ? 'dns' : known?.phase ?? 'tcp'
   const text = known?.text ?? `the connection failed: ${printable(messageOf(error))}`
-  return dialError(target, 'XEC_CONNECT', phase, known?.verdict ?? 'transient', text, error)
+  const answered = code === 'ECONNREFUSED' || code === 'ECONNRESET'
+  return new DialError('XEC_CONNECT', `${placeOf(target)}: ${text}`, { host: target.host, phase, verdict: known?.verdict ?? 'transient', answered, cause: error })
 }
 
 /** A jump host that did not lend a carrier (RFC 4254 §5.1: 1 prohibited, 2 connect failed). */

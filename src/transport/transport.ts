@@ -191,9 +191,13 @@ export type DialVerdict = 'transient' | 'throttled' | 'sticky' | 'final'
 
 export class DialError extends XecError {
   readonly verdict: DialVerdict
+  /** Whether anything was heard from the host's address, if only a refusal: then the network up to it works. */
+  readonly answered: boolean
 
-  constructor(code: ErrorCode, message: string, options: XecErrorOptions & { verdict: DialVerdict }) {
+  /** @param options `answered`: default false in the phases dns and tcp */
+  constructor(code: ErrorCode, message: string, options: XecErrorOptions & { verdict: DialVerdict; answered?: boolean }) {
     super(code, message, options)
     this.verdict = options.verdict
+    this.answered = options.answered ?? (this.phase !== 'dns' && this.phase !== 'tcp')
   }
 }

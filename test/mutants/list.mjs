@@ -41,6 +41,8 @@ export const MUTANTS = [
     ['if (now >= connection.expiresAt) return { do: \'drain\', reason: \'lifetime\' }', ''],
     ['if (connection.spare && queue.waiting === 0) return { do: \'dropSpare\' }', ''],
     ['if (connection.idle && !queue.wanted) {', 'if (connection.idle) {'],
+    ['if (until > now) return wait(first ? until : Infinity, \'held\')', ''],
+    ['if (!first && !pool.slotRing.has(queue)) return wait(Infinity, \'held\')', ''],
     ['if (pool.mode === \'closed\') return { do: \'drain\', reason: \'closing\' }', ''],
   ]),
   ...of('src/pool/connection.ts', pool, [
@@ -48,12 +50,23 @@ export const MUTANTS = [
     ['this.used === 0 && this.carriers.size === 0', 'this.used === 0'],
     ['return this.opening + this.slots.size', 'return this.slots.size'],
   ]),
+  ...of('src/pool/outage.ts', pool, [
+    ['this.#failed.size < FEWEST ||', ''],
+    ['|| this.#failed.size < others(this.#failed)', ''],
+    ['if (now - at < WINDOW_MS) break', 'break'],
+    ['state.followers > 0 || now >= state.nextAt', 'state.followers > 0'],
+    ['Math.min(state.nextAt, state.lastFailureAt + PATIENCE_MS)', 'state.nextAt'],
+    ['state.followers += FOLLOWERS', 'state.followers += 1_000'],
+    ['state.probes <= this.options.maxReconnectAttempts', 'false'],
+    ['if (state.wasConnected && now - state.since < PATIENCE_MS) return null', ''],
+  ]),
   ...of('src/pool/waiter.ts', pool, [['if (this.#settled) return false', '']]),
   ...of('src/pool/facts.ts', pool, [
     ['if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)', ''],
     ['for (const queue of connection.queue.behind) if (queue.wanted) this.touch(queue)', ''],
     ['this.touchEndpoint(connection.queue.endpoint)', ''],
     ['if (!queue.wanted) this.leaveHop(queue)', ''],
+    ['if (connection.hop.carriers.size === 0) this.moved(connection.hop)', 'if (false) this.moved(connection.hop)'],
   ]),
   ...of('src/pool/channels.ts', pool, [
     ['if (!slot.leased) return', ''],

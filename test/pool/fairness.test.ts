@@ -70,6 +70,27 @@ describe('law 14: a stranger at a full pool', () => {
   })
 })
 
+describe('law 14: whoever is first in the ring', () => {
+  test('a stranger behind one that cannot ask for it gets a connection as soon as one may be given up', async () => {
+    const sim = new Sim({ maxConnections: 2, maxChannelsPerConnection: 1 })
+    const [x, y] = [target('x'), target('y')]
+    sim.acquire(x)
+    sim.acquire(y)
+    await sim.settle()
+    for (const dial of sim.parked) dial.succeed()
+    await sim.advance(2 * QUANTUM_MS)
+    // The head of the ring has a connection still, which drains.
+    sim.pool.reset(y)
+    sim.acquire(y)
+    sim.acquire(target('stranger'))
+    await sim.advance(2 * QUANTUM_MS)
+    expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness')).toEqual([])
+    sim.acquire(x)
+    await sim.settle()
+    expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness')).toMatchObject([{ host: 'x' }])
+  })
+})
+
 describe('law 13: equal hosts', () => {
   test.each([[8, 2], [12, 5], [30, 4]])('%i hosts that want without end at %i connections are served within a factor of two', async (hosts, maxConnections) => {
     const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })

@@ -58,7 +58,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)
     if (step.do !== 'wait' || step.until === Infinity) continue
     // In a ring the head acts for all, so it is the head's deadline that must be set.
-    const behind = [facts.slotRing, facts.chainRing].some((ring) => ring.has(queue) && [...ring][0] !== queue)
+    const behind = [facts.slotRing, facts.chainRing, facts.heldRing].some((ring) => ring.has(queue) && [...ring][0] !== queue)
     law(4, behind || facts.deadlines.at(queue) === step.until, () => `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${facts.deadlines.at(queue)}`)
   }
   for (const connection of live) {

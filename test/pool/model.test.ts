@@ -23,6 +23,8 @@ const TARGETS: readonly PoolTarget[] = [
   target('d', { jump: hop }),
   target('e', { jump: hop }),
   target('f', { jump: target('hop-2', { jump: hop }) }),
+  // Enough to fail together.
+  ...['g', 'h', 'i', 'j', 'k', 'l'].map((name) => target(name)),
 ]
 
 type Op =
@@ -33,6 +35,8 @@ type Op =
   | { readonly do: 'reset'; readonly target: number }
   | { readonly do: 'maxSessions'; readonly which: number; readonly n: number }
   | { readonly do: 'drain'; readonly ms: number }
+  /** Everybody is asked for; or everything that is open is lost, and every dial fails. */
+  | { readonly do: 'everybody' | 'storm' }
 
 const which = fc.nat(50)
 const someTarget = fc.nat(TARGETS.length - 1)
@@ -49,10 +53,11 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('jump' as const), ms: fc.integer({ min: 1, max: 4_000_000 }) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reset' as const), target: someTarget }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('maxSessions' as const), which, n: fc.nat(3) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('everybody' as const, 'storm' as const) }) },
 )
 const options = fc.record({
   enabled: fc.oneof({ weight: 5, arbitrary: fc.constant(true) }, { weight: 1, arbitrary: fc.constant(false) }),
-  maxConnections: fc.integer({ min: 3, max: 6 }),
+  maxConnections: fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 3, max: 6 }) }, { weight: 1, arbitrary: fc.constant(14) }),
   maxConnectionsPerHost: fc.integer({ min: 1, max: 3 }),
   maxChannelsPerConnection: fc.integer({ min: 1, max: 3 }),
   maxConcurrentDials: fc.integer({ min: 1, max: 3 }),
@@ -124,6 +129,16 @@ class Run {
       case 'jump': sim.clock.moveTo(sim.clock.now() + op.ms); while (sim.clock.fireNext(sim.clock.now())); break
       case 'reset': sim.pool.reset(TARGETS[op.target]!); break
       case 'maxSessions': { const link = this.pick(links, op.which); if (link) link.maxSessions = op.n; break }
+      case 'everybody': {
+        for (const n of TARGETS.keys()) await this.step({ do: 'acquire', target: n })
+        break
+      }
+      case 'storm': {
+        for (const link of links) link.lose()
+        await sim.settle()
+        for (const dial of sim.parked) dial.fail('transient')
+        break
+      }
       case 'drain': void sim.pool.drain({ timeoutMs: op.ms }); break
     }
     await sim.settle()

@@ -5,7 +5,7 @@ const NOW = 100_000
 
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
   mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, connections: [],
-  slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), idle: [], cutAt: Infinity, ...more,
+  slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], cutAt: Infinity, ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
   maxConnections: 2, connections: { size: 0 }, idle: [], opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,

@@ -605,6 +605,24 @@ describe('jump hosts', () => {
     expect(a.lease() && b.lease()).toBeTruthy()
   })
 
+  test('when the only one that a jump host carries is given up, another of those behind it is the first', async () => {
+    const sim = new Sim({ maxConnections: 4, maxChannelsPerConnection: 1 })
+    const hop = target('hop')
+    for (const each of [hop, web1, web2]) await leased(sim, each)
+    sim.acquire(target('d', { jump: hop }))
+    await sim.settle()
+    // The head of the ring needs two slots, one for what it is to carry.
+    sim.acquire(target('f', { jump: target('hop-2') }))
+    const e = sim.acquire(target('e', { jump: hop }))
+    await sim.settle()
+    sim.parked[0]?.fail('final')
+    await sim.settle()
+    expect(sim.parked.map((dial) => dial.target.host)).toEqual(['e'])
+    sim.parked[0]?.succeed()
+    await sim.settle()
+    expect(e.lease()).toBeDefined()
+  })
+
   test('a queue behind a jump host that gives up waiting stops asking for it', async () => {
     const sim = new Sim({ reconnectDelay: 10_000 })
     const a = sim.acquire(behind('db-1'))

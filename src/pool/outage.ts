@@ -1,0 +1,129 @@
+/**
+ * Many hosts that fail at once have one cause, and it is most likely near: a VPN, a cable, a name server. Dialling them
+ * all again and again helps nobody; so one dial at a time probes until one succeeds, and then the rest follow by twos.
+ */
+import type { XecError } from '../errors.js'
+import type { Endpoint } from './endpoint.js'
+
+/** Failures that are this close together count as one event. */
+const WINDOW_MS = 2_000
+/** Fewer hosts than this are no sign of anything. */
+const FEWEST = 8
+/** Between two probes at most. */
+const MAX_SPACING_MS = 5_000
+/** How long hosts that had been connected are probed for; others get the dials of one series. */
+const PATIENCE_MS = 30_000
+/** What each success lets follow. */
+const FOLLOWERS = 2
+
+export interface OutageOptions {
+  readonly reconnectDelay: number
+  readonly maxReconnectDelay: number
+  readonly maxReconnectAttempts: number
+  readonly maxConcurrentDials: number
+}
+
+interface State {
+  readonly since: number
+  /** Whether one of those that failed had been connected. */
+  readonly wasConnected: boolean
+  probes: number
+  /** The next probe, whatever became of the last one. */
+  nextAt: number
+  /** Dials that may follow a success. */
+  followers: number
+  lastFailureAt: number
+}
+
+export class Outage {
+  /** Who failed, when last, and with what: within the window, or since the outage began. A lost connection has no error. */
+  readonly #failed = new Map<Endpoint, { readonly at: number; readonly connected: boolean; readonly error: XecError | null }>()
+  #state: State | null = null
+
+  constructor(private readonly options: OutageOptions) {}
+
+  /** How many endpoints failed, while dials are held back; 0 otherwise. */
+  size(now: number): number {
+    return this.#current(now) ? this.#failed.size : 0
+  }
+
+  /** The time from which the next dial may start; 0 when none is held back. */
+  heldUntil(now: number): number {
+    const state = this.#current(now)
+    if (!state || state.followers > 0 || now >= state.nextAt) return 0
+    return Math.min(state.nextAt, state.lastFailureAt + PATIENCE_MS)
+  }
+
+  /** A dial starts. */
+  dialled(now: number): void {
+    const state = this.#current(now)
+    if (!state) {
+      this.#state = null
+      return
+    }
+    if (state.followers > 0) {
+      state.followers--
+      return
+    }
+    const { reconnectDelay, maxReconnectDelay } = this.options
+    state.nextAt = now + Math.min(MAX_SPACING_MS, maxReconnectDelay, reconnectDelay * 2 ** Math.min(state.probes, 30))
+    state.probes++
+  }
+
+  /**
+   * An endpoint failed: a connection to it was lost (`error` is null), or a dial for a passing reason.
+   * @param others how many connections there are, or wait for a slot, to endpoints that have not failed
+   * @returns true when this begins an outage
+   */
+  failed(endpoint: Endpoint, error: XecError | null, now: number, others: (failed: ReadonlyMap<Endpoint, unknown>) => number): boolean {
+    const before = this.#failed.get(endpoint)
+    // In order of time, so that the oldest are the first.
+    this.#failed.delete(endpoint)
+    this.#failed.set(endpoint, { at: now, connected: error === null || (before?.connected ?? false), error: error ?? before?.error ?? null })
+    const state = this.#current(now)
+    if (state) {
+      state.lastFailureAt = now
+      return false
+    }
+    this.#state = null
+    for (const [old, { at }] of this.#failed) {
+      if (now - at < WINDOW_MS) break
+      this.#failed.delete(old)
+    }
+    if (this.#failed.size < FEWEST || this.#failed.size < others(this.#failed)) return false
+    const wasConnected = [...this.#failed.values()].some((failure) => failure.connected)
+    this.#state = { since: now, wasConnected, probes: 0, nextAt: now, followers: 0, lastFailureAt: now }
+    return true
+  }
+
+  /** A dial succeeded. @param held how many wait for an outage to end. @returns true when that ends one */
+  opened(endpoint: Endpoint, held: number, now: number): boolean {
+    this.#failed.delete(endpoint)
+    const state = this.#current(now)
+    if (!state) return false
+    state.followers += FOLLOWERS
+    if (held > 0 && state.followers < this.options.maxConcurrentDials) return false
+    this.forget()
+    return true
+  }
+
+  /** Those that have failed and been probed for long enough; null before that. The outage is over then. */
+  exhausted(now: number): ReadonlyMap<Endpoint, { readonly error: XecError | null }> | null {
+    const state = this.#current(now)
+    if (!state || state.followers > 0 || state.probes <= this.options.maxReconnectAttempts) return null
+    if (state.wasConnected && now - state.since < PATIENCE_MS) return null
+    const failed = new Map(this.#failed)
+    this.forget()
+    return failed
+  }
+
+  forget(): void {
+    this.#state = null
+    this.#failed.clear()
+  }
+
+  /** What has not failed for so long is no news any more. */
+  #current(now: number): State | null {
+    return this.#state && now - this.#state.lastFailureAt < PATIENCE_MS ? this.#state : null
+  }
+}
