@@ -181,19 +181,20 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   if (queue.hop) {
     hop = leastLoadedCarrier(queue.hop)
     if (!hop) return queue.hop.children.has(queue) ? wait() : { do: 'askHop' }
-  } else {
-    // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
-    const [head] = pool.heldRing
-    const first = !head || head === queue
-    const until = pool.heldUntil(now)
-    if (until > now) return wait(first ? until : Infinity, 'held')
-    if (!first && !pool.slotRing.has(queue)) return wait(Infinity, 'held')
   }
   if (endpoint.connections.size >= endpoint.maxConnections) {
     // Only a stranger's idle connection (another user of the same endpoint) may have to go.
     if (endpoint.freeing > 0) return wait()
     for (const idle of endpoint.idle) if (idle.queue !== queue && idle.queue.waiting === 0) return { do: 'evict', connection: idle, reason: 'evicted' }
     return wait()
+  }
+  // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
+  if (!queue.hop) {
+    const [head] = pool.heldRing
+    const first = !head || head === queue
+    const until = pool.heldUntil(now)
+    if (until > now) return wait(first ? until : Infinity, 'held')
+    if (!first && !pool.slotRing.has(queue)) return wait(Infinity, 'held')
   }
   // A jump host leaves room for what it is to carry: otherwise jump hosts could take every slot, each waiting for one.
   // For the same reason the first connection through an open jump host goes before the ring.
