@@ -221,7 +221,7 @@ async function pingWith(keepAlive: NonNullable<SSHAdapterOptions['keepAliveWith'
   return typeof keepAlive === 'string' ? ssh.execute(keepAlive) : keepAlive(ssh)
 }
 
-const EVENTS: { readonly [K in AdapterEventName]: true } = { connect: true, disconnect: true, reconnect: true, queue: true }
+const EVENTS: { readonly [K in AdapterEventName]: true } = { connect: true, disconnect: true, reconnect: true, queue: true, outage: true, 'outage-over': true }
 
 function known<K extends AdapterEventName>(name: K): K {
   if (Object.hasOwn(EVENTS, name)) return name

@@ -15,43 +15,53 @@ export interface AdapterEvents {
   reconnect: [{ readonly host: string; readonly connection: number; readonly failedDials: number; readonly after: CloseReason | null }]
   /** A command has to wait, because everything that a limit allows is in use. `inHand`: commands of that host that wait or run, with this one. */
   queue: [{ readonly host: string; readonly limit: FullLimit; readonly inHand: number }]
+  /** So many hosts failed within two seconds that the network here is suspected: one dial at a time probes until one succeeds. */
+  outage: [{ readonly hosts: number }]
+  /** A probe got through; or (`connected: false`) none did, and whoever waited for those hosts has heard of it. */
+  'outage-over': [{ readonly connected: boolean }]
 }
 
 export type AdapterEventName = keyof AdapterEvents
 
 type Tell = <K extends AdapterEventName>(name: K, ...payload: AdapterEvents[K]) => void
 
-interface Outage {
+interface Gap {
   failedDials: number
   after: CloseReason | null
 }
 
-/** Listens to a pool and tells connects, disconnects and reconnects. Keeps a line a host that is in an outage. */
+/** Listens to a pool and tells connects, disconnects and reconnects. Keeps a line a host that is not connected. */
 export function occasions(tell: Tell): (event: PoolEvent) => void {
-  const outages = new Map<string, Outage>()
-  const outageOf = (host: string): Outage => {
-    let outage = outages.get(host)
-    if (!outage) outages.set(host, (outage = { failedDials: 0, after: null }))
-    return outage
+  const gaps = new Map<string, Gap>()
+  const gapOf = (host: string): Gap => {
+    let gap = gaps.get(host)
+    if (!gap) gaps.set(host, (gap = { failedDials: 0, after: null }))
+    return gap
   }
   return (event) => {
     const { host, connection = 0 } = event
     switch (event.type) {
       case 'opened': {
         tell('connect', { host, connection, connectMs: event.dialMs })
-        const outage = outages.get(host)
-        outages.delete(host)
-        if (outage) tell('reconnect', { host, connection, ...outage })
+        const gap = gaps.get(host)
+        gaps.delete(host)
+        if (gap) tell('reconnect', { host, connection, ...gap })
         break
       }
       case 'dialFailed':
-        outageOf(host).failedDials++
+        gapOf(host).failedDials++
         break
       case 'closed':
-        if (event.reason === 'lost' || event.reason === 'keepalive') outageOf(host).after = event.reason
+        if (event.reason === 'lost' || event.reason === 'keepalive') gapOf(host).after = event.reason
         tell('disconnect', { host, connection, reason: event.reason, inFlight: event.inFlight })
         break
-      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'draining': case 'outage': case 'outageOver':
+      case 'outage':
+        tell('outage', { hosts: event.hosts })
+        break
+      case 'outageOver':
+        tell('outage-over', { connected: event.connected })
+        break
+      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'draining':
         break
     }
   }
