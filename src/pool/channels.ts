@@ -38,7 +38,7 @@ export class Channels {
       channel.close()
       return
     }
-    const slot: Slot = { channel, leased: false, releasedAt: Infinity, channelClosed: false }
+    const slot: Slot = { channel, leased: false, releasedAt: Infinity, channelClosed: false, ahead: null, behind: null }
     connection.slots.add(slot)
     connection.refusing = false
     void channel.closed.then(() => {
@@ -84,7 +84,7 @@ export class Channels {
 
   grant(queue: Queue, connection: Connection, now: number): void {
     const slot = connection.spare
-    const [waiter] = queue.waiters
+    const waiter = queue.waiters.first
     if (!slot || !waiter) throw new Error(`bug: nothing to grant on connection ${connection.id}`)
     if (!waiter.settle()) throw new Error('bug: a settled waiter is still queued')
     this.facts.forget(waiter)
@@ -133,8 +133,10 @@ export class Channels {
 
   /** The slot is free when the server has closed the channel *and* nobody holds its lease. */
   #freeSlot(connection: Connection, slot: Slot): void {
-    if (!slot.leased && slot.channelClosed) connection.slots.delete(slot)
-    if (connection.state !== 'closed') this.facts.changed(connection)
+    if (connection.state !== 'closed') {
+      if (!slot.leased && slot.channelClosed) connection.slots.delete(slot)
+      this.facts.changed(connection)
+    }
     this.effects.pump()
   }
 }

@@ -8,6 +8,7 @@
  */
 import type { Channel, Link, Reached } from '../transport/transport.js'
 import type { DrainReason } from './events.js'
+import { Line, type InLine } from './line.js'
 import type { Queue } from './queue.js'
 
 export const STATES = ['opening', 'open', 'draining', 'closing', 'closed'] as const
@@ -17,7 +18,7 @@ export type State = (typeof STATES)[number]
 export type Stage = 'reaching' | 'reached' | 'authenticating'
 
 /** One confirmed session channel: a server's session slot, until the channel is closed *and* its lease is back. */
-export interface Slot {
+export interface Slot extends InLine<Slot> {
   readonly channel: Channel
   leased: boolean
   /** When the lease came back, or the channel was dropped; Infinity before. */
@@ -25,12 +26,15 @@ export interface Slot {
   channelClosed: boolean
 }
 
-export class Connection {
+export class Connection implements InLine<Connection> {
+  /** In the line of the idle ones. */
+  ahead: Connection | null = null
+  behind: Connection | null = null
   stage: Stage = 'reaching'
   reached: Reached | null = null
   link: Link | null = null
   readonly abort = new AbortController()
-  readonly slots = new Set<Slot>()
+  readonly slots = new Line<Slot>()
   /** Connections that this one carries. */
   readonly carriers = new Set<Connection>()
   /** Session channels asked for and not yet answered. */
@@ -47,6 +51,9 @@ export class Connection {
   idleSince = 0
   closeBy = Infinity
   drainReason: DrainReason | null = null
+  /** Whether the pool has it among the idle ones, and among those to be decided. */
+  listedIdle = false
+  dirty = false
   #state: State = 'opening'
 
   constructor(
@@ -71,19 +78,19 @@ export class Connection {
 
   get leases(): number {
     let n = 0
-    for (const slot of this.slots) if (slot.leased) n++
+    for (let slot = this.slots.first; slot; slot = slot.behind) if (slot.leased) n++
     return n
   }
 
   /** A confirmed channel that nobody has yet. */
   get spare(): Slot | undefined {
-    for (const slot of this.slots) if (!slot.leased && slot.releasedAt === Infinity) return slot
+    for (let slot = this.slots.first; slot; slot = slot.behind) if (!slot.leased && slot.releasedAt === Infinity) return slot
     return undefined
   }
 
   get unansweredSince(): number {
     let since = this.opening > 0 ? this.openingSince : Infinity
-    for (const slot of this.slots) if (!slot.channelClosed && slot.releasedAt < since) since = slot.releasedAt
+    for (let slot = this.slots.first; slot; slot = slot.behind) if (!slot.channelClosed && slot.releasedAt < since) since = slot.releasedAt
     return since
   }
 

@@ -10,8 +10,6 @@ export class Endpoint {
   readonly queues = new Set<Queue>()
   /** Everything that holds a slot here. */
   readonly connections = new Set<Connection>()
-  /** Idle connections, least recently used first. */
-  readonly idle = new Set<Connection>()
   readonly figures = new Figures()
   readonly names = new Set<string>()
   /** Strictest of what its targets ask for. */

@@ -8,6 +8,7 @@ import { Deadlines } from './deadlines.js'
 import { Endpoint } from './endpoint.js'
 import { endpointOf, keyOf } from './identity.js'
 import { Figures } from './metrics.js'
+import { Line } from './line.js'
 import type { PoolOptions } from './options.js'
 import { Outage } from './outage.js'
 import type { PoolMode, PoolView } from './policy.js'
@@ -26,8 +27,10 @@ export class Facts implements PoolView {
   readonly endpoints = new Map<string, Endpoint>()
   /** Everything that holds a slot of maxConnections. */
   readonly connections = new Set<Connection>()
-  readonly waiters = new Set<Waiter>()
-  readonly idle = new Set<Connection>()
+  /** How many wait, in all queues. */
+  waiting = 0
+  /** Least recently used first. */
+  readonly idle = new Line<Connection>()
   readonly slotRing = new Set<Queue>()
   readonly chainRing = new Set<Queue>()
   /** Of both, those without any connection: another may have to give one up for them. */
@@ -36,7 +39,7 @@ export class Facts implements PoolView {
   readonly heldRing = new Set<Queue>()
   readonly deadlines = new Deadlines<Subject>()
   /** Subjects whose next step is not known. */
-  readonly dirty = new Set<Subject>()
+  readonly dirty: Subject[] = []
   readonly figures = new Figures()
   readonly outage: Outage
   readonly #freeing = new Set<Connection>()
@@ -80,7 +83,7 @@ export class Facts implements PoolView {
 
   /** Work that must keep the process alive: somebody waits for it. */
   get busy(): boolean {
-    if (this.waiters.size > 0 || this.leases > 0 || this.#opening.size > 0) return true
+    if (this.waiting > 0 || this.leases > 0 || this.#opening.size > 0) return true
     return this.mode !== 'running' && this.connections.size > 0
   }
 
@@ -105,22 +108,33 @@ export class Facts implements PoolView {
     return endpoint
   }
 
+  /** Another target may share the key of those before it, and have a name and limits of its own. */
+  meet(queue: Queue, target: PoolTarget): void {
+    if (queue.met === target) return
+    queue.met = target
+    for (let each: PoolTarget | null = target; each; each = each.jump) this.endpointOf(each)
+  }
+
+  /** Everybody who waits, queue by queue. */
+  *waiters(): Generator<Waiter, void> {
+    for (const queue of this.queues.values()) yield* queue.waiters
+  }
+
   touch(subject: Subject): void {
-    this.dirty.add(subject)
+    if (subject.dirty) return
+    subject.dirty = true
+    this.dirty.push(subject)
   }
 
   /** A fact of a connection changed: its indexes follow, and whoever may profit is looked at again. */
   changed(connection: Connection): void {
     const { endpoint } = connection.queue
-    if (connection.idle !== this.idle.has(connection)) {
+    if (connection.idle !== connection.listedIdle) {
+      connection.listedIdle = connection.idle
       if (connection.idle) {
         connection.idleSince = this.now()
         this.idle.add(connection)
-        endpoint.idle.add(connection)
-      } else {
-        this.idle.delete(connection)
-        endpoint.idle.delete(connection)
-      }
+      } else this.idle.delete(connection)
       // Other users of the endpoint may be waiting for this one to be evictable.
       if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)
     }
@@ -156,7 +170,7 @@ export class Facts implements PoolView {
     connection.queue.endpoint.connections.delete(connection)
     this.permitRing.delete(connection)
     this.deadlines.clear(connection)
-    this.dirty.delete(connection)
+    connection.dirty = false
     if (connection.hop) {
       connection.hop.carriers.delete(connection)
       // The first that an open jump host carries goes before others, and any of those behind it may be that now.
@@ -183,9 +197,9 @@ export class Facts implements PoolView {
   /** A waiter has settled: it leaves its queue. */
   forget(waiter: Waiter): void {
     const { queue } = waiter
-    this.waiters.delete(waiter)
+    this.waiting--
     this.deadlines.clear(waiter)
-    this.dirty.delete(waiter)
+    waiter.dirty = false
     queue.waiters.delete(waiter)
     this.touch(queue)
     for (const connection of queue.connections) this.touch(connection)

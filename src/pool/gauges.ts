@@ -2,16 +2,16 @@
 import type { Facts } from './facts.js'
 import type { HostFigures, PoolSnapshot } from './snapshot.js'
 import type { Endpoint } from './endpoint.js'
-import type { Waiter } from './waiter.js'
 
 export function takeSnapshot(facts: Facts): PoolSnapshot {
   const now = facts.now()
   const { maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, maxConcurrentDials } = facts.options
+  const hosts = [...facts.endpoints.values()].map((endpoint) => rowOf(endpoint, now))
   return Object.freeze({
-    ...facts.figures.figures(facts.connections, facts.waiters.size, ageOfFirst(facts.waiters, now)),
+    ...facts.figures.figures(facts.connections, facts.waiting, hosts.reduce((oldest, { oldestWaitMs }) => Math.max(oldest, oldestWaitMs), 0)),
     commands: Object.freeze({}),
     limits: Object.freeze({ maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, maxConcurrentDials }),
-    hosts: Object.freeze([...facts.endpoints.values()].map((endpoint) => rowOf(endpoint, now))),
+    hosts: Object.freeze(hosts),
   })
 }
 
@@ -20,7 +20,8 @@ function rowOf(endpoint: Endpoint, now: number): HostFigures {
   let oldestWaitMs = 0
   for (const queue of endpoint.queues) {
     waiting += queue.waiting
-    oldestWaitMs = Math.max(oldestWaitMs, ageOfFirst(queue.waiters, now))
+    // The first in is the oldest.
+    oldestWaitMs = Math.max(oldestWaitMs, now - (queue.waiters.first?.since ?? now))
   }
   return Object.freeze({
     host: endpoint.host,
@@ -30,10 +31,4 @@ function rowOf(endpoint: Endpoint, now: number): HostFigures {
     lastError: endpoint.lastError,
     learnedCapacity: endpoint.learned(now),
   })
-}
-
-/** The first in is the oldest. */
-function ageOfFirst(waiters: Iterable<Waiter>, now: number): number {
-  for (const waiter of waiters) return now - waiter.since
-  return 0
 }

@@ -51,8 +51,7 @@ export interface PoolView {
 
 export interface EndpointView {
   readonly maxConnections: number
-  readonly connections: { readonly size: number }
-  readonly idle: Iterable<ConnectionView>
+  readonly connections: ReadonlySet<ConnectionView>
   readonly opening: number
   readonly freeing: number
   readonly failures: number
@@ -185,8 +184,11 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   if (endpoint.connections.size >= endpoint.maxConnections) {
     // Only a stranger's idle connection (another user of the same endpoint) may have to go.
     if (endpoint.freeing > 0) return wait()
-    for (const idle of endpoint.idle) if (idle.queue !== queue && idle.queue.waiting === 0) return { do: 'evict', connection: idle, reason: 'evicted' }
-    return wait()
+    let oldest: ConnectionView | null = null
+    for (const other of endpoint.connections) {
+      if (other.idle && other.queue !== queue && other.queue.waiting === 0 && (!oldest || other.idleSince < oldest.idleSince)) oldest = other
+    }
+    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : wait()
   }
   // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
   if (!queue.hop) {

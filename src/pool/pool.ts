@@ -85,12 +85,9 @@ export class ConnectionPool implements Pool {
     if (facts.mode !== 'running') return refuse(poolClosed(host))
     if (options.signal?.aborted) return refuse(aborted(host))
     let hops = 0
-    for (let hop = target.jump; hop; hop = hop.jump) {
-      hops++
-      facts.endpointOf(hop)
-    }
+    for (let hop = target.jump; hop; hop = hop.jump) hops++
     if (hops + 1 > facts.maxConnections) return refuse(chainTooLong(host, hops, facts.maxConnections))
-    facts.endpointOf(target)
+    facts.meet(queue, target)
 
     return new Promise((resolve, reject) => {
       const now = facts.now()
@@ -104,7 +101,7 @@ export class ConnectionPool implements Pool {
         signal.addEventListener('abort', abort, { once: true })
         waiter.onSettled = () => signal.removeEventListener('abort', abort)
       }
-      facts.waiters.add(waiter)
+      facts.waiting++
       queue.waiters.add(waiter)
       facts.deadlines.set(waiter, waiter.deadline)
       facts.touch(queue)

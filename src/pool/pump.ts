@@ -46,12 +46,15 @@ export class Pump {
       const { facts } = this
       const now = this.clock.now()
       for (let due = facts.deadlines.takeDue(now); due !== undefined; due = facts.deadlines.takeDue(now)) facts.touch(due)
-      if (facts.mode === 'draining' && (now >= facts.cutAt || (facts.waiters.size === 0 && facts.leases === 0))) this.#cut()
+      if (facts.mode === 'draining' && (now >= facts.cutAt || (facts.waiting === 0 && facts.leases === 0))) this.#cut()
       do {
+        // Who is touched meanwhile comes to the end.
         for (const subject of facts.dirty) {
-          facts.dirty.delete(subject)
+          if (!subject.dirty) continue
+          subject.dirty = false
           if (this.#step(subject, now)) facts.touch(subject)
         }
+        facts.dirty.length = 0
       } while (this.#stepRings(now))
     } finally {
       this.#running = false
@@ -173,7 +176,8 @@ export class Pump {
   #setTimer(): void {
     const { facts } = this
     const at = Math.min(facts.deadlines.next, facts.mode === 'draining' ? facts.cutAt : Infinity)
-    if (this.#timer && this.#timer.at !== at) {
+    // One that is early is left: it finds nothing due and is set anew, which is cheaper than to move it with every use.
+    if (this.#timer && (this.#timer.at > at || at === Infinity)) {
       this.#timer.handle.clear()
       this.#timer = null
     }
@@ -193,7 +197,7 @@ export class Pump {
     const { facts } = this
     facts.mode = 'closed'
     facts.cutAt = Infinity
-    for (const waiter of [...facts.waiters]) this.hands.rejections.reject(waiter, poolClosed(waiter.host))
+    for (const waiter of [...facts.waiters()]) this.hands.rejections.reject(waiter, poolClosed(waiter.host))
     for (const connection of [...facts.connections]) {
       if (connection.state === 'opening') this.hands.dialling.abort(connection)
       else if (connection.leases > 0) this.hands.ends.revoke(connection)

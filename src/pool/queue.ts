@@ -3,19 +3,23 @@ import type { XecError } from '../errors.js'
 import type { KeepAlive } from '../transport/transport.js'
 import type { Connection } from './connection.js'
 import type { Endpoint } from './endpoint.js'
+import { Line } from './line.js'
 import type { PoolOptions } from './options.js'
 import type { PoolTarget } from './types.js'
 import type { Waiter } from './waiter.js'
 
 export class Queue {
   /** In order of arrival; a waiter leaves when it settles. */
-  readonly waiters = new Set<Waiter>()
+  readonly waiters = new Line<Waiter>()
   /** Everything that holds a slot for this key: opening to closing. */
   readonly connections = new Set<Connection>()
   /** Queues of targets behind this one. */
   readonly behind = new Set<Queue>()
   /** Of these, the ones that wait for it to open, to be carried. */
   readonly children = new Set<Queue>()
+  /** The target that was acquired last. */
+  met: PoolTarget | null = null
+  dirty = false
   /** True once the credentials have worked here: until then one dial at a time tries them. */
   proven = false
   /** Since when, and since how many grants, it lacks a slot. */

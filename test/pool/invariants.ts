@@ -21,13 +21,6 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   law(1, live.length <= options.maxConnections, () => `${live.length} slots of ${options.maxConnections}`)
   for (const endpoint of facts.endpoints.values()) {
     law(1, endpoint.connections.size <= endpoint.maxConnections, () => `${endpoint.connections.size} connections to ${endpoint.id}`)
-    let idle = 0
-    for (const connection of endpoint.connections) {
-      if (!connection.idle) continue
-      idle++
-      law('index', endpoint.idle.has(connection), () => `connection ${connection.id} is idle, and not in the idle index of ${endpoint.id}`)
-    }
-    law('index', idle === endpoint.idle.size, () => `the idle index of ${endpoint.id} has ${endpoint.idle.size}, a scan finds ${idle}`)
   }
   law(1, facts.handshakes <= options.maxConcurrentDials, () => `${facts.handshakes} handshakes of ${options.maxConcurrentDials}`)
   law(1, facts.handshakes === count((c) => c.state === 'opening' && c.stage === 'authenticating'), () => `${facts.handshakes} handshakes are counted`)
@@ -40,7 +33,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     leases += connection.leases
     if (connection.idle) {
       idle++
-      law('index', facts.idle.has(connection), () => `connection ${connection.id} is idle, and not in the index`)
+      law('index', connection.listedIdle, () => `connection ${connection.id} is idle, and not in the index`)
     }
     law(2, capacity >= 1, () => `capacity ${capacity}`)
     law(2, connection.queue.endpoint.learned(now) !== null || connection.used <= capacity, () => `connection ${connection.id} has ${connection.used} channels of ${capacity}`)
@@ -52,7 +45,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   law(9, facts.leases === leases, () => `${facts.leases} leases are counted, a scan finds ${leases}`)
 
   // 4: no lost wake-up: the whole-view oracle finds no step after a pump
-  law(4, facts.dirty.size === 0, () => `${facts.dirty.size} subjects are left undecided`)
+  law(4, facts.dirty.length === 0, () => `${facts.dirty.length} subjects are left undecided`)
   for (const queue of facts.queues.values()) {
     const step = decideQueue(queue, facts, now)
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)
@@ -65,14 +58,17 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     const step = decideConnection(connection, facts, now)
     law(4, step.do === 'wait', () => `connection ${connection.id} could ${step.do}`)
   }
-  for (const waiter of facts.waiters) {
+  let waiting = 0
+  for (const waiter of facts.waiters()) {
+    waiting++
     law(7, !waiter.settled, () => `a settled waiter of ${waiter.host} is queued`)
     law(4, waiter.deadline > now, () => `an expired waiter of ${waiter.host} is queued`)
   }
 
   // 9, 10: identities
   const t = facts.figures.totals
-  law(9, t.requested === t.granted + t.rejected + facts.waiters.size, () => `requested ${t.requested} ≠ granted ${t.granted} + rejected ${t.rejected} + waiting ${facts.waiters.size}`)
+  law(9, t.requested === t.granted + t.rejected + facts.waiting, () => `requested ${t.requested} ≠ granted ${t.granted} + rejected ${t.rejected} + waiting ${facts.waiting}`)
+  law('index', waiting === facts.waiting, () => `${facts.waiting} waiters are counted, a scan finds ${waiting}`)
   law(9, t.granted === t.released + t.revoked + facts.leases, () => `granted ${t.granted} ≠ released ${t.released} + revoked ${t.revoked} + held ${facts.leases}`)
   law(10, t.dialling === t.opened + t.dialFailed + count((c) => c.state === 'opening'), () => `dialled ${t.dialling} ≠ opened ${t.opened} + failed ${t.dialFailed} + opening`)
   law(10, t.opened === t.closed + count((c) => c.established), () => `opened ${t.opened} ≠ closed ${t.closed} + established`)

@@ -8,7 +8,7 @@ const pool = (more: Partial<PoolView> = {}): PoolView => ({
   slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], cutAt: Infinity, ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
-  maxConnections: 2, connections: { size: 0 }, idle: [], opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
+  maxConnections: 2, connections: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
 })
 const queue = (more: Partial<QueueView> = {}): QueueView => ({
   waiting: 1, wanted: true, children: new Set(), connections: [], proven: true, ringSince: Infinity, ringGrants: Infinity, sticky: null, hop: null,
@@ -50,9 +50,9 @@ describe('what a queue does', () => {
     ['probes with one dial in an outage', queue({ waiting: 9, endpoint: endpoint({ failures: 1, opening: 1 }) }), pool(), wait],
     ['keeps to the limit that throttling left', queue({ endpoint: endpoint({ opening: 1, dialLimit: 1 }) }), pool(), wait],
     ['waits for the end of the backoff', queue({ endpoint: endpoint({ notBefore: NOW + 5 }) }), pool(), { do: 'wait', until: NOW + 5, lacks: null }],
-    ['waits at the endpoint limit', queue({ endpoint: endpoint({ connections: { size: 2 } }) }), pool(), wait],
-    ['evicts a stranger at the endpoint limit', queue({ endpoint: endpoint({ connections: { size: 2 }, idle: [stranger] }) }), pool(), { do: 'evict', connection: stranger }],
-    ['evicts one at a time there', queue({ endpoint: endpoint({ connections: { size: 2 }, idle: [stranger], freeing: 1 }) }), pool(), wait],
+    ['waits at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), wait],
+    ['evicts a stranger at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]) }) }), pool(), { do: 'evict', connection: stranger }],
+    ['evicts one at a time there', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]), freeing: 1 }) }), pool(), wait],
     ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['evicts the least recently used idle connection for it', queue(), pool({ slots: 4, idle: [stranger, empty] }), { do: 'evict', connection: stranger }],
     ['waits for its quantum at a full pool', queue({ ringSince: NOW - 400, ringGrants: 0 }), pool({ slots: 4, grants: 7, connections: [busy] }), { do: 'wait', until: NOW + 600, lacks: 'slot' }],
@@ -67,8 +67,8 @@ describe('what a queue does', () => {
     ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['waits for a connection that refuses its first channels to be judged', queue({ connections: [connection({ refusing: true, grants: 0, opening: 1, used: 1 })], waiting: 5 }), pool(), wait],
-    ['looks again when a learned capacity is no longer believed', queue({ waiting: 1, capacityUntil: NOW + 9, endpoint: endpoint({ connections: { size: 2 } }) }), pool(), { do: 'wait', until: NOW + 9, lacks: null }],
-    ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: { size: 2 } }) }), pool(), wait],
+    ['looks again when a learned capacity is no longer believed', queue({ waiting: 1, capacityUntil: NOW + 9, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: NOW + 9, lacks: null }],
+    ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), wait],
     ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
     ['is carried by the jump host with the fewest carriers', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
     ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'dial', hop: fresh }],

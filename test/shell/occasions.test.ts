@@ -24,3 +24,7 @@ test('a reconnect follows a loss or failed dials; a connection after an idle one
   expect(reconnects({ type: 'dialFailed' }, { type: 'dialFailed' }, opened)).toEqual([['reconnect', { host: 'web1', connection: 1, failedDials: 2, after: null }]])
   expect(reconnects(opened, { type: 'closed', reason: 'idle', inFlight: 0 }, opened)).toEqual([])
 })
+
+test('many hosts that fail at once are told once, and so is the end of it', () => {
+  expect(told({ type: 'outage', hosts: 12 }, { type: 'outageOver', connected: true })).toEqual([['outage', { hosts: 12 }], ['outage-over', { connected: true }]])
+})
