@@ -7,6 +7,7 @@
  * new Connection with a new id. A slot of maxConnections is held in every state but closed.
  */
 import type { Channel, Link, Reached } from '../transport/transport.js'
+import type { Entry } from './deadlines.js'
 import type { DrainReason } from './events.js'
 import { Line, type InLine } from './line.js'
 import type { Queue } from './queue.js'
@@ -54,6 +55,8 @@ export class Connection implements InLine<Connection> {
   /** Whether the pool has it among the idle ones, and among those to be decided. */
   listedIdle = false
   dirty = false
+  /** Its place among the deadlines. */
+  entry: Entry | null = null
   #state: State = 'opening'
 
   constructor(

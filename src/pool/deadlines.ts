@@ -4,8 +4,8 @@
  * never too late, and takes its true one when it comes to the top. Thus they cost O(1), and the heap moves only entries
  * that come nearer or are new.
  */
-interface Entry<T> {
-  readonly subject: T
+export interface Entry {
+  readonly subject: unknown
   /** The deadline; Infinity when it was cleared. */
   at: number
   /** What the heap is ordered by; never later than `at`. */
@@ -13,9 +13,13 @@ interface Entry<T> {
   place: number
 }
 
-export class Deadlines<T> {
-  readonly #heap: Entry<T>[] = []
-  readonly #entries = new Map<T, Entry<T>>()
+/** What has a deadline keeps its own place in the heap: finding it costs no lookup. */
+export interface HasDeadline {
+  entry: Entry | null
+}
+
+export class Deadlines<T extends HasDeadline> {
+  readonly #heap: Entry[] = []
   #size = 0
 
   /** Subjects with a deadline. */
@@ -34,16 +38,16 @@ export class Deadlines<T> {
   }
 
   at(subject: T): number {
-    return this.#entries.get(subject)?.at ?? Infinity
+    return subject.entry?.at ?? Infinity
   }
 
   /** Sets or moves a subject's deadline; Infinity clears it. */
   set(subject: T, at: number): void {
-    let entry = this.#entries.get(subject)
+    let { entry } = subject
     if (!entry) {
       if (at === Infinity) return
       entry = { subject, at, key: at, place: this.#heap.length }
-      this.#entries.set(subject, entry)
+      subject.entry = entry
       this.#heap.push(entry)
       this.#size++
       this.#up(entry)
@@ -68,11 +72,11 @@ export class Deadlines<T> {
     if (!first || first.at > now) return undefined
     this.#size--
     this.#removeFirst()
-    return first.subject
+    return first.subject as T
   }
 
   /** The entry with the nearest deadline, once those above it have taken their true places. */
-  #first(): Entry<T> | undefined {
+  #first(): Entry | undefined {
     for (;;) {
       const [first] = this.#heap
       if (!first || first.at === first.key) return first
@@ -88,7 +92,7 @@ export class Deadlines<T> {
     const [first] = this.#heap
     const last = this.#heap.pop()
     if (!first || !last) return
-    this.#entries.delete(first.subject)
+    forget(first)
     if (last === first) return
     this.#put(last, 0)
     this.#down(last)
@@ -97,21 +101,20 @@ export class Deadlines<T> {
   /** Drops what was cleared; as often as to stay within a multiple of what is left, so at O(1) a clear. */
   #compact(): void {
     const left = this.#heap.filter(({ at }) => at !== Infinity).sort((a, b) => a.at - b.at)
-    this.#entries.clear()
+    for (const entry of this.#heap) if (entry.at === Infinity) forget(entry)
     this.#heap.length = 0
     for (const entry of left) {
       entry.key = entry.at
-      this.#entries.set(entry.subject, entry)
       this.#put(entry, this.#heap.length)
     }
   }
 
-  #put(entry: Entry<T>, place: number): void {
+  #put(entry: Entry, place: number): void {
     this.#heap[place] = entry
     entry.place = place
   }
 
-  #up(entry: Entry<T>): void {
+  #up(entry: Entry): void {
     let { place } = entry
     while (place > 0) {
       const above = this.#heap[(place - 1) >> 1]
@@ -123,7 +126,7 @@ export class Deadlines<T> {
     this.#put(entry, place)
   }
 
-  #down(entry: Entry<T>): void {
+  #down(entry: Entry): void {
     let { place } = entry
     for (;;) {
       const left = this.#heap[2 * place + 1]
@@ -136,4 +139,8 @@ export class Deadlines<T> {
     }
     this.#put(entry, place)
   }
+}
+
+function forget({ subject }: Entry): void {
+  ;(subject as HasDeadline).entry = null
 }

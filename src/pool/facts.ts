@@ -42,6 +42,7 @@ export class Facts implements PoolView {
   readonly dirty: Subject[] = []
   readonly figures = new Figures()
   readonly outage: Outage
+  readonly #byTarget = new WeakMap<PoolTarget, Queue>()
   readonly #freeing = new Set<Connection>()
   readonly #opening = new Set<Connection>()
 
@@ -88,6 +89,8 @@ export class Facts implements PoolView {
   }
 
   queueOf(target: PoolTarget): Queue {
+    const known = this.#byTarget.get(target)
+    if (known) return known
     const key = keyOf(target)
     let queue = this.queues.get(key)
     if (!queue) {
@@ -96,6 +99,7 @@ export class Facts implements PoolView {
       endpoint.queues.add(queue)
       this.queues.set(key, queue)
     }
+    this.#byTarget.set(target, queue)
     return queue
   }
 

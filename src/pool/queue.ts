@@ -2,6 +2,7 @@
 import type { XecError } from '../errors.js'
 import type { KeepAlive } from '../transport/transport.js'
 import type { Connection } from './connection.js'
+import type { Entry } from './deadlines.js'
 import type { Endpoint } from './endpoint.js'
 import { Line } from './line.js'
 import type { PoolOptions } from './options.js'
@@ -20,6 +21,8 @@ export class Queue {
   /** The target that was acquired last. */
   met: PoolTarget | null = null
   dirty = false
+  /** Its place among the deadlines. */
+  entry: Entry | null = null
   /** True once the credentials have worked here: until then one dial at a time tries them. */
   proven = false
   /** Since when, and since how many grants, it lacks a slot. */

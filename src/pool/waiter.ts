@@ -1,5 +1,6 @@
 /** A queued acquire. Settles exactly once: whoever settles first wins, and everything after is a no-op. */
 import type { XecError } from '../errors.js'
+import type { Entry } from './deadlines.js'
 import type { InLine } from './line.js'
 import type { Queue } from './queue.js'
 import type { AcquireOptions, Attempt, Lease } from './types.js'
@@ -8,6 +9,8 @@ export class Waiter implements InLine<Waiter> {
   ahead: Waiter | null = null
   behind: Waiter | null = null
   dirty = false
+  /** Its place among the deadlines. */
+  entry: Entry | null = null
   readonly attempts: Attempt[] = []
   /** Set when the pool may forget the abort listener. */
   onSettled: (() => void) | null = null

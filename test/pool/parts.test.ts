@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { backoff } from '../../src/pool/backoff.js'
 import { Connection, STATES } from '../../src/pool/connection.js'
-import { Deadlines } from '../../src/pool/deadlines.js'
+import { Deadlines, type HasDeadline } from '../../src/pool/deadlines.js'
 import { Histogram } from '../../src/pool/histogram.js'
 import { forHost } from '../../src/pool/messages.js'
 import { XecError } from '../../src/errors.js'
@@ -25,27 +25,29 @@ describe('a waiter', () => {
 describe('deadlines', () => {
   test('the heap agrees with a sorted list', () => {
     fc.assert(fc.property(fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity)))), (operations) => {
-      const heap = new Deadlines<number>()
+      const heap = new Deadlines<HasDeadline & { readonly n: number }>()
+      const subjects = Array.from({ length: 21 }, (_, n) => ({ n, entry: null }))
       const model = new Map<number, number>()
-      for (const [subject, at] of operations) {
+      for (const [n, at] of operations) {
+        const subject = subjects[n]!
         heap.set(subject, at)
-        if (at === Infinity) model.delete(subject)
-        else model.set(subject, at)
+        if (at === Infinity) model.delete(n)
+        else model.set(n, at)
         expect(heap.next).toBe(Math.min(Infinity, ...model.values()))
         expect(heap.at(subject)).toBe(at)
         expect(heap.size).toBe(model.size)
       }
       const taken: number[] = []
-      for (let s = heap.takeDue(50); s !== undefined; s = heap.takeDue(50)) taken.push(model.get(s) ?? NaN)
+      for (let s = heap.takeDue(50); s !== undefined; s = heap.takeDue(50)) taken.push(model.get(s.n) ?? NaN)
       expect(taken).toEqual([...model.values()].filter((at) => at <= 50).sort((a, b) => a - b))
     }))
   })
 })
 
 test('deadlines that were cleared do not pile up', () => {
-  const heap = new Deadlines<object>()
+  const heap = new Deadlines<HasDeadline>()
   for (let i = 0; i < 100_000; i++) {
-    const subject = {}
+    const subject = { entry: null }
     heap.set(subject, 1_000_000 + i)
     heap.clear(subject)
   }
