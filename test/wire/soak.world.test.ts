@@ -1,0 +1,129 @@
+/**
+ * A long life: 50 commands a second on 20 hosts, and every second a server process killed under them.
+ * `npm run soak` takes half an hour and keeps the figures; `npm test` looks for a few seconds whether it would.
+ */
+import { appendFileSync } from 'node:fs'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import { expect, test } from 'vitest'
+import type { Outcome } from '../../src/adapter/types.js'
+import type { ConnectionPool } from '../../src/pool/pool.js'
+import type { PoolTarget } from '../../src/pool/types.js'
+import { seededRandom } from '../../src/runtime/random.js'
+import { createXec } from '../../src/xec.js'
+import { makePlace } from '../rig/place.js'
+import { describeWorld, startSshd } from '../rig/sshd.js'
+import { keyFile, makeTarget } from '../transport/fixture.js'
+import { eventually, held } from './leaks.js'
+
+const SECONDS = Number(process.env['XEC_SOAK_SECONDS'] ?? 8)
+const SEED = Number(process.env['XEC_SOAK_SEED'] ?? Date.now() % 1_000_000)
+const LONG = SECONDS >= 300
+const HOSTS = 20
+const EVERY_MS = 20
+const LOOK_MS = LONG ? 10_000 : 2_000
+
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as () => void
+
+interface Look { readonly seconds: number; readonly heap: number; readonly rss: number; readonly fds: number; readonly timers: number }
+
+/** What must add up at any moment; see docs/pool.md, laws 9 and 10. */
+function checkIdentities(pool: ConnectionPool): void {
+  const { facts } = pool
+  const { totals: t } = facts.figures
+  const { totalConnections, connecting, waiting } = pool.snapshot()
+  expect(t.requested).toBe(t.granted + t.rejected + waiting)
+  expect(t.granted).toBe(t.released + t.revoked + facts.leases)
+  expect(t.dialling).toBe(t.opened + t.dialFailed + connecting)
+  expect(t.opened).toBe(t.closed + totalConnections)
+}
+
+describeWorld('a long life', () => {
+  test(`${SECONDS} s of commands and kills: every command has one outcome, and nothing grows`, { timeout: (SECONDS + 120) * 1_000 }, async () => {
+    const place = makePlace()
+    const sshd = await startSshd({ config: ['LogLevel ERROR', 'MaxStartups 100'] })
+    const before = held()
+    const xec = createXec({ pool: { reconnectDelay: 50 } })
+    const pool = xec.pool as ConnectionPool
+    const random = seededRandom(SEED)
+    const targets = Array.from({ length: HOSTS }, (_, i): PoolTarget =>
+      makeTarget(sshd, place.path('known'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'soak' }, target: { host: `h${i}`, address: `127.6.0.${i + 1}` } }))
+    const outcomes = new Map<string, number>()
+    let started = 0
+    let settled = 0
+    let kills = 0
+    let wrong = ''
+    const run = async (): Promise<void> => {
+      const n = started++
+      const result = await xec.execute(targets[Math.floor(random.next() * HOSTS)] as PoolTarget, { line: `echo ${n}; sleep 0.0${n % 10}` })
+      settled++
+      const kind: `${Outcome} ${string}` = `${result.outcome} ${result.executed}`
+      outcomes.set(kind, (outcomes.get(kind) ?? 0) + 1)
+      if (result.ok && String(result.stdout) !== `${n}\n`) wrong ||= `command ${n} has the output ${String(result.stdout)}`
+    }
+    const kill = (): void => {
+      const children = sshd.children()
+      const victim = children[Math.floor(random.next() * children.length)]
+      if (victim === undefined) return
+      try {
+        process.kill(victim, 'SIGKILL')
+        kills++
+      } catch { /* it has just ended by itself */ }
+    }
+    const looks: Look[] = []
+    const look = (seconds: number): void => {
+      collect()
+      checkIdentities(pool)
+      const { fds, timers } = held()
+      const { heapUsed, rss } = process.memoryUsage()
+      const { totalConnections, connecting } = pool.snapshot()
+      looks.push({ seconds, heap: heapUsed, rss, fds: fds - totalConnections - connecting, timers })
+    }
+
+    console.log(`  soak: seed ${SEED}, ${SECONDS} s`)
+    const began = performance.now()
+    for (let tick = 0, looked = 0, killed = 0; ; tick++) {
+      const due = began + tick * EVERY_MS
+      const now = performance.now()
+      if (now - began > SECONDS * 1_000) break
+      if (due > now) await new Promise((resolve) => setTimeout(resolve, due - now))
+      void run()
+      const seconds = (performance.now() - began) / 1_000
+      if (seconds - killed >= 1) { killed = seconds; kill() }
+      if (seconds - looked >= LOOK_MS / 1_000) { looked = seconds; look(Math.round(seconds)) }
+    }
+    await eventually(() => expect(settled).toBe(started), 30_000)
+    expect(wrong).toBe('')
+    expect([...outcomes.values()].reduce((a, b) => a + b, 0)).toBe(started)
+    // A kill loses what runs on that connection, or costs a dial; nothing else may come of it.
+    expect([...outcomes.keys()].sort().filter((kind) => !['lost maybe', 'lost yes', 'ok yes', 'unreachable no'].includes(kind))).toEqual([])
+    expect(outcomes.get('ok yes') ?? 0).toBeGreaterThan(started * 0.9)
+    checkIdentities(pool)
+    await xec.close()
+    expect(pool.snapshot()).toMatchObject({ totalConnections: 0, connecting: 0, waiting: 0 })
+    await eventually(() => expect(held().sockets).toBeLessThanOrEqual(before.sockets))
+    await eventually(() => expect(sshd.connections()).toEqual([]))
+
+    const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1] ?? NaN
+    // The first fifth is for warming up.
+    const warm = looks.slice(Math.floor(looks.length / 5))
+    const third = Math.ceil(warm.length / 3)
+    const early = median(warm.slice(0, third).map(({ heap }) => heap))
+    const late = median(warm.slice(-third).map(({ heap }) => heap))
+    const fds = warm.map((each) => each.fds)
+    const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
+    const summary = `seed ${SEED}, ${SECONDS} s, node ${process.version}: ${started} commands (${[...outcomes].map(([kind, n]) => `${kind} ${n}`).join(', ')}), ${kills} kills, `
+      + `${pool.snapshot().connectionsCreated} connections; heap after GC ${mib(early)} → ${mib(late)} (${((late / early - 1) * 100).toFixed(1)} %), rss ${mib(warm.at(-1)?.rss ?? 0)}, descriptors beside connections ${Math.min(...fds)} to ${Math.max(...fds)}`
+    console.log(`  soak: ${summary}`)
+    const results = process.env['XEC_SOAK_RESULTS']
+    if (results) {
+      for (const { seconds, heap, rss, fds: n, timers } of looks) if (seconds % 60 < LOOK_MS / 1_000) appendFileSync(results, `${seconds} s: heap ${mib(heap)}, rss ${mib(rss)}, descriptors ${n}, timers ${timers}\n`)
+      appendFileSync(results, `${new Date().toISOString()} ${summary}\n`)
+    }
+    expect(Math.max(...fds) - Math.min(...fds)).toBeLessThanOrEqual(4)
+    if (LONG) expect(Math.abs(late / early - 1)).toBeLessThanOrEqual(0.05)
+    await sshd.stop()
+    place.remove()
+  })
+})
