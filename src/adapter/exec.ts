@@ -1,5 +1,6 @@
 /** One command on one open channel, from the exec request until there is nothing left to wait for. */
 import { isXecError, XecError, messageOf } from '../errors.js'
+import { tell } from '../pool/tell.js'
 import type { Clock, Timer } from '../runtime/clock.js'
 import type { Channel, Exit, PtyRequest } from '../transport/transport.js'
 import type { Capture } from './capture.js'
@@ -77,10 +78,10 @@ class Running {
       () => {
         this.#accepted = true
         if (this.#settled) return
-        options.onState?.('running')
+        tell(() => options.onState?.('running'))
         if (this.#stop) channel.stdin.end()
         else sending.feed.connect(channel.stdin, sending.encoded.preamble, (cause) => this.stop({ why: 'stdin', cause }))
-        options.onStarted?.({ signal: (name) => channel.signal(name), resize: (rows, cols) => channel.resize(rows, cols) })
+        tell(() => options.onStarted?.({ signal: (name) => channel.signal(name), resize: (rows, cols) => channel.resize(rows, cols) }))
       },
       (error: unknown) => {
         this.#failure = isXecError(error) ? error

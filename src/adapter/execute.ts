@@ -1,7 +1,9 @@
 /** A Command on a Target becomes a Result: a lease, the command on it, the lease back, and the verdict. */
 import { setMaxListeners } from 'node:events'
+import { tell } from '../pool/tell.js'
 import type { PoolTarget, Lease, Pool } from '../pool/types.js'
 import { XecError } from '../errors.js'
+import { addressOf } from '../runtime/address.js'
 import type { Clock } from '../runtime/clock.js'
 import { Capture, CaptureStore, DEFAULT_CAPTURE_BYTES } from './capture.js'
 import { encodeCommand } from './command.js'
@@ -35,7 +37,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
   let resent = 0
 
   for (;;) {
-    options.onState?.('queued')
+    tell(() => options.onState?.('queued'))
     const stdout = new Capture(captureBytes, store)
     const stderr = new Capture(captureBytes, store)
     let lease: Lease
@@ -114,11 +116,6 @@ export function neverSent(target: PoolTarget, outcome: Outcome, error: XecError)
     host: target.host, address: addressOf(target), outcome, ok: false, exitCode: null, signal: null, executed: 'no', remoteProcess: null,
     stdout: empty, stderr: empty, truncated: false, durationMs: 0, waitMs: 0, connectMs: 0, reused: false, connection: null, attempts: [], error,
   })
-}
-
-/** `address:port`, an IPv6 address in brackets. */
-export function addressOf({ address, port }: { readonly address: string; readonly port: number }): string {
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
 }
 
 /** Once the server has closed the channel its session slot is free; one that does not answer is not waited for. */

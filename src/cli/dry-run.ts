@@ -1,5 +1,5 @@
 /** `--dry-run`: what would run where. Nothing is dialled. */
-import { addressOf } from '../adapter/execute.js'
+import { addressOf } from '../runtime/address.js'
 import type { RunItem } from '../run/dispatcher.js'
 import type { Io } from './io.js'
 import { table } from './output/table.js'

@@ -26,9 +26,8 @@ export function terminalPrompt(options: TerminalOptions): Prompt | null {
     return null
   }
   let last: Promise<unknown> = Promise.resolve()
-  return (question, { echo, signal }) => {
-    const signals = signal ? AbortSignal.any([signal, options.signal]) : options.signal
-    const answer = last.then(() => (signals.aborted ? null : ask(question, echo, signals, options)))
+  return (question, { echo }) => {
+    const answer = last.then(() => (options.signal.aborted ? null : ask(question, echo, options.signal, options)))
     last = answer.catch(() => {})
     return answer
   }

@@ -175,7 +175,13 @@ function segmentTest(segment: string): (name: string) => boolean {
     if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`
     return part === '*' ? '.*' : part === '?' ? '.' : part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
   })
-  const expression = new RegExp(`^${source}$`, 's')
+  let expression: RegExp
+  try {
+    expression = new RegExp(`^${source}$`, 's')
+  } catch {
+    // A range that runs backwards, which glob(7) leaves open: nothing is in it.
+    return () => false
+  }
   return (name) => (segment.startsWith('.') || !name.startsWith('.')) && expression.test(name)
 }
 

@@ -61,9 +61,12 @@ export class Channels {
     const { facts } = this
     const { queue } = connection
     connection.opening--
-    if (!isXecError(thrown) || thrown.code !== 'XEC_REFUSED' || connection.state === 'closed') {
-      // The link is ending; `#ended` will say so.
-      if (connection.state !== 'closed') facts.changed(connection)
+    if (connection.state === 'closed') return this.effects.pump()
+    if (!isXecError(thrown) || thrown.code !== 'XEC_REFUSED') {
+      // The link is on its way out, which `Ends.ended` will hear; asked again before that, it would fail again, for ever.
+      connection.refusing = true
+      if (connection.link?.alive) connection.link.destroy()
+      facts.changed(connection)
       this.effects.pump()
       return
     }
@@ -112,8 +115,10 @@ export class Channels {
       release: () => {
         if (!slot.leased) return
         slot.leased = false
+        // Before anybody hears of it: a channel that has run a command is no spare one.
+        slot.releasedAt = this.facts.now()
         this.facts.leases--
-        this.effects.emit(connection.queue, { type: 'released', host: waiter.host, connection: connection.id, heldMs: this.facts.now() - grantedAt })
+        this.effects.emit(connection.queue, { type: 'released', host: waiter.host, connection: connection.id, heldMs: slot.releasedAt - grantedAt })
         this.#drop(connection, slot)
         this.effects.pump()
       },
@@ -122,11 +127,12 @@ export class Channels {
 
   dropSpare(connection: Connection): void {
     const slot = connection.spare
-    if (slot) this.#drop(connection, slot)
+    if (!slot) return
+    slot.releasedAt = this.facts.now()
+    this.#drop(connection, slot)
   }
 
   #drop(connection: Connection, slot: Slot): void {
-    slot.releasedAt = this.facts.now()
     slot.channel.close()
     this.#freeSlot(connection, slot)
   }

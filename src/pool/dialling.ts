@@ -7,6 +7,7 @@ import type { Ends } from './ends.js'
 import type { Facts } from './facts.js'
 import type { Queue } from './queue.js'
 import type { Series } from './series.js'
+import { tell } from './tell.js'
 import type { Attempt } from './types.js'
 
 /** A connection's lifetime is shortened by up to this share, so that a fleet's do not all end at once. */
@@ -29,11 +30,12 @@ export class Dialling {
     const connection = new Connection(this.#nextId++, queue, hop, facts.now(), (c) => facts.moved(c))
     facts.add(connection)
     facts.leaveHop(queue)
-    if (!hop) facts.outage.dialled(facts.now())
+    this.series.dialled(queue)
     this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt: queue.endpoint.failures + 1 })
     tellDialling(queue)
     const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
-    this.transport.reach(queue.target, options).then(
+    // Time for a dial is not part of the key, so it is that of whoever came last.
+    this.transport.reach(queue.met ?? queue.target, options).then(
       (reached) => {
         connection.reached = reached
         connection.stage = 'reached'
@@ -129,7 +131,7 @@ export class Dialling {
 
 /** Whoever waits for a dial, in the queue or behind it. */
 function tellDialling(queue: Queue): void {
-  for (const waiter of queue.waiters) waiter.options.onDialling?.()
+  for (const waiter of queue.waiters) tell(() => waiter.options.onDialling?.())
   for (const child of queue.children) tellDialling(child)
 }
 

@@ -16,6 +16,9 @@ import { Queue } from './queue.js'
 import type { PoolTarget } from './types.js'
 import type { Waiter } from './waiter.js'
 
+/** So many keys are kept without a look at whether they are still needed. */
+const SWEEP_AT = 1_024
+
 export type Subject = Queue | Connection | Waiter
 
 export class Facts implements PoolView {
@@ -43,6 +46,7 @@ export class Facts implements PoolView {
   readonly figures = new Figures()
   readonly outage: Outage
   readonly #byTarget = new WeakMap<PoolTarget, Queue>()
+  #sweepAt = SWEEP_AT
   readonly #freeing = new Set<Connection>()
   readonly #opening = new Set<Connection>()
 
@@ -90,11 +94,12 @@ export class Facts implements PoolView {
 
   queueOf(target: PoolTarget): Queue {
     const known = this.#byTarget.get(target)
-    if (known) return known
+    if (known && !known.dropped) return known
     const key = keyOf(target)
     let queue = this.queues.get(key)
     if (!queue) {
-      const endpoint = this.endpointOf(target)
+      if (this.queues.size >= this.#sweepAt) this.#sweep()
+      const endpoint = this.#meetEndpoint(target)
       queue = new Queue(key, target, endpoint, target.jump ? this.queueOf(target.jump) : null, this.options)
       endpoint.queues.add(queue)
       this.queues.set(key, queue)
@@ -103,7 +108,19 @@ export class Facts implements PoolView {
     return queue
   }
 
-  endpointOf(target: PoolTarget): Endpoint {
+  /** Forgets the keys that nothing is known of any more: a process that lives long may meet many. */
+  #sweep(): void {
+    for (const queue of this.queues.values()) {
+      if (!queue.forgettable(this.now())) continue
+      queue.dropped = true
+      this.queues.delete(queue.key)
+      queue.endpoint.queues.delete(queue)
+      queue.hop?.behind.delete(queue)
+    }
+    this.#sweepAt = Math.max(SWEEP_AT, this.queues.size * 2)
+  }
+
+  #meetEndpoint(target: PoolTarget): Endpoint {
     const id = endpointOf(target)
     let endpoint = this.endpoints.get(id)
     if (!endpoint) this.endpoints.set(id, (endpoint = new Endpoint(id, target.host)))
@@ -116,7 +133,7 @@ export class Facts implements PoolView {
   meet(queue: Queue, target: PoolTarget): void {
     if (queue.met === target) return
     queue.met = target
-    for (let each: PoolTarget | null = target; each; each = each.jump) this.endpointOf(each)
+    for (let each: PoolTarget | null = target; each; each = each.jump) this.#meetEndpoint(each)
   }
 
   /** Everybody who waits, queue by queue. */
@@ -139,9 +156,9 @@ export class Facts implements PoolView {
         connection.idleSince = this.now()
         this.idle.add(connection)
       } else this.idle.delete(connection)
-      // Other users of the endpoint may be waiting for this one to be evictable.
-      if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)
     }
+    // Other users of the endpoint may be waiting for this one to be evictable, or to have had its turn.
+    if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)
     if (connection.freeing) this.#freeing.add(connection)
     else this.#freeing.delete(connection)
     if (connection.state !== 'opening') this.#opening.delete(connection)
@@ -182,6 +199,8 @@ export class Facts implements PoolView {
       else this.changed(connection.hop)
     }
     this.touchEndpoint(connection.queue.endpoint)
+    // There is room for the successor of one that is too old.
+    for (const other of connection.queue.endpoint.connections) this.touch(other)
   }
 
   /** A limit or a backoff of an endpoint moved. */

@@ -4,6 +4,7 @@
  * and learned capacity* belong to the endpoint: the place alone.
  */
 import { createHmac, randomBytes } from 'node:crypto'
+import { addressOf } from '../runtime/address.js'
 import { Secret } from '../runtime/secret.js'
 import type { Target } from '../transport/transport.js'
 
@@ -31,7 +32,6 @@ function reveal(this: unknown, name: string, value: unknown): unknown {
 
 /** `address:port`, and the jump path that leads there. */
 export function endpointOf(target: Target): string {
-  const address = target.address.toLowerCase()
-  const place = `${address.includes(':') ? `[${address}]` : address}:${target.port}`
+  const place = addressOf({ address: target.address.toLowerCase(), port: target.port })
   return target.jump ? `${place} via ${endpointOf(target.jump)}` : place
 }

@@ -2,6 +2,7 @@
 import type { EventDetails, PoolEvent } from './events.js'
 import type { Facts } from './facts.js'
 import type { Queue } from './queue.js'
+import { tell } from './tell.js'
 
 export class Ledger {
   readonly #listeners = new Set<(event: PoolEvent) => void>()
@@ -12,14 +13,7 @@ export class Ledger {
     const event = { at: this.facts.now(), ...details } as PoolEvent
     this.facts.figures.count(event)
     queue.endpoint.figures.count(event)
-    for (const listener of this.#listeners) {
-      try {
-        listener(event)
-      } catch (error) {
-        // A listener's mistake is its own: reported where uncaught ones are, after the pool is consistent again.
-        queueMicrotask(() => { throw error })
-      }
-    }
+    for (const listener of this.#listeners) tell(() => listener(event))
   }
 
   subscribe(listener: (event: PoolEvent) => void): () => void {

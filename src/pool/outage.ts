@@ -57,10 +57,7 @@ export class Outage {
   /** A dial starts. */
   dialled(now: number): void {
     const state = this.#current(now)
-    if (!state) {
-      this.#state = null
-      return
-    }
+    if (!state) return
     if (state.followers > 0) {
       state.followers--
       return
@@ -85,7 +82,6 @@ export class Outage {
       state.lastFailureAt = now
       return false
     }
-    this.#state = null
     for (const [old, { at }] of this.#failed) {
       if (now - at < WINDOW_MS) break
       this.#failed.delete(old)
@@ -115,6 +111,13 @@ export class Outage {
     const failed = new Map(this.#failed)
     this.forget()
     return failed
+  }
+
+  /** True once for an outage that ended because nothing failed, and nothing was tried, for so long. */
+  lapsed(now: number): boolean {
+    if (!this.#state || this.#current(now)) return false
+    this.forget()
+    return true
   }
 
   forget(): void {

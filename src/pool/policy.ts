@@ -1,11 +1,12 @@
 /**
- * Who may use which connection, when: every decision of the pool, pure. A subject (a queue, a connection, a waiter,
- * the pool itself) and the time go in, one step comes out; `pool.ts` applies it and asks again until the answer is
- * `wait`. The steps of a queue are tried in this order:
+ * Who may use which connection, when: every decision of the pool, pure. A subject (a queue, a connection) and the
+ * time go in, one step comes out; `pump.ts` applies it and asks again until the answer is `wait`. The steps of a queue are tried in this order:
  *
  *   fail sticky · grant a confirmed channel · ask an open connection for a channel · dial · evict to dial · wait
  *
- * and of a connection: settle what is overdue · drain what is due · close what is drained · wait.
+ * and of an open connection: drain when suspect, too old or not pooled · drop a channel that nobody wants · drain when
+ * idle for too long · wait; one that opens waits for its permit, one that drains is closed, one that closes in vain is
+ * destroyed.
  * A `wait` names its own deadline, computed from state and never remembered, and what it lacks, so that the pool
  * knows which ring to keep the subject in.
  */
@@ -45,8 +46,6 @@ export interface PoolView {
   heldUntil(now: number): number
   /** Idle connections, least recently used first. */
   readonly idle: Iterable<ConnectionView>
-  /** When what still runs is cut off; Infinity outside a drain. */
-  readonly cutAt: number
 }
 
 export interface EndpointView {
@@ -66,7 +65,7 @@ export interface QueueView {
   readonly children: ReadonlySet<QueueView>
   readonly connections: Iterable<ConnectionView>
   readonly proven: boolean
-  /** Since when, and since how many grants, it lacks a slot; Infinity when it lacks none. */
+  /** Since when, and since how many grants, it lacks a slot of the pool or of its endpoint; Infinity when it lacks none. */
   readonly ringSince: number
   readonly ringGrants: number
   readonly sticky: { readonly until: number } | null
@@ -101,7 +100,7 @@ export interface ConnectionView {
   readonly closeBy: number
 }
 
-export type Lack = 'slot' | 'chainSlot' | 'held' | 'permit' | null
+export type Lack = 'slot' | 'chainSlot' | 'endpoint' | 'held' | 'permit' | null
 
 export type Wait = { readonly do: 'wait'; readonly until: number; readonly lacks: Lack }
 
@@ -188,7 +187,7 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
     for (const other of endpoint.connections) {
       if (other.idle && other.queue !== queue && other.queue.waiting === 0 && (!oldest || other.idleSince < oldest.idleSince)) oldest = other
     }
-    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : wait()
+    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, endpoint.connections, 1, now - queue.ringSince, 'endpoint', now)
   }
   // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
   if (!queue.hop) {
@@ -207,7 +206,8 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
     const asking = pool.chainRing.size + pool.slotRing.size + (pool.chainRing.has(queue) || pool.slotRing.has(queue) ? 0 : 1)
     if (pool.slots - pool.freeing + asking - 1 + need > pool.maxConnections) {
       for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
-      return decideQuantum(queue, pool, asking, lacks, now)
+      const waited = pool.grants - queue.ringGrants < QUANTUM_GRANTS ? now - queue.ringSince : QUANTUM_MS
+      return decideQuantum(queue, pool.connections, asking, waited, lacks, now)
     }
     return wait(Infinity, lacks)
   }
@@ -217,18 +217,18 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
 }
 
 /**
- * A full pool without an idle connection. Who has no connection at all gets one after a quantum: of those whose own
+ * A full pool, or a full endpoint, without an idle connection. Who has no connection at all gets one after a quantum: of those whose own
  * queue would go on using theirs, and that have had their quantum too, the one that was granted last gives way, because
  * its commands are the shortest to wait for.
  */
-function decideQuantum(queue: QueueView, pool: PoolView, asking: number, lacks: Lack, now: number): QueueStep {
+function decideQuantum(queue: QueueView, connections: Iterable<ConnectionView>, asking: number, waited: number, lacks: Lack, now: number): QueueStep {
   for (const _own of queue.connections) return wait(Infinity, lacks)
-  const due = queue.ringSince + QUANTUM_MS
-  if (now < due && pool.grants - queue.ringGrants < QUANTUM_GRANTS) return wait(due, lacks)
+  // Not yet in a ring: it will be, and be asked again.
+  if (!(waited >= QUANTUM_MS)) return wait(queue.ringSince + QUANTUM_MS, lacks)
   let best: ConnectionView | null = null
   let leaving = 0
   let next = Infinity
-  for (const connection of pool.connections) {
+  for (const connection of connections) {
     if (connection.drainReason === 'fairness') leaving++
     if (connection.state !== 'open' || connection.grants === 0 || connection.queue.waiting === 0 || connection.carriers.size > 0) continue
     const from = connection.grants >= QUANTUM_GRANTS ? now : connection.openedAt + QUANTUM_MS
@@ -284,7 +284,9 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   if (pool.mode === 'closed') return { do: 'drain', reason: 'closing' }
   const answerBy = connection.unansweredSince + CHANNEL_ANSWER_TIMEOUT_MS
   if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
-  if (now >= connection.expiresAt) return { do: 'drain', reason: 'lifetime' }
+  // With work on it and no room for a successor it goes on: a command of hours must not close the host for hours.
+  const replaceable = (connection.leases === 0 && connection.carriers.size === 0) || queue.endpoint.connections.size < queue.endpoint.maxConnections
+  if (now >= connection.expiresAt && replaceable) return { do: 'drain', reason: 'lifetime' }
   // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.
   if (!pool.enabled && connection.carriers.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
   if (connection.spare && queue.waiting === 0) return { do: 'dropSpare' }
@@ -294,5 +296,5 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
     idleUntil = connection.idleSince + queue.idleTimeoutMs
     if (now >= idleUntil) return { do: 'drain', reason: 'idle' }
   }
-  return wait(Math.min(answerBy, connection.expiresAt, idleUntil))
+  return wait(Math.min(answerBy, connection.expiresAt > now ? connection.expiresAt : Infinity, idleUntil))
 }

@@ -23,6 +23,7 @@ import { Pump } from './pump.js'
 import { Rejections } from './rejections.js'
 import { Series } from './series.js'
 import type { PoolSnapshot } from './snapshot.js'
+import { tell } from './tell.js'
 import type { AcquireOptions, DrainOptions, DrainReport, Lease, Pool, PoolTarget } from './types.js'
 import { Waiter } from './waiter.js'
 
@@ -48,6 +49,7 @@ export class ConnectionPool implements Pool {
   readonly facts: Facts
   readonly #ledger: Ledger
   readonly #rejections: Rejections
+  readonly #series: Series
   readonly #dialling: Dialling
   readonly #ends: Ends
   readonly #pump: Pump
@@ -62,7 +64,7 @@ export class ConnectionPool implements Pool {
       failQueue: (queue, error) => rejections.rejectAll(queue, error),
       pump: () => this.#pump.run(),
     }
-    const series = new Series(facts, effects)
+    const series = (this.#series = new Series(facts, effects))
     const ends = (this.#ends = new Ends(facts, series, effects))
     const dialling = (this.#dialling = new Dialling(facts, transport, series, ends, effects))
     const channels = new Channels(facts, ends, effects)
@@ -105,9 +107,11 @@ export class ConnectionPool implements Pool {
       queue.waiters.add(waiter)
       facts.deadlines.set(waiter, waiter.deadline)
       facts.touch(queue)
+      // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
+      if (queue.endpoint.queues.size > 1) facts.touchEndpoint(queue.endpoint)
       for (const connection of queue.connections) {
         if (connection.state === 'opening') {
-          options.onDialling?.()
+          tell(() => options.onDialling?.())
           break
         }
       }
@@ -151,10 +155,11 @@ export class ConnectionPool implements Pool {
 
   reset(target: PoolTarget): void {
     const { facts } = this
-    const { endpoint } = facts.queueOf(target)
+    const queue = facts.queueOf(target)
+    const { endpoint } = queue
     endpoint.forget()
-    facts.outage.forget()
-    for (const queue of endpoint.queues) queue.sticky = null
+    this.#series.reset(queue)
+    for (const each of endpoint.queues) each.sticky = null
     for (const connection of [...endpoint.connections]) {
       if (connection.state === 'open') this.#ends.drain(connection, 'reset')
       else if (connection.state === 'opening') this.#dialling.abort(connection)

@@ -46,8 +46,8 @@ export class Pump {
       const { facts } = this
       const now = this.clock.now()
       for (let due = facts.deadlines.takeDue(now); due !== undefined; due = facts.deadlines.takeDue(now)) facts.touch(due)
-      if (facts.mode === 'draining' && (now >= facts.cutAt || (facts.waiting === 0 && facts.leases === 0))) this.#cut()
       do {
+        if (this.#mayCut(now)) this.#cut()
         // Who is touched meanwhile comes to the end.
         for (const subject of facts.dirty) {
           if (!subject.dirty) continue
@@ -55,7 +55,7 @@ export class Pump {
           if (this.#step(subject, now)) facts.touch(subject)
         }
         facts.dirty.length = 0
-      } while (this.#stepRings(now))
+      } while (this.#stepRings(now) || this.#mayCut(now))
     } finally {
       this.#running = false
     }
@@ -83,7 +83,7 @@ export class Pump {
       keep(facts.heldRing, queue, step.lacks === 'held')
       const lacksSlot = step.lacks === 'slot' || step.lacks === 'chainSlot'
       keep(facts.strangers, queue, lacksSlot && queue.connections.size === 0)
-      return this.#keepQuantum(queue, lacksSlot, now)
+      return this.#keepQuantum(queue, lacksSlot || step.lacks === 'endpoint', now)
     }
     // Who got a slot goes to the end of the ring; who still waits for one keeps its place.
     if (step.do === 'dial' || step.do === 'fail') {
@@ -190,6 +190,12 @@ export class Pump {
   #onTimer(): void {
     this.#timer = null
     this.run()
+  }
+
+  /** A drain has nothing left to wait for. */
+  #mayCut(now: number): boolean {
+    const { facts } = this
+    return facts.mode === 'draining' && (now >= facts.cutAt || (facts.waiting === 0 && facts.leases === 0))
   }
 
   /** The end of a drain's grace: turns away who waits, cuts off what runs, closes everything. */

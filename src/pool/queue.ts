@@ -23,6 +23,8 @@ export class Queue {
   dirty = false
   /** Its place among the deadlines. */
   entry: Entry | null = null
+  /** True once its pool has forgotten it. */
+  dropped = false
   /** True once the credentials have worked here: until then one dial at a time tries them. */
   proven = false
   /** Since when, and since how many grants, it lacks a slot. */
@@ -50,6 +52,11 @@ export class Queue {
   /** True while somebody waits for a connection here: a caller, or a queue to be carried. */
   get wanted(): boolean {
     return this.waiters.size > 0 || this.children.size > 0
+  }
+
+  /** True when a new one would be no different, but for having to try its credentials once more. */
+  forgettable(now: number): boolean {
+    return !this.wanted && !this.dirty && !this.entry && this.connections.size === 0 && this.behind.size === 0 && !(this.sticky && this.sticky.until > now)
   }
 
   capacity(now: number): number {

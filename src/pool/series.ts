@@ -6,6 +6,7 @@ import type { Effects } from './effects.js'
 import type { Facts } from './facts.js'
 import { stillOut } from './messages.js'
 import type { Queue } from './queue.js'
+import { tell } from './tell.js'
 import type { Attempt } from './types.js'
 
 /** How long an authentication or host-key failure is believed. */
@@ -24,6 +25,8 @@ export class Series {
     const { facts } = this
     const { endpoint, options } = queue
     const now = facts.now()
+    // What is wrong with one user's key says nothing of the place.
+    if (error.code === 'XEC_CONFIG') return null
     this.#observe(queue, error, verdict)
     if (verdict === 'sticky') {
       queue.proven = false
@@ -52,7 +55,7 @@ export class Series {
 
   /** A series is over: who has no open connection to hope for hears of it. */
   giveUp(queue: Queue, error: XecError): void {
-    const queues = verdictOf(error) === 'sticky' ? [queue] : [...queue.endpoint.queues]
+    const queues = verdictOf(error) === 'sticky' || error.code === 'XEC_CONFIG' ? [queue] : [...queue.endpoint.queues]
     for (const other of queues) {
       if ([...other.connections].some((connection) => connection.state === 'open')) {
         queue.endpoint.notBefore = Math.max(queue.endpoint.notBefore, this.facts.now() + queue.options.reconnectDelay)
@@ -67,12 +70,35 @@ export class Series {
     if (!queue.hop) this.#failedNear(queue, null)
   }
 
+  /** A dial starts. */
+  dialled(queue: Queue): void {
+    if (queue.hop) return
+    this.#lapse(queue)
+    this.facts.outage.dialled(this.facts.now())
+  }
+
+  /** Somebody knows better than what was learned here: the next dials are as free as the first ones. */
+  reset(queue: Queue): void {
+    const { facts } = this
+    if (facts.outage.size(facts.now()) > 0) this.#over(queue, false)
+    facts.outage.forget()
+  }
+
   /** A dial succeeded. */
   succeeded(queue: Queue): void {
     const { facts } = this
+    this.#lapse(queue)
     if (!queue.hop && facts.outage.opened(queue.endpoint, facts.heldRing.size, facts.now())) {
-      this.effects.emit(queue, { type: 'outageOver', host: queue.target.host, connected: true })
+      this.#over(queue, true)
     }
+  }
+
+  #lapse(queue: Queue): void {
+    if (this.facts.outage.lapsed(this.facts.now())) this.#over(queue, false)
+  }
+
+  #over(queue: Queue, connected: boolean): void {
+    this.effects.emit(queue, { type: 'outageOver', host: queue.target.host, connected })
   }
 
   /** What a failed dial says of the network here. What goes through a jump host says nothing: that one tells. */
@@ -80,13 +106,15 @@ export class Series {
     const { facts } = this
     if (queue.hop) return
     // Asking for fewer dials, or for other credentials, is an answer.
-    if (verdict === 'throttled' || verdict === 'sticky') this.succeeded(queue)
-    else if (facts.outage.size(facts.now()) > 0 || (verdict === 'transient' && error instanceof DialError && !error.answered)) this.#failedNear(queue, error)
+    if (verdict === 'throttled' || verdict === 'sticky') {
+      if (error instanceof DialError && error.answered) this.succeeded(queue)
+    } else if (facts.outage.size(facts.now()) > 0 || (verdict === 'transient' && error instanceof DialError && !error.answered)) this.#failedNear(queue, error)
   }
 
   #failedNear(queue: Queue, error: XecError | null): void {
     const { facts } = this
     const now = facts.now()
+    this.#lapse(queue)
     const begins = facts.outage.failed(queue.endpoint, error, now, (failed) => {
       let others = facts.slotRing.size
       for (const { queue: { endpoint } } of facts.connections) if (!failed.has(endpoint)) others++
@@ -100,7 +128,7 @@ export class Series {
     const { facts } = this
     const given = facts.outage.exhausted(facts.now())
     if (!given) return
-    this.effects.emit(last, { type: 'outageOver', host: last.target.host, connected: false })
+    this.#over(last, false)
     for (const [endpoint, own] of given) {
       endpoint.failures = 0
       endpoint.throttledSince = null
@@ -115,7 +143,7 @@ export class Series {
   attempted(queue: Queue, attempt: Attempt): void {
     for (const waiter of queue.waiters) {
       waiter.attempts.push(attempt)
-      waiter.options.onAttempt?.(attempt)
+      tell(() => waiter.options.onAttempt?.(attempt))
     }
   }
 }

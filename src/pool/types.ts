@@ -65,7 +65,7 @@ export interface Pool {
   /**
    * Waits, fairly, for a channel on a connection to the target, dialling one where the limits allow.
    * Rejects with an XecError whose `executed` is always `no`: XEC_QUEUE_TIMEOUT, XEC_ABORTED, XEC_POOL_CLOSED,
-   * XEC_REFUSED, or the DialError that ended the series.
+   * XEC_REFUSED, or what ended the series of dials: XEC_CONNECT, XEC_AUTH, XEC_HOST_KEY or XEC_CONFIG.
    */
   acquire(target: PoolTarget, options?: AcquireOptions): Promise<Lease>
   /** Acquires, runs `fn`, releases; the everyday call. */

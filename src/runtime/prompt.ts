@@ -1,6 +1,6 @@
 /**
  * A question to the person at the terminal, as a port. Resolves with the answer, or null when there is no
- * terminal, the person gave up (Ctrl-C, EOF) or `signal` fired. Implementations ask one question at a time.
+ * terminal, the person gave up (Ctrl-C, EOF). Implementations ask one question at a time.
  * `echo: false` hides what is typed.
  */
-export type Prompt = (question: string, options: { echo: boolean; signal?: AbortSignal }) => Promise<string | null>
+export type Prompt = (question: string, options: { echo: boolean }) => Promise<string | null>

@@ -5,8 +5,8 @@ import { lockedKeyAgent, userAgent } from './agent.js'
 import { dialError } from './dial-error.js'
 import type { Identity } from './keys.js'
 import type { Ssh2 } from './library.js'
-import type { DialError, Target } from './transport.js'
-import { printable } from './words.js'
+import { DialError, type Target } from './transport.js'
+import { placeOf, printable } from './words.js'
 
 type Method = 'publickey' | 'password' | 'keyboard-interactive'
 
@@ -80,7 +80,8 @@ export class AuthPlan {
   get empty(): DialError | null {
     if (this.#offers.length > 0) return null
     const why = this.#notes.length > 0 ? this.#notes.join('; ') : 'there is no key, agent or password'
-    return dialError(this.target, 'XEC_AUTH', 'auth', 'sticky', `nothing to log ${this.target.username} in with: ${why}`)
+    const { host, username } = this.target
+    return new DialError('XEC_AUTH', `${placeOf(this.target)}: nothing to log ${username} in with: ${why}`, { host, phase: 'auth', verdict: 'sticky', answered: false })
   }
 
   /** ssh2's authHandler: the next method, or false when there is none. */
@@ -131,8 +132,10 @@ export class AuthPlan {
 /** Answers a single hidden question with the password, which is how PAM asks for it, and nothing else. */
 function answerWith(password: string) {
   let rounds = 0
+  let sent = false
   return (_name: string, _instructions: string, _lang: string, prompts: { prompt: string; echo?: boolean }[], finish: (answers: string[]) => void): void => {
-    const only = prompts.length === 1 && prompts[0]?.echo !== true
-    finish(only && rounds++ === 0 ? [password] : rounds++ < MAX_ROUNDS ? prompts.map(() => '') : [])
+    const asksForIt = prompts.length === 1 && prompts[0]?.echo !== true && !sent
+    if (asksForIt) sent = true
+    finish(asksForIt ? [password] : ++rounds <= MAX_ROUNDS ? prompts.map(() => '') : [])
   }
 }

@@ -3,7 +3,7 @@ import { messageOf, type ErrorCode, type Phase } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
 import { bannerFailure } from './banner.js'
 import { DialError, type DialVerdict, type Target } from './transport.js'
-import { placeOf, printable } from './words.js'
+import { placeOf, printable, saidOf } from './words.js'
 
 export type DialPhase = Extract<Phase, 'dns' | 'tcp' | 'banner' | 'kex' | 'hostkey' | 'auth'>
 
@@ -51,9 +51,14 @@ export function connectFailed(target: Target, error: Error): DialError {
 export function carrierFailed(target: Target, error: Error): DialError {
   const hop = target.jump?.host ?? 'the jump host'
   const { reason } = error as { reason?: unknown }
-  const said = printable(messageOf(error).replace('(SSH) Channel open failure: ', ''))
+  const said = saidOf(error)
   if (reason === 1) return dialError(target, 'XEC_CONNECT', 'tcp', 'final', `${hop} does not forward connections ("${said}"); see AllowTcpForwarding and PermitOpen there`, error)
   return dialError(target, 'XEC_CONNECT', 'tcp', 'transient', `${hop} could not connect to it ("${said}")`, error)
+}
+
+/** The jump host's own connection ended, which says nothing of the target. */
+export function hopLost(target: Target, phase: DialPhase, detail: string, cause?: unknown): DialError {
+  return new DialError('XEC_CONNECT', `${placeOf(target)}: the connection to ${target.jump?.host ?? 'the jump host'} was lost (${detail})`, { host: target.host, phase, verdict: 'transient', answered: false, cause })
 }
 
 /** The connection ended, or broke, between TCP and authenticated. */

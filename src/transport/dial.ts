@@ -4,7 +4,7 @@ import type { Clock } from '../runtime/clock.js'
 import type { AuthPlan } from './auth.js'
 import { hasIdent, PEEK_BYTES } from './banner.js'
 import type { Deadline } from './deadline.js'
-import { abortedDial, brokenHandshake, dialError, timedOutDial, type DialPhase } from './dial-error.js'
+import { abortedDial, brokenHandshake, dialError, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
 import { HostKeyCheck, preferKnown, type AskAboutKey } from './host-key.js'
 import { holdBanner, missingInternals, quickenAuth, wireOf, type Wire } from './internals.js'
 import type { Ssh2 } from './library.js'
@@ -29,6 +29,8 @@ export interface DialParts extends Shared {
   readonly askPerson: <T>(work: () => Promise<T>) => Promise<T>
   readonly deadline: Deadline
   readonly path: Path
+  /** The jump host's, when the path is a carrier of it. */
+  readonly via: Ssh2Link | null
   readonly keepAlive: KeepAlive | null
   readonly tcpMs: number
 }
@@ -159,7 +161,9 @@ export class Dial implements Reached {
   }
 
   #broken(error?: Error): DialError {
-    return brokenHandshake(this.parts.target, this.#phase, this.#peeked, error)
+    const { target, via } = this.parts
+    if (via && !via.alive) return hopLost(target, this.#phase, via.gone, error)
+    return brokenHandshake(target, this.#phase, this.#peeked, error)
   }
 
   /** The first failure is the one that is told; the dial rejects when the socket is shut. */

@@ -1,9 +1,9 @@
 /** Ports forwarded over a link (RFC 4254 §7): connections that the server makes for us, and those it takes for us. */
 import type { Duplex } from 'node:stream'
 import type { AcceptConnection, Client, ClientChannel, TcpConnectionDetails } from 'ssh2'
-import { messageOf, XecError } from '../errors.js'
+import { XecError } from '../errors.js'
 import type { RemoteListener, RemotePeer } from './transport.js'
-import { printable } from './words.js'
+import { saidOf } from './words.js'
 
 /** What forwarding needs to know of its link. */
 export interface Carrying {
@@ -37,9 +37,8 @@ export class Forwarding {
       return quiet(await this.open(address, port))
     } catch (error) {
       if (!this.link.alive) throw this.#lost()
-      const said = printable(messageOf(error).replace('(SSH) Channel open failure: ', ''))
       const hint = (error as { reason?: unknown }).reason === 1 ? '; see AllowTcpForwarding and PermitOpen there' : ''
-      throw new XecError('XEC_REFUSED', `${host}: it did not connect to ${address}:${port} ("${said}")${hint}`, { host, phase: 'channel', cause: error })
+      throw new XecError('XEC_REFUSED', `${host}: it did not connect to ${address}:${port} ("${saidOf(error)}")${hint}`, { host, phase: 'channel', cause: error })
     }
   }
 

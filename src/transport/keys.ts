@@ -44,7 +44,12 @@ export class KeyRing {
     let loading = name === null ? undefined : this.#loaded.get(name)
     if (!loading) {
       loading = this.#load(ssh2, source)
-      if (name !== null) this.#loaded.set(name, loading)
+      if (name !== null) {
+        this.#loaded.set(name, loading)
+        const forget = (): void => void this.#loaded.delete(name)
+        // A key that could not be read now, for want of descriptors for one, may be readable the next time.
+        loading.then((identity) => { if (identity.kind === 'unusable') forget() }, forget)
+      }
     }
     return loading
   }

@@ -10,9 +10,9 @@ import { startPulse, type Pulse } from './keepalive.js'
 import { Session, type Carriage } from './session.js'
 import type { Path } from './socket.js'
 import type { Channel, KeepAlive, Link, LinkEnd, RemoteListener, RemotePeer } from './transport.js'
-import { printable } from './words.js'
+import { saidOf } from './words.js'
 
-/** How long a peer may take to shut its side after we said goodbye. */
+/** How long a peer may take to shut its side after we said goodbye; a pool waits less long. */
 const CLOSE_TIMEOUT_MS = 1_000
 
 /**
@@ -81,36 +81,22 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
     return this.#ending?.detail ?? 'no reason known'
   }
 
-  openSession(signal?: AbortSignal): Promise<Channel> {
+  openSession(): Promise<Channel> {
     const { host } = this
     return new Promise((resolve, reject) => {
-      const gone = (): XecError => new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed before a channel was open (${this.#ending?.detail ?? 'no reason known'})`, { host, phase: 'channel' })
-      const aborted = (): void => {
-        this.#returned++
-        reject(new XecError('XEC_ABORTED', `${host}: cancelled while waiting for a channel`, { host, phase: 'channel' }))
-      }
+      const lost = (): void => reject(new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed before a channel was open (${this.gone})`, { host, phase: 'channel' }))
       const ask = (more: number): void => {
-        if (!this.alive) return reject(gone())
+        if (!this.alive) return lost()
         const returned = this.#returned
         const early = returned > this.#settled
         this.wire.openSession((error, raw) => {
           this.#settled = Math.max(this.#settled, returned)
-          // A confirmation that nobody waits for any more must not keep a slot on the server.
-          if (signal?.aborted) {
-            this.#returned++
-            return raw?.close()
-          }
           if (error && this.alive && early && more > 0) return ask(more - 1)
-          signal?.removeEventListener('abort', aborted)
           if (raw) return resolve(this.#session(raw))
-          if (!this.alive) return reject(gone())
-          const said = printable((error?.message ?? '').replace('(SSH) Channel open failure: ', ''))
-          reject(new XecError('XEC_REFUSED', `${host}: the server refused a session channel ("${said}"); it may be at its MaxSessions`, { host, phase: 'channel', cause: error }))
+          if (!this.alive) return lost()
+          reject(new XecError('XEC_REFUSED', `${host}: the server refused a session channel ("${saidOf(error ?? '')}"); it may be at its MaxSessions`, { host, phase: 'channel', cause: error }))
         })
       }
-      if (signal?.aborted) return aborted()
-      if (!this.alive) return reject(gone())
-      signal?.addEventListener('abort', aborted, { once: true })
       ask(OPEN_AGAIN)
     })
   }

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net'
 import { Carrier } from './carrier.js'
 import type { Deadline } from './deadline.js'
-import { abortedDial, carrierFailed, connectFailed, dialError, timedOutDial, type DialPhase } from './dial-error.js'
+import { abortedDial, carrierFailed, connectFailed, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
 import { Ssh2Link } from './link.js'
 import { openSocket, type Path } from './socket.js'
 import type { DialError, Link, Target } from './transport.js'
@@ -51,8 +51,7 @@ export function borrowPath(target: Target, via: Link, signal: AbortSignal, deadl
     via.openCarrier(target.address, target.port).then(
       // A confirmation that comes too late is shut again.
       (channel) => (done ? void channel.resume().close() : settle(() => resolve(new Carrier(channel, via)))),
-      (error: Error) => settle(() => reject(via.alive ? carrierFailed(target, error)
-        : dialError(target, 'XEC_CONNECT', 'tcp', 'transient', `the connection to ${target.jump?.host ?? 'the jump host'} was lost (${via.ending?.detail ?? 'no reason known'})`, error))),
+      (error: Error) => settle(() => reject(via.alive ? carrierFailed(target, error) : hopLost(target, 'tcp', via.gone, error))),
     )
   })
 }

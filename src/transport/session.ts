@@ -12,6 +12,8 @@ export interface Carriage {
   readonly alive: boolean
   /** How it ended or is ending; null while it is alive. */
   readonly ending: LinkEnd | null
+  /** The same in words. */
+  readonly gone: string
 }
 
 export class Session implements Channel {
@@ -103,10 +105,10 @@ export class Session implements Channel {
 
   /** By our own knowledge of the link, never by ssh2's message, which is the same for a refusal and a loss. */
   #failed(what: string, sent: boolean): XecError {
-    const { host, alive, ending } = this.link
+    const { host, alive, gone } = this.link
     if (!alive) {
       const when = sent ? 'after the command was sent, before the server confirmed it' : 'before the command was sent'
-      return new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed ${when} (${ending?.detail ?? 'no reason known'})`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
+      return new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed ${when} (${gone})`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
     }
     if (this.raw.incoming.state === 'closed' || this.raw.outgoing.state !== 'open') {
       const when = sent ? 'without an answer to the command' : `before ${what} could be asked for`

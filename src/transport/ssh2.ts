@@ -9,6 +9,7 @@ import { Dial, type Shared } from './dial.js'
 import { askOnce } from './host-key.js'
 import { KeyRing } from './keys.js'
 import { loadSsh2 } from './library.js'
+import { Ssh2Link } from './link.js'
 import { borrowPath, connectPath } from './path.js'
 import { corkWrites } from './socket.js'
 import type { Reached, ReachOptions, Target, Transport } from './transport.js'
@@ -49,10 +50,15 @@ export class Ssh2Transport implements Transport {
     }
     const plan = new AuthPlan(ssh2, clock, target, await this.#keys.identities(ssh2, target), askPerson)
     if (plan.empty) throw plan.empty
+    // Nothing heard of an abort while the keys were read.
+    if (signal.aborted) {
+      plan.release()
+      throw abortedDial(target, 'tcp')
+    }
     const started = clock.now()
     const path = via ? await borrowPath(target, via, signal, deadline) : await connectPath(target, signal, deadline)
     corkWrites(path)
-    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, keepAlive, tcpMs: clock.now() - started })
+    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, via: via instanceof Ssh2Link ? via : null, keepAlive, tcpMs: clock.now() - started })
   }
 }
 

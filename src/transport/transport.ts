@@ -97,10 +97,9 @@ export interface Link {
   /**
    * Opens a session channel and waits for the server's confirmation.
    * Rejects with XEC_REFUSED (phase channel) when the server refuses it on a live link,
-   * with XEC_CONNECTION_LOST (executed no) when the link ends first. Aborting rejects with
-   * XEC_ABORTED at once; a confirmation that comes later is closed again.
+   * with XEC_CONNECTION_LOST (executed no) when the link ends first.
    */
-  openSession(signal?: AbortSignal): Promise<Channel>
+  openSession(): Promise<Channel>
   /**
    * A TCP connection that the server makes for us (direct-tcpip, RFC 4254 §7.2), with half-close. `close` without `end`
    * ahead of it means that it was cut off. Rejects with XEC_REFUSED when the server does not make it, with

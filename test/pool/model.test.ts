@@ -29,7 +29,7 @@ const TARGETS: readonly PoolTarget[] = [
 
 type Op =
   | { readonly do: 'acquire'; readonly target: number; readonly queueTimeoutMs?: number }
-  | { readonly do: 'abort' | 'release' | 'endChannel' | 'succeed' | 'arrive' | 'lose' | 'mute' | 'answer' | 'blackHole'; readonly which: number }
+  | { readonly do: 'abort' | 'release' | 'endChannel' | 'succeed' | 'arrive' | 'lose' | 'crack' | 'mute' | 'answer' | 'blackHole'; readonly which: number }
   | { readonly do: 'fail'; readonly which: number; readonly verdict: 'transient' | 'throttled' | 'sticky' | 'final' }
   | { readonly do: 'advance' | 'jump'; readonly ms: number }
   | { readonly do: 'reset'; readonly target: number }
@@ -45,7 +45,7 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constant('acquire' as const), target: someTarget, queueTimeoutMs: fc.integer({ min: 1, max: 5_000 }) }) },
   { weight: 6, arbitrary: fc.record({ do: fc.constant('succeed' as const), which }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('release' as const), which }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('abort' as const, 'endChannel' as const, 'arrive' as const, 'lose' as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('abort' as const, 'endChannel' as const, 'arrive' as const, 'lose' as const, 'crack' as const), which }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('mute' as const, 'answer' as const, 'blackHole' as const), which }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('fail' as const), which, verdict: fc.constantFrom('transient' as const, 'throttled' as const, 'sticky' as const, 'final' as const) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 500, max: 70_000 })) }) },
@@ -122,6 +122,7 @@ class Run {
       case 'arrive': this.pick(sim.parked, op.which)?.arrive(); break
       case 'fail': this.pick(sim.parked, op.which)?.fail(op.verdict); break
       case 'lose': this.pick(links, op.which)?.lose(); break
+      case 'crack': this.pick(links, op.which)?.crack(); break
       case 'mute': { const link = this.pick(links, op.which); if (link) link.answersOpens = false; break }
       case 'answer': { const link = this.pick(links, op.which); if (link) { link.answersOpens = true; link.answer() } break }
       case 'blackHole': { const link = this.pick(links, op.which); if (link) link.answersEnd = false; break }
@@ -149,6 +150,7 @@ class Run {
     const { sim } = this
     for (const link of sim.links) { link.maxSessions = 10; link.answersOpens = true; link.answer() }
     sim.tune = () => {}
+    for (const link of sim.links) if (!link.alive && !link.over && link.answersEnd) link.lose()
     for (let i = 0; i < 400 && this.acquires.some((a) => a.settled === 0); i++) {
       for (const dial of sim.parked) dial.succeed()
       await sim.settle()

@@ -5,7 +5,7 @@ const NOW = 100_000
 
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
   mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, connections: [],
-  slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], cutAt: Infinity, ...more,
+  slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
   maxConnections: 2, connections: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
@@ -50,7 +50,7 @@ describe('what a queue does', () => {
     ['probes with one dial in an outage', queue({ waiting: 9, endpoint: endpoint({ failures: 1, opening: 1 }) }), pool(), wait],
     ['keeps to the limit that throttling left', queue({ endpoint: endpoint({ opening: 1, dialLimit: 1 }) }), pool(), wait],
     ['waits for the end of the backoff', queue({ endpoint: endpoint({ notBefore: NOW + 5 }) }), pool(), { do: 'wait', until: NOW + 5, lacks: null }],
-    ['waits at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), wait],
+    ['waits at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([full, opening]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['evicts a stranger at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]) }) }), pool(), { do: 'evict', connection: stranger }],
     ['evicts one at a time there', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]), freeing: 1 }) }), pool(), wait],
     ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
@@ -67,8 +67,9 @@ describe('what a queue does', () => {
     ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['waits for a connection that refuses its first channels to be judged', queue({ connections: [connection({ refusing: true, grants: 0, opening: 1, used: 1 })], waiting: 5 }), pool(), wait],
-    ['looks again when a learned capacity is no longer believed', queue({ waiting: 1, capacityUntil: NOW + 9, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: NOW + 9, lacks: null }],
-    ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), wait],
+    ['looks again when a learned capacity is no longer believed', queue({ waiting: 1, capacityUntil: NOW + 9, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: NOW + 9, lacks: 'endpoint' }],
+    ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
+    ['gets a connection that another user of its endpoint gives up after the same time', queue({ ringSince: NOW - QUANTUM_MS, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'evict', connection: busy, reason: 'fairness' }],
     ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
     ['is carried by the jump host with the fewest carriers', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
     ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'dial', hop: fresh }],
@@ -103,6 +104,7 @@ describe('what a connection does', () => {
     ['drains after its idle timeout', { idle: true, idleSince: NOW - 1_000 }, {}, { do: 'drain', reason: 'idle' }],
     ['does not idle out while its queue is wanted', { idle: true, idleSince: 0, queue: wanted }, {}, wait],
     ['drains after its lifetime, also while it works', { leases: 1, used: 1, expiresAt: NOW }, {}, { do: 'drain', reason: 'lifetime' }],
+    ['but not while it works where no successor has room', { leases: 1, used: 1, expiresAt: NOW, queue: queue({ waiting: 0, wanted: false, endpoint: endpoint({ maxConnections: 1, connections: new Set([connection()]) }) }) }, {}, { do: 'wait', until: Infinity, lacks: null }],
     ['is suspect when a channel request stays unanswered', { opening: 1, used: 1, unansweredSince: NOW - CHANNEL_ANSWER_TIMEOUT_MS }, {}, { do: 'drain', reason: 'suspect' }],
     ['drops a channel that nobody waits for', { spare: {}, used: 1 }, {}, { do: 'dropSpare' }],
     ['drains after one command where pooling is off', { leases: 1, used: 1, grants: 1 }, { enabled: false }, { do: 'drain', reason: 'disabled' }],

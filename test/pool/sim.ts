@@ -162,6 +162,12 @@ export class FakeLink implements Link {
     this.#over({ reason, detail: 'ECONNRESET' })
   }
 
+  /** The first sign of an end: nothing works any more, and the socket is not shut yet. `lose` follows. */
+  crack(): void {
+    this.alive = false
+    for (const answer of this.#unanswered.splice(0)) answer.reject(new XecError('XEC_CONNECTION_LOST', 'Connection closed', { phase: 'channel' }))
+  }
+
   setRef(held: boolean): void {
     this.held = held
   }

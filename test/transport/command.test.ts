@@ -127,18 +127,6 @@ describeWorld('commands on a live link', () => {
     await pumped
   })
 
-  test('an openSession that is aborted rejects at once, and its channel is closed again', async () => {
-    const one = await connect(narrow)
-    const abort = new AbortController()
-    const opening = errorOf(one.openSession(abort.signal))
-    abort.abort()
-    expect(await opening).toMatchObject({ code: 'XEC_ABORTED', executed: 'no' })
-    // The server has one session slot: were the channel still open, this one would be refused.
-    expect((await run(one, 'echo ok')).stdout).toBe('ok\n')
-    one.end()
-    expect((await one.ended).reason).toBe('closed')
-  })
-
   test('a channel past MaxSessions is refused on a live link, and the link goes on', async () => {
     const one = await connect(narrow)
     const first = await one.openSession()

@@ -1,5 +1,5 @@
 /** `xec hosts`: the resolved targets. Dials nothing. */
-import { addressOf } from '../../adapter/execute.js'
+import { addressOf } from '../../runtime/address.js'
 import type { ResolvedTarget } from '../../inventory/resolve.js'
 import type { PoolTarget } from '../../pool/types.js'
 import { wantsColor } from '../color.js'

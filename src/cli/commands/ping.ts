@@ -1,6 +1,6 @@
 /** `xec ping`: connect and authenticate, run nothing, and show how long each part took. */
 import { setMaxListeners } from 'node:events'
-import { addressOf } from '../../adapter/execute.js'
+import { addressOf } from '../../runtime/address.js'
 import { judgeUnsent } from '../../adapter/result.js'
 import type { Outcome } from '../../adapter/types.js'
 import type { XecError } from '../../errors.js'
