@@ -50,7 +50,10 @@ export class Dialling {
     )
   }
 
-  /** Gives up a dial that nobody may use any more. Its slot is held until the transport says the socket is shut. */
+  /**
+   * Gives up a dial that nobody may use any more. Its slot is held until the transport says that it has stopped; one that
+   * waits for its permit is shut, and gives its slot back, at once.
+   */
   abort(connection: Connection): void {
     connection.abort.abort()
     if (connection.stage === 'reached' && connection.reached) this.#abandon(connection, connection.reached)

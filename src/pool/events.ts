@@ -19,7 +19,7 @@ export type PoolEvent = { readonly at: number; readonly host: string; readonly c
   | { readonly type: 'dialFailed'; readonly code: ErrorCode; readonly phase: string; readonly message: string; readonly retryInMs?: number }
   | { readonly type: 'draining'; readonly reason: DrainReason }
   | { readonly type: 'outage'; /** endpoints that failed within two seconds; until one answers, one dial at a time */ readonly hosts: number }
-  | { readonly type: 'outageOver'; /** false: given up */ readonly connected: boolean }
+  | { readonly type: 'outageOver'; /** false: given up, reset, or long past: this last is noticed when the next dial starts or ends */ readonly connected: boolean }
   | { readonly type: 'closed'; readonly reason: CloseReason; /** leases cut off by it */ readonly inFlight: number }
 )
 

@@ -5,7 +5,7 @@ import type { Queue } from './queue.js'
 import type { Facts } from './facts.js'
 import type { Waiter } from './waiter.js'
 
-/** `web-3: no channel within 5s (connections 1/1, channels 8/8, 4 waiting; last dial ok 12s ago)` */
+/** `web-3: no channel within 5.0s (connections 1/1, channels 8/8, 4 waiting; last dial ok 12.0s ago)` */
 export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecError {
   const { queue, host } = waiter
   const { endpoint } = queue

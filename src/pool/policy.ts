@@ -205,7 +205,9 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   if (pool.slots + need > pool.maxConnections) {
     const asking = pool.chainRing.size + pool.slotRing.size + (pool.chainRing.has(queue) || pool.slotRing.has(queue) ? 0 : 1)
     if (pool.slots - pool.freeing + asking - 1 + need > pool.maxConnections) {
-      for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+      // The head of a ring makes room for all who are behind it.
+      const [first] = ring
+      if (!first || first === queue) for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
       const waited = pool.grants - queue.ringGrants < QUANTUM_GRANTS ? now - queue.ringSince : QUANTUM_MS
       return decideQuantum(queue, pool.connections, asking, waited, lacks, now)
     }

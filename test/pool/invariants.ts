@@ -97,7 +97,7 @@ export function checkDial(pool: ConnectionPool, event: PoolEvent): void {
   for (const queue of pool.facts.queues.values()) {
     const openings = [...queue.connections].filter((c) => c.state === 'opening')
     if (!openings.some((c) => c.id === event.connection)) continue
-    const spare = [...queue.connections].filter((c) => c.state === 'open').reduce((n, c) => n + Math.max(0, queue.capacity(now) - c.used) + (c.spare ? 1 : 0), 0)
+    const spare = [...queue.connections].filter((c) => c.state === 'open').reduce((n, c) => n + (c.refusing ? 0 : Math.max(0, queue.capacity(now) - c.used)) + (c.spare ? 1 : 0), 0)
     const needed = Math.ceil((queue.waiting - spare) / queue.capacity(now))
     // A queue that is to carry others may open one for them.
     law(6, openings.length <= Math.max(needed, 1), () => `${openings.length} openings for ${queue.waiting} waiters`)
