@@ -10,6 +10,8 @@ export class Endpoint {
   readonly queues = new Set<Queue>()
   /** Everything that holds a slot here. */
   readonly connections = new Set<Connection>()
+  /** Those of its queues that lack room here, in the order in which they asked. */
+  readonly ring = new Set<Queue>()
   readonly figures = new Figures()
   readonly names = new Set<string>()
   /** Strictest of what its targets ask for. */

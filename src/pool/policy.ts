@@ -51,6 +51,8 @@ export interface PoolView {
 export interface EndpointView {
   readonly maxConnections: number
   readonly connections: ReadonlySet<ConnectionView>
+  /** Queues that lack only room here, in the order in which they asked. */
+  readonly ring: ReadonlySet<QueueView>
   readonly opening: number
   readonly freeing: number
   readonly failures: number
@@ -182,12 +184,16 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   }
   if (endpoint.connections.size >= endpoint.maxConnections) {
     // Only a stranger's idle connection (another user of the same endpoint) may have to go.
-    if (endpoint.freeing > 0) return wait()
+    if (endpoint.freeing > 0) return wait(Infinity, 'endpoint')
     let oldest: ConnectionView | null = null
     for (const other of endpoint.connections) {
       if (other.idle && other.queue !== queue && other.queue.waiting === 0 && (!oldest || other.idleSince < oldest.idleSince)) oldest = other
     }
     return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, endpoint.connections, 1, now - queue.ringSince, 'endpoint', now)
+  }
+  if (endpoint.ring.size > 0) {
+    const [first] = endpoint.ring
+    if (first !== queue) return wait(Infinity, 'endpoint')
   }
   // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
   if (!queue.hop) {

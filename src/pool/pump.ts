@@ -81,6 +81,7 @@ export class Pump {
       keep(facts.slotRing, queue, step.lacks === 'slot')
       keep(facts.chainRing, queue, step.lacks === 'chainSlot')
       keep(facts.heldRing, queue, step.lacks === 'held')
+      this.#keepPlace(queue, step.lacks === 'endpoint')
       const lacksSlot = step.lacks === 'slot' || step.lacks === 'chainSlot'
       keep(facts.strangers, queue, lacksSlot && queue.connections.size === 0)
       return this.#keepQuantum(queue, lacksSlot || step.lacks === 'endpoint', now)
@@ -91,6 +92,7 @@ export class Pump {
       facts.chainRing.delete(queue)
       facts.heldRing.delete(queue)
       facts.strangers.delete(queue)
+      this.#keepPlace(queue, false)
       this.#keepQuantum(queue, false, now)
     }
     switch (step.do) {
@@ -110,11 +112,26 @@ export class Pump {
       case 'dial':
         this.hands.dialling.dial(queue, step.hop as Connection | null)
         break
-      case 'evict':
-        this.hands.ends.drain(step.connection as Connection, step.reason)
+      case 'evict': {
+        const connection = step.connection as Connection
+        // Who had its turn goes to the end, so that the room it leaves is not its own again.
+        if (step.reason === 'fairness') {
+          facts.slotRing.delete(connection.queue)
+          this.#keepPlace(connection.queue, false)
+          this.#keepQuantum(connection.queue, false, now)
+        }
+        this.hands.ends.drain(connection, step.reason)
         break
+      }
     }
     return true
+  }
+
+  /** Who is behind the first in an endpoint's ring may act when that one leaves it. */
+  #keepPlace(queue: Queue, belongs: boolean): void {
+    const { ring } = queue.endpoint
+    if (belongs) ring.add(queue)
+    else if (ring.delete(queue)) for (const next of ring) return this.facts.touch(next)
   }
 
   /** Starts or ends a queue's quantum; true when that gives it a new deadline to be found. */

@@ -58,6 +58,21 @@ describe('law 14: a stranger at a full pool', () => {
     expect(town.served).toHaveLength(1_001)
   })
 
+  test('another user of a full host is served within the quantum too', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const town = new Town(sim, 10)
+    town.want(target('a'), 500)
+    await town.round(0)
+    town.want(target('a', { username: 'root' }), 1)
+    const total = (): number => sim.pool.snapshot().acquired
+    const roots = (): number => [...sim.pool.facts.queues.values()].filter(({ target: { username } }) => username === 'root').reduce((n, { waiters }) => n + waiters.size, 0)
+    const before = total()
+    const since = sim.clock.now()
+    while (roots() > 0) await town.round(10)
+    expect(total() - before <= QUANTUM_GRANTS + 1 || sim.clock.now() - since <= QUANTUM_MS + 20, `${total() - before} grants, ${sim.clock.now() - since} ms`).toBe(true)
+    while (town.served.length < 501) await town.round(10)
+  })
+
   test('20 strangers, one after the other: each within its quantum of the one before', async () => {
     const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 2, maxChannelsPerConnection: 2 })
     const town = new Town(sim, 20)

@@ -8,7 +8,7 @@ const pool = (more: Partial<PoolView> = {}): PoolView => ({
   slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
-  maxConnections: 2, connections: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
+  maxConnections: 2, connections: new Set(), ring: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
 })
 const queue = (more: Partial<QueueView> = {}): QueueView => ({
   waiting: 1, wanted: true, children: new Set(), connections: [], proven: true, ringSince: Infinity, ringGrants: Infinity, sticky: null, hop: null,
@@ -52,7 +52,8 @@ describe('what a queue does', () => {
     ['waits for the end of the backoff', queue({ endpoint: endpoint({ notBefore: NOW + 5 }) }), pool(), { do: 'wait', until: NOW + 5, lacks: null }],
     ['waits at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([full, opening]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['evicts a stranger at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]) }) }), pool(), { do: 'evict', connection: stranger }],
-    ['evicts one at a time there', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]), freeing: 1 }) }), pool(), wait],
+    ['evicts one at a time there', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]), freeing: 1 }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
+    ['leaves room at its endpoint to whoever asked before', queue({ endpoint: endpoint({ ring: new Set([queue()]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['evicts the least recently used idle connection for it', queue(), pool({ slots: 4, idle: [stranger, empty] }), { do: 'evict', connection: stranger }],
     ['waits for its quantum at a full pool', queue({ ringSince: NOW - 400, ringGrants: 0 }), pool({ slots: 4, grants: 7, connections: [busy] }), { do: 'wait', until: NOW + 600, lacks: 'slot' }],

@@ -241,8 +241,11 @@ export class FakeDial implements Reached {
   }
 
   fail(verdict: DialVerdict, code: 'XEC_CONNECT' | 'XEC_AUTH' | 'XEC_HOST_KEY' | 'XEC_ABORTED' = verdict === 'sticky' ? 'XEC_AUTH' : 'XEC_CONNECT', answered?: boolean): void {
+    this.failWith(new DialError(code, `${this.target.host}: ${verdict} failure`, { host: this.target.host, verdict, ...(answered === undefined ? {} : { answered }) }))
+  }
+
+  failWith(error: DialError): void {
     if (this.stage === 'done') return
-    const error = new DialError(code, `${this.target.host}: ${verdict} failure`, { host: this.target.host, verdict, ...(answered === undefined ? {} : { answered }) })
     const stage = this.stage
     this.stage = 'done'
     if (stage === 'reaching') this.#reach.reject(error)

@@ -1,0 +1,230 @@
+/** Moments between two states: a link that is broken and not yet shut, a listener that calls back, a step inside a step. */
+import { describe, expect, onTestFinished, test } from 'vitest'
+import type { Lease } from '../../src/pool/types.js'
+import { QUANTUM_MS } from '../../src/pool/policy.js'
+import { DialError } from '../../src/transport/transport.js'
+import { Sim, target } from './sim.js'
+
+const web1 = target('web-1')
+const web2 = target('web-2')
+const deploy = web1
+const root = target('web-1', { username: 'root' })
+
+async function leased(sim: Sim, host = web1): Promise<Lease> {
+  const waiter = sim.acquire(host)
+  await sim.settle()
+  for (const dial of sim.parked) dial.succeed()
+  await sim.settle()
+  return waiter.acquired
+}
+
+/** What was thrown where nobody could catch it; the test runner would take it for a failure of its own. */
+function uncaught(): unknown[] {
+  const before = process.listeners('uncaughtException')
+  const seen: unknown[] = []
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => seen.push(error))
+  onTestFinished(() => {
+    process.removeAllListeners('uncaughtException')
+    for (const listener of before) process.on('uncaughtException', listener)
+  })
+  return seen
+}
+
+describe('a link that is broken and not yet shut', () => {
+  test('is asked for no second channel, and the waiter gets the next connection once it is shut', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1 })
+    const first = await leased(sim)
+    sim.links[0]!.crack()
+    const waiter = sim.acquire(web1)
+    await sim.settle() // asked for ever, this would never come back
+    expect(waiter.lease()).toBeUndefined()
+    sim.links[0]!.lose()
+    await sim.settle()
+    sim.dials[1]!.succeed()
+    await sim.settle()
+    expect(waiter.lease()?.connection).toBe(2)
+    first.release()
+    await sim.settle()
+  })
+
+  test('is shut when it fails to open a channel and believes itself alive', async () => {
+    const sim = new Sim()
+    const first = await leased(sim)
+    const [link] = sim.links
+    link!.openSession = () => Promise.reject(new Error('an error of a kind that nobody foresaw'))
+    const waiter = sim.acquire(web1)
+    await sim.settle()
+    expect(link!.over).toBe(true)
+    sim.parked[0]!.succeed()
+    await sim.settle()
+    expect(waiter.lease()?.connection).toBe(2)
+    first.release()
+    await sim.settle()
+  })
+})
+
+describe('two users of one place', () => {
+  test('the second gets its turn at a full host, although the first never pauses', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const lease = await leased(sim)
+    const more = sim.acquire(deploy)
+    const stranger = sim.acquire(root)
+    await sim.advance(QUANTUM_MS)
+    lease.release()
+    await sim.settle()
+    sim.parked[0]!.succeed()
+    await sim.settle()
+    expect(stranger.lease()).toBeDefined()
+    expect(more.lease()).toBeUndefined()
+    stranger.lease()!.release()
+    await sim.settle()
+    sim.parked[0]!.succeed()
+    await sim.settle()
+    expect(more.lease()).toBeDefined()
+    expect(sim.events.filter((event) => event.type === 'draining').map(({ reason }) => reason)).toEqual(['fairness', 'evicted'])
+  })
+
+  test('a key of one that cannot be used is no news of the place, and nothing the other waits for', async () => {
+    const sim = new Sim({ maxReconnectAttempts: 3 })
+    const broken = sim.acquire(deploy)
+    const other = sim.acquire(root)
+    await sim.settle()
+    const [mine, theirs] = sim.dials
+    mine!.failWith(new DialError('XEC_CONFIG', 'web-1: the key file has no key in it', { host: 'web-1', verdict: 'final' }))
+    await sim.settle()
+    expect(broken.error()).toMatchObject({ code: 'XEC_CONFIG' })
+    expect(other.error()).toBeUndefined()
+    expect(theirs?.stage).toBe('reaching')
+    theirs!.succeed()
+    await sim.settle()
+    expect(other.lease()).toBeDefined()
+    expect(sim.pool.snapshot().hosts[0]?.retryInMs ?? null).toBeNull()
+  })
+})
+
+test('a command of hours on the only connection a host allows does not close the host to others when the lifetime is over', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 1, maxLifetime: 10_000 })
+  const long = await leased(sim)
+  await sim.advance(60_000)
+  const short = sim.acquire(web1)
+  await sim.settle()
+  expect(short.lease()?.connection).toBe(long.connection)
+  short.lease()!.release()
+  long.release()
+  await sim.settle()
+  expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, closedByReason: { lifetime: 1 } })
+})
+
+test('a successor of one that is too old is dialled as soon as another of its place has gone', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 2, maxChannelsPerConnection: 1, maxLifetime: 10_000 })
+  const old = await leased(sim)
+  const second = await leased(sim)
+  await sim.advance(60_000)
+  expect(sim.pool.snapshot().closedByReason).toEqual({})
+  second.release()
+  await sim.settle()
+  expect(sim.pool.snapshot().closedByReason).toEqual({ lifetime: 1 })
+  const next = sim.acquire(web1)
+  await sim.settle()
+  expect(sim.dials).toHaveLength(3)
+  old.release()
+  await sim.settle()
+  expect(sim.pool.snapshot().closedByReason).toEqual({ lifetime: 2 })
+  sim.parked[0]!.succeed()
+  await sim.settle()
+  next.lease()!.release()
+})
+
+describe('a step inside a step', () => {
+  test('a drain whose last waiter runs into its queue timeout is over at that moment', async () => {
+    const sim = new Sim()
+    const waiter = sim.acquire(web1, { queueTimeoutMs: 500 })
+    await sim.settle()
+    const drained = sim.pool.drain({ timeoutMs: 60_000 })
+    const began = sim.clock.now()
+    await sim.advance(500)
+    expect(waiter.error()).toMatchObject({ code: 'XEC_QUEUE_TIMEOUT' })
+    expect(await drained).toMatchObject({ rejected: 1 })
+    expect(sim.clock.now() - began).toBe(500)
+  })
+
+  test('a listener that asks again when a lease is back gets a channel of its own, not the one that has run', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const lease = await leased(sim)
+    let again: ReturnType<Sim['acquire']> | undefined
+    sim.pool.subscribe((event) => {
+      if (event.type === 'released') again ??= sim.acquire(web1)
+    })
+    lease.release()
+    await sim.settle()
+    expect(again!.lease()?.channel).toBeDefined()
+    expect(again!.lease()?.channel).not.toBe(lease.channel)
+    expect(sim.pool.snapshot().totalConnections).toBe(1)
+  })
+
+  test('a listener that throws, of events, of attempts or of dials, is heard of and disturbs nobody', async () => {
+    const thrown = uncaught()
+    const sim = new Sim({ maxReconnectAttempts: 1, reconnectDelay: 0 })
+    const oops = (): void => { throw new Error('mine') }
+    sim.pool.subscribe(oops)
+    const heard: string[] = []
+    sim.pool.subscribe((event) => heard.push(event.type))
+    const waiter = sim.acquire(web1, { onDialling: oops, onAttempt: oops })
+    const late = sim.acquire(web1, { onDialling: oops })
+    await sim.settle()
+    sim.dials[0]!.fail('transient')
+    await sim.advance(1)
+    sim.dials[1]!.succeed()
+    await sim.settle()
+    expect([waiter.lease(), late.lease()]).not.toContain(undefined)
+    expect(heard).toContain('dialFailed')
+    expect(heard).toContain('granted')
+    expect(thrown.length).toBeGreaterThan(heard.length)
+    expect(new Set(thrown.map(String))).toEqual(new Set(['Error: mine']))
+  })
+})
+
+test('time for a dial is not part of what a connection is known by: the dial takes that of whoever came last', async () => {
+  const sim = new Sim()
+  const first = await leased(sim)
+  first.release()
+  sim.links[0]!.lose()
+  await sim.settle()
+  void sim.acquire(target('web-1', { connectTimeoutMs: 2_000 }))
+  await sim.settle()
+  expect(sim.dials.map((dial) => dial.target.connectTimeoutMs)).toEqual([15_000, 2_000])
+})
+
+test('only who is first in line makes others give up an idle connection, and does it for all', async () => {
+  const sim = new Sim({ maxConnections: 4 })
+  for (const name of ['a', 'b', 'c', 'd']) (await leased(sim, target(name))).release()
+  await sim.settle()
+  for (const link of sim.links) link.answersEnd = false
+  sim.acquire(web1)
+  sim.acquire(web2)
+  await sim.settle()
+  expect(sim.events.filter((event) => event.type === 'draining').map(({ host }) => host)).toEqual(['a', 'b'])
+  await sim.advance(800)
+  expect(sim.dials.slice(4).map((dial) => dial.target.host)).toEqual(['web-1', 'web-2'])
+})
+
+test('a pool that meets ever new targets forgets those that nothing is known of', async () => {
+  const sim = new Sim({ idleTimeout: 0 })
+  sim.checkEvery = 100
+  for (let i = 0; i < 3_000; i++) (await leased(sim, target(`n${i}`))).release()
+  const { queues } = sim.pool.facts
+  expect(queues.size).toBeLessThan(1_100)
+  const bastion = target('bastion')
+  const waiting = sim.acquire(target('kept', { jump: bastion }))
+  for (let hop = 0; hop < 2; hop++) {
+    await sim.settle()
+    sim.parked[0]!.succeed()
+  }
+  const kept = await waiting.acquired
+  for (let i = 0; i < 3_000; i++) (await leased(sim, target(`m${i}`))).release()
+  // What is connected, and what leads there, is known.
+  expect([...queues.values()].filter(({ connections }) => connections.size > 0).map(({ target: { host } }) => host)).toEqual(expect.arrayContaining(['kept', 'bastion']))
+  kept.release()
+  await sim.settle()
+}, 60_000)
