@@ -4,6 +4,7 @@ import { execute } from '../../src/adapter/execute.js'
 import type { Command, ExecuteOptions, Result } from '../../src/adapter/types.js'
 import { XecError } from '../../src/errors.js'
 import { FakeClock } from '../transport/fake-clock.js'
+import { collectUncaught } from '../rig/uncaught.js'
 import { FakePool, settle, target } from './fakes.js'
 
 class Setting {
@@ -394,5 +395,14 @@ describe('input and output', () => {
     expect(it.pool.last.signals).toEqual(['USR1'])
     it.pool.last.finish()
     await it.done()
+  })
+
+  test('a callback that throws is heard of, and the command goes on', async () => {
+    const thrown = collectUncaught()
+    const oops = (): void => { throw new Error('mine') }
+    const it = await new Setting().started({ onState: oops, onStarted: oops })
+    it.pool.last.finish(0, 'done')
+    expect(await it.done()).toMatchObject({ outcome: 'ok', attempts: [] })
+    expect(thrown.map(String)).toEqual(['Error: mine', 'Error: mine', 'Error: mine'])
   })
 })

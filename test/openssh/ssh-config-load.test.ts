@@ -113,6 +113,13 @@ describe('Include', () => {
     expect((await resolve('a', { env: { DEEP: join(home, 'deep') } })).identityFiles).toEqual(['/a', '/b', '/x1', '/x2', '/x3', '/one', '/two'])
   })
 
+  test('takes a range that runs backwards for an empty one', async () => {
+    write('.ssh/x1', 'IdentityFile /x1')
+    write('.ssh/x2', 'IdentityFile /x2')
+    write('.ssh/config', 'Include x[2-1] x[2-11] x2')
+    expect((await resolve('a')).identityFiles).toEqual(['/x2'])
+  })
+
   test('counts inside a Host block only for its hosts, and Host lines inside it do not leak out', async () => {
     write('.ssh/config', 'Host web*\n Include inner\n Port 2\nHost *\n User all')
     write('.ssh/inner', 'IdentityFile /web\nHost web1 db1\n HostName inner')

@@ -1,8 +1,9 @@
 /** Moments between two states: a link that is broken and not yet shut, a listener that calls back, a step inside a step. */
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Lease } from '../../src/pool/types.js'
 import { QUANTUM_MS } from '../../src/pool/policy.js'
 import { DialError } from '../../src/transport/transport.js'
+import { collectUncaught } from '../rig/uncaught.js'
 import { Sim, target } from './sim.js'
 
 const web1 = target('web-1')
@@ -16,19 +17,6 @@ async function leased(sim: Sim, host = web1): Promise<Lease> {
   for (const dial of sim.parked) dial.succeed()
   await sim.settle()
   return waiter.acquired
-}
-
-/** What was thrown where nobody could catch it; the test runner would take it for a failure of its own. */
-function uncaught(): unknown[] {
-  const before = process.listeners('uncaughtException')
-  const seen: unknown[] = []
-  process.removeAllListeners('uncaughtException')
-  process.on('uncaughtException', (error) => seen.push(error))
-  onTestFinished(() => {
-    process.removeAllListeners('uncaughtException')
-    for (const listener of before) process.on('uncaughtException', listener)
-  })
-  return seen
 }
 
 describe('a link that is broken and not yet shut', () => {
@@ -96,10 +84,10 @@ describe('two users of one place', () => {
     expect(broken.error()).toMatchObject({ code: 'XEC_CONFIG' })
     expect(other.error()).toBeUndefined()
     expect(theirs?.stage).toBe('reaching')
+    expect([...sim.pool.facts.endpoints.values()].map(({ failures, notBefore }) => [failures, notBefore])).toEqual([[0, 0]])
     theirs!.succeed()
     await sim.settle()
     expect(other.lease()).toBeDefined()
-    expect(sim.pool.snapshot().hosts[0]?.retryInMs ?? null).toBeNull()
   })
 })
 
@@ -164,7 +152,7 @@ describe('a step inside a step', () => {
   })
 
   test('a listener that throws, of events, of attempts or of dials, is heard of and disturbs nobody', async () => {
-    const thrown = uncaught()
+    const thrown = collectUncaught()
     const sim = new Sim({ maxReconnectAttempts: 1, reconnectDelay: 0 })
     const oops = (): void => { throw new Error('mine') }
     sim.pool.subscribe(oops)

@@ -219,6 +219,34 @@ describe('no outage', () => {
     expect(network.granted.has('other')).toBe(true)
   })
 
+  test.each(['lapses', 'is forgotten by a reset'])('one that %s is told to be over, and not by a connection', async (how) => {
+    const hosts = fleet(20)
+    const network = await connected(hosts)
+    await network.release(hosts)
+    await network.drop(hosts)
+    expect([network.told('outage').length, network.told('outageOver').length]).toEqual([1, 0])
+    if (how === 'lapses') await network.pass(31_000)
+    else network.sim.pool.reset(hosts[3]!)
+    await network.ask(hosts.slice(0, 2))
+    await network.pass(STEP_MS)
+    expect(network.granted.size).toBe(2)
+    expect(network.told('outageOver')).toMatchObject([{ connected: false }])
+  })
+
+  test('a key that cannot be used is no answer', async () => {
+    const hosts = fleet(20)
+    const network = await connected(hosts)
+    network.up = false
+    await network.drop(hosts)
+    await network.ask(hosts)
+    await network.pass(3_000)
+    for (let i = 0; i < 100 && network.sim.parked.length === 0; i++) await network.sim.advance(STEP_MS)
+    network.sim.parked[0]!.failWith(new DialError('XEC_CONFIG', 'the key file has no key in it', { verdict: 'final' }))
+    await network.sim.settle()
+    expect(network.told('outageOver')).toEqual([])
+    expect(network.sim.pool.facts.heldUntil(network.sim.clock.now())).toBeGreaterThan(0)
+  })
+
   test('an answer of any kind ends one', async () => {
     const hosts = fleet(20)
     const network = await connected(hosts)

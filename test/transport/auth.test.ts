@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import ssh2, { type AuthContext } from 'ssh2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -105,6 +105,23 @@ describeWorld('authentication on a real server', () => {
     const missing = await errorOf(dial(target({ keys: [keyFile('/nonexistent/key')] }, { port: 1 })))
     expect(missing).toMatchObject({ code: 'XEC_CONFIG', verdict: 'final' })
     expect(missing.message).toContain('/nonexistent/key does not exist')
+  })
+
+  test('a key that could not be read is read again by the next dial', async () => {
+    const path = place.path('late')
+    const transport = new Ssh2Transport(quiet)
+    // Of the same size and time, so that only what was remembered could stand in the way.
+    const key = readFileSync(sshd.privateKeyPath)
+    const write = (content: Buffer): void => {
+      writeFileSync(path, content, { mode: 0o600 })
+      utimesSync(path, 1e9, 1e9)
+    }
+    write(Buffer.alloc(key.length, 'x'))
+    expect(await errorOf(dial(target({ keys: [keyFile(path)] }), { transport }))).toMatchObject({ code: 'XEC_CONFIG' })
+    write(key)
+    const link = await dial(target({ keys: [keyFile(path)] }), { transport })
+    link.end()
+    await link.ended
   })
 
   test('default keys that are not there are skipped without a word; with nothing at all, that is said', async () => {
@@ -236,5 +253,25 @@ describe('authentication on a scripted server', () => {
       expect(await errorOf(dial(withPassword(port, place)))).toMatchObject({ code: 'XEC_AUTH' })
     })
     expect(heard).toEqual([['']])
+  })
+
+  test('the password goes to the hidden question alone, also when another comes before it, and once', async () => {
+    const heard: string[][] = []
+    await served((context) => {
+      if (context.method !== 'keyboard-interactive') return context.reject(['keyboard-interactive'])
+      context.prompt([{ prompt: 'Terms: ', echo: true }], (terms) => {
+        context.prompt([{ prompt: 'Password: ', echo: false }], (password) => {
+          context.prompt([{ prompt: 'Token: ', echo: false }], (token) => {
+            heard.push(terms, password, token)
+            context.accept()
+          })
+        })
+      })
+    }, async (port, place) => {
+      const link = await dial(withPassword(port, place))
+      link.end()
+      await link.ended
+    })
+    expect(heard).toEqual([[''], ['open sesame'], ['']])
   })
 })

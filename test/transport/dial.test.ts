@@ -97,6 +97,16 @@ describe('what answers is not an SSH server, or not for us', () => {
     for (const socket of server.sockets) await once(socket, 'close')
   })
 
+  test('a dial that is cancelled while its keys are read connects to nothing', async () => {
+    let connections = 0
+    server = await startRawServer(() => void connections++)
+    const abort = new AbortController()
+    const reaching = errorOf(new Ssh2Transport(quiet).reach(target(), { signal: abort.signal, keepAlive: null }))
+    abort.abort()
+    expect(await reaching).toMatchObject({ code: 'XEC_ABORTED', verdict: 'final' })
+    expect(connections).toBe(0)
+  })
+
   test('a path that is abandoned is shut, and authenticating it fails', async () => {
     server = await startRawServer(() => {})
     const signal = new AbortController().signal

@@ -58,7 +58,7 @@ describeWorld('through a jump host', () => {
     const reached = await new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal, keepAlive: null })
     const failing = errorOf(reached.authenticate(signal))
     via.destroy()
-    expect(await failing).toMatchObject({ code: 'XEC_CONNECT', phase: 'banner' })
+    expect(await failing).toMatchObject({ code: 'XEC_CONNECT', phase: 'banner', verdict: 'transient', answered: false, message: `db1 (127.0.0.1:${silent.port} via bastion): the connection to bastion was lost (closed by this side)` })
     await silent.stop()
   })
 
