@@ -114,7 +114,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       privateKeyPath: join(dir, 'user'),
       hostKeyPublic: hostKeysPublic[0] ?? '', hostKeysPublic,
       connections: () => childrenOf(pid),
-      children: () => childrenOf(pid).flatMap((connection) => descendants(connection).filter(isSshd)),
+      children: () => {
+        const all = processes()
+        return childrenOf(pid, all).flatMap((connection) => descendants(connection, all).filter(isSshd))
+      },
       log: () => log,
       async stop() {
         if (running.delete(pid)) killTree(pid)
@@ -201,15 +204,12 @@ async function answers(port: number, gone: () => boolean): Promise<boolean> {
   return false
 }
 
-function childrenOf(pid: number): number[] {
-  return processes().filter((entry) => entry.parent === pid).map((entry) => entry.pid)
+function childrenOf(pid: number, all = processes()): number[] {
+  return all.filter((entry) => entry.parent === pid).map((entry) => entry.pid)
 }
 
-function descendants(pid: number): number[] {
-  const all = processes()
-  const below = (parent: number): number[] =>
-    all.filter((entry) => entry.parent === parent).flatMap((entry) => [entry.pid, ...below(entry.pid)])
-  return below(pid)
+function descendants(pid: number, all = processes()): number[] {
+  return childrenOf(pid, all).flatMap((child) => [child, ...descendants(child, all)])
 }
 
 function isSshd(pid: number): boolean {
