@@ -213,7 +213,13 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
     if (pool.slots - pool.freeing + asking - 1 + need > pool.maxConnections) {
       // The head of a ring makes room for all who are behind it.
       const [first] = ring
-      if (!first || first === queue) for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+      if (!first || first === queue) {
+        for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+        // Jump hosts that chains behind it have opened: kept by each, they could hold for ever what the other one needs.
+        if (ring === pool.chainRing && pool.slots - pool.freeing + need > pool.maxConnections) {
+          for (const idle of pool.idle) if (idle.queue.waiting === 0 && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+        }
+      }
       const waited = pool.grants - queue.ringGrants < QUANTUM_GRANTS ? now - queue.ringSince : QUANTUM_MS
       return decideQuantum(queue, pool.connections, asking, waited, lacks, now)
     }

@@ -23,6 +23,9 @@ const TARGETS: readonly PoolTarget[] = [
   target('d', { jump: hop }),
   target('e', { jump: hop }),
   target('f', { jump: target('hop-2', { jump: hop }) }),
+  // Chains through each other.
+  target('m', { jump: target('hop', { jump: target('hop-2') }) }),
+  target('n', { jump: target('hop-2') }),
   // Enough to fail together.
   ...['g', 'h', 'i', 'j', 'k', 'l'].map((name) => target(name)),
 ]

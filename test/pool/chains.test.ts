@@ -1,0 +1,168 @@
+/** Jump hosts, many and long: what they carry, what they cost, and that they cannot wait for each other. */
+import { describe, expect, test } from 'vitest'
+import type { Lease, PoolTarget } from '../../src/pool/types.js'
+import { Sim, target } from './sim.js'
+
+const through = (host: string, ...hops: string[]): PoolTarget => target(host, { jump: hops.reduce<PoolTarget | null>((jump, hop) => target(hop, { jump }), null) })
+
+/** Every dial succeeds, until nothing is left to dial. */
+async function dialAll(sim: Sim): Promise<void> {
+  for (let round = 0; round < 1_000 && sim.parked.length > 0; round++) {
+    for (const dial of sim.parked) dial.succeed()
+    await sim.settle()
+  }
+}
+
+describe('three hops', () => {
+  test('are dialled in the order of travel, each over the one before, and used again', async () => {
+    const sim = new Sim()
+    const db = through('db', 'hop-1', 'hop-2', 'hop-3')
+    const first = sim.acquire(db)
+    await sim.settle()
+    await dialAll(sim)
+    expect(sim.dials.map((dial) => dial.target.host)).toEqual(['hop-1', 'hop-2', 'hop-3', 'db'])
+    expect(sim.dials.map((dial) => sim.links.findIndex((link) => link === dial.options.via))).toEqual([-1, 0, 1, 2])
+    first.lease()!.release()
+    const again = await sim.acquire(db).acquired
+    expect([again.reused, sim.dials.length]).toEqual([true, 4])
+    again.release()
+    await sim.settle()
+  })
+
+  test('a chain whose middle dies is dialled again from there on', async () => {
+    const sim = new Sim()
+    const db = through('db', 'hop-1', 'hop-2')
+    sim.acquire(db)
+    await sim.settle()
+    await dialAll(sim)
+    // With the middle goes what it carried; the wire tells us one after the other.
+    sim.links[1]!.lose()
+    sim.links[2]!.lose()
+    await sim.settle()
+    const next = sim.acquire(db)
+    await sim.advance(20_000)
+    await dialAll(sim)
+    expect(next.lease()).toBeDefined()
+    expect(sim.dials.slice(3).map((dial) => dial.target.host)).toEqual(['hop-2', 'db'])
+  })
+})
+
+describe('300 hosts behind one bastion', () => {
+  const bastion = target('bastion')
+  const hosts = Array.from({ length: 300 }, (_, i) => target(`h${i}`, { jump: bastion }))
+
+  test('share one connection to it', async () => {
+    const sim = new Sim({ maxConnections: 400 })
+    sim.checkEvery = 10
+    const waiters = hosts.map((host) => sim.acquire(host))
+    await sim.settle()
+    expect(sim.dials.map((dial) => dial.target.host)).toEqual(['bastion'])
+    await dialAll(sim)
+    expect(waiters.filter((waiter) => waiter.lease())).toHaveLength(300)
+    expect(sim.dials.filter((dial) => dial.target.host === 'bastion')).toHaveLength(1)
+    expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 301, acquired: 300 })
+  })
+
+  test('also when only ten connections may be open, and all are served', async () => {
+    const sim = new Sim({ maxConnections: 10 })
+    sim.checkEvery = 10
+    const waiters = hosts.map((host) => sim.acquire(host))
+    const back = new Set<Lease>()
+    for (let round = 0; round < 300 && back.size < 300; round++) {
+      await sim.settle()
+      for (const dial of sim.parked) dial.succeed()
+      await sim.settle()
+      for (const waiter of waiters) {
+        const lease = waiter.lease()
+        if (!lease || back.has(lease)) continue
+        back.add(lease)
+        lease.release()
+      }
+    }
+    expect(back.size).toBe(300)
+    expect(sim.dials.filter((dial) => dial.target.host === 'bastion')).toHaveLength(1)
+  })
+
+  test('which dies in the middle of it: who waits is carried by the next one', async () => {
+    const sim = new Sim({ maxConnections: 400 })
+    sim.checkEvery = 10
+    const waiters = hosts.map((host) => sim.acquire(host))
+    await sim.settle()
+    sim.dials[0]!.succeed()
+    await sim.settle()
+    // A hundred are connected, the others are on their way, when the bastion goes down.
+    for (const dial of sim.parked.slice(0, 100)) dial.succeed()
+    await sim.settle()
+    for (const link of sim.links) link.lose()
+    for (const dial of sim.parked) dial.fail('transient', 'XEC_CONNECT', false)
+    for (let round = 0; round < 40; round++) {
+      await sim.advance(1_000)
+      await dialAll(sim)
+    }
+    expect(waiters.filter((waiter) => waiter.error())).toEqual([])
+    expect(sim.pool.snapshot().hosts.find(({ host }) => host === 'bastion')).toMatchObject({ connectionsCreated: 2 })
+    expect(sim.events.filter((event) => event.type === 'outage')).toEqual([])
+  })
+})
+
+describe('a bastion that does not do its work', () => {
+  test('one that forbids forwarding fails each behind it for itself, and serves its own', async () => {
+    const sim = new Sim()
+    const bastion = target('bastion')
+    const behind = [0, 1, 2].map((i) => sim.acquire(target(`h${i}`, { jump: bastion })))
+    const own = sim.acquire(bastion)
+    await sim.settle()
+    sim.dials[0]!.succeed()
+    await sim.settle()
+    for (const dial of sim.parked) dial.fail('final')
+    await sim.settle()
+    expect(behind.map((waiter) => (waiter.error() as Error).message)).toEqual(['h0: final failure', 'h1: final failure', 'h2: final failure'])
+    expect(own.lease()).toBeDefined()
+  })
+
+  test('a dead one blocks nobody but those behind it, although it takes the whole connect timeout', async () => {
+    const sim = new Sim({ maxConnections: 4, maxConcurrentDials: 1, autoReconnect: false })
+    const dead = target('dead')
+    const behind = Array.from({ length: 50 }, (_, i) => sim.acquire(target(`h${i}`, { jump: dead })))
+    const others = Array.from({ length: 6 }, (_, i) => sim.acquire(target(`o${i}`)))
+    await sim.settle()
+    for (let round = 0; round < 20; round++) {
+      for (const dial of sim.parked) if (dial.target.host !== 'dead') dial.succeed()
+      await sim.settle()
+      for (const other of others) other.lease()?.release()
+      await sim.settle()
+    }
+    expect(others.filter((other) => other.lease())).toHaveLength(6)
+    expect(sim.parked.map((dial) => dial.target.host)).toEqual(['dead'])
+    sim.parked[0]!.fail('final')
+    await sim.settle()
+    expect(new Set(behind.map((waiter) => (waiter.error() as Error).message.replace(/^h\d+/, 'h')))).toEqual(new Set(['h: jump host dead: final failure']))
+  })
+})
+
+describe('chains through each other', () => {
+  test.each([3, 4, 5])('two pools\' worth of them end, with %i connections at most', async (maxConnections) => {
+    const sim = new Sim({ maxConnections, maxConcurrentDials: 2 })
+    // Each of a and b is a hop of one chain and the end of another; the longest takes three connections.
+    const targets = [
+      ...Array.from({ length: 2 * maxConnections }, (_, i) => through(`x${i}`, 'a')),
+      ...Array.from({ length: 2 * maxConnections }, (_, i) => through(`y${i}`, 'b')),
+      through('b', 'a'), through('a', 'b'), through('z', 'a', 'b'), through('z', 'b', 'a'), target('a'), target('b'),
+    ]
+    const waiters = targets.map((each) => sim.acquire(each))
+    const back = new Set<Lease>()
+    for (let round = 0; round < 400 && back.size < targets.length; round++) {
+      await sim.settle()
+      for (const dial of sim.parked) dial.succeed()
+      await sim.settle()
+      for (const waiter of waiters) {
+        const lease = waiter.lease()
+        if (!lease || back.has(lease)) continue
+        back.add(lease)
+        lease.release()
+      }
+      await sim.advance(100)
+    }
+    expect(targets.filter((_, i) => !waiters[i]!.lease()).map(({ host }) => host)).toEqual([])
+  })
+})
