@@ -198,7 +198,6 @@ export class Facts implements PoolView {
       if (connection.hop.carriers.size === 0) this.moved(connection.hop)
       else this.changed(connection.hop)
     }
-    this.touchEndpoint(connection.queue.endpoint)
     // There is room for the successor of one that is too old.
     for (const other of connection.queue.endpoint.connections) this.touch(other)
   }

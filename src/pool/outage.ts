@@ -47,10 +47,10 @@ export class Outage {
     return this.#current(now) ? this.#failed.size : 0
   }
 
-  /** The time from which the next dial may start; 0 when none is held back. */
+  /** The time from which the next dial may start; past when none is held back. */
   heldUntil(now: number): number {
     const state = this.#current(now)
-    if (!state || state.followers > 0 || now >= state.nextAt) return 0
+    if (!state || state.followers > 0) return 0
     return Math.min(state.nextAt, state.lastFailureAt + PATIENCE_MS)
   }
 

@@ -42,7 +42,7 @@ export interface PoolView {
   readonly permitRing: ReadonlySet<ConnectionView>
   /** Queues whose dials an outage holds back, likewise. */
   readonly heldRing: ReadonlySet<QueueView>
-  /** Until when an outage holds back the next dial; 0 when none does. */
+  /** Until when an outage holds back the next dial; past when none does. */
   heldUntil(now: number): number
   /** Idle connections, least recently used first. */
   readonly idle: Iterable<ConnectionView>

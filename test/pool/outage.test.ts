@@ -1,5 +1,7 @@
 /** Storms: many hosts fail at once, for one cause. The network is a switch here, and every dial takes 20 ms of it. */
 import { describe, expect, test } from 'vitest'
+import { Endpoint } from '../../src/pool/endpoint.js'
+import { Outage } from '../../src/pool/outage.js'
 import { DialError } from '../../src/transport/transport.js'
 import type { Lease, PoolTarget } from '../../src/pool/types.js'
 import type { PoolOptions } from '../../src/pool/options.js'
@@ -195,6 +197,16 @@ describe('no outage', () => {
     expect(hosts.map(({ host }) => network.dials(host))).toEqual(hosts.map(() => 4))
   })
 
+  test('twenty hosts that fail one a second, each for its own reason', async () => {
+    const hosts = fleet(20)
+    const network = await connected(hosts)
+    for (const host of hosts) {
+      await network.drop([host])
+      await network.sim.advance(1_000)
+    }
+    expect(network.told('outage')).toEqual([])
+  })
+
   test('a handful of many, or few at all', async () => {
     const network = await connected(fleet(40))
     network.up = false
@@ -260,6 +272,18 @@ describe('no outage', () => {
     await network.sim.advance(2 * STEP_MS)
     expect(network.sim.parked.length).toBe(2)
   })
+})
+
+test('a probe that hangs does not hold the others for longer than the outage is believed', () => {
+  const outage = new Outage({ reconnectDelay: 1_000, maxReconnectDelay: 30_000, maxReconnectAttempts: 3, maxConcurrentDials: 20 })
+  for (let i = 0; i < 8; i++) outage.failed(new Endpoint(`e${i}`, `h${i}`), null, 0, () => 0)
+  const held: number[] = []
+  for (const now of [0, 1_000, 3_000, 7_000, 12_000, 17_000, 22_000, 27_000]) {
+    outage.dialled(now)
+    held.push(outage.heldUntil(now))
+  }
+  expect(held).toEqual([1_000, 3_000, 7_000, 12_000, 17_000, 22_000, 27_000, 30_000])
+  expect([outage.size(29_999), outage.size(30_000)]).toEqual([8, 0])
 })
 
 test('an error of a dial says whether the host was heard', () => {

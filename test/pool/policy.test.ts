@@ -65,6 +65,7 @@ describe('what a queue does', () => {
     ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [connection({ leases: 1, used: 1 })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [busy, connection({ state: 'draining', drainReason: 'fairness' })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['does not evict when a slot is on its way', queue(), pool({ slots: 4, freeing: 1, idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['follows the first of those that an outage held back', queue(), pool({ heldRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'held' }],
     ['leaves it to the head of its ring to evict', queue(), pool({ slots: 4, slotRing: new Set([queue()]), idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
