@@ -1,6 +1,5 @@
 /** The inventory for programs: the same files, the same selection and the same targets as on the command line. */
 import { homedir } from 'node:os'
-import { openInventory } from '../config/open.js'
 import type { ResolvedTarget } from '../inventory/resolve.js'
 import type { SelectionRequest } from '../inventory/selector.js'
 import type { PoolOptions } from '../pool/options.js'
@@ -48,6 +47,8 @@ export interface LoadedInventory {
 export async function loadInventory(options: LoadInventoryOptions = {}): Promise<LoadedInventory> {
   checkNames('option', options, ['file', 'cwd', 'env', 'sshConfig'] satisfies (keyof LoadInventoryOptions)[])
   const { file, cwd = process.cwd(), env = process.env, sshConfig } = options
+  // What reads files is loaded by whoever has files.
+  const { openInventory } = await import('../config/open.js')
   const open = await openInventory({ cwd, home: env['HOME'] || homedir(), env, file, sshConfig })
   const select = (selection: Selection = { all: true }): readonly string[] => open.select(typeof selection === 'string' ? { hosts: [selection] } : selection)
   const targets = async (names: readonly string[]): Promise<readonly ResolvedTarget[]> => (await open.resolve(names, true)).targets
