@@ -46,6 +46,8 @@ interface Import {
   readonly to: string
   /** Gone when the program runs. */
   readonly onlyType: boolean
+  /** Loaded when it is needed. */
+  readonly lazy: boolean
 }
 
 const files = readdirSync(SRC, { recursive: true, withFileTypes: true })
@@ -65,7 +67,7 @@ function importsOf(name: string, text: string): Import[] {
       : undefined
     if (literal && ts.isStringLiteral(literal)) {
       const onlyType = ts.isImportTypeNode(node) || (ts.isImportDeclaration(node) && node.importClause?.isTypeOnly === true) || (ts.isExportDeclaration(node) && node.isTypeOnly)
-      found.push({ from: name, to: literal.text, onlyType })
+      found.push({ from: name, to: literal.text, onlyType, lazy: ts.isCallExpression(node) })
     }
     ts.forEachChild(node, visit)
   }
@@ -118,6 +120,13 @@ describe('the order of the house', () => {
   test('a package is imported in its home only', () => {
     const wrong = outer.filter(({ from, to }) => !(HOMES[to.split('/')[0] ?? ''] ?? []).some((home) => isIn(from, home)))
     expect(wrong).toEqual([])
+  })
+
+  test('the library loads no package when it is imported', () => {
+    const loaded = new Set(['index.ts'])
+    for (const file of loaded) for (const { from, to, onlyType, lazy } of inner) if (from === file && !onlyType && !lazy) loaded.add(to)
+    expect(loaded.size).toBeGreaterThan(80)
+    expect(outer.filter(({ from, onlyType, lazy }) => loaded.has(from) && !onlyType && !lazy)).toEqual([])
   })
 
   test('the only code outside src is bin/xec.js, which loads the command line', () => {

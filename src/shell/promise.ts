@@ -60,7 +60,7 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
     return this.#with({ timeoutMs: durationOf(duration) })
   }
 
-  /** Cancels the command when it aborts. */
+  /** Cancels the command when it aborts, or when a signal given before does. */
   signal(signal: AbortSignal): CommandPromise {
     return this.#with({ signal })
   }

@@ -10,7 +10,7 @@ import type { Secret } from '../runtime/secret.js'
 import { checkNames, checkSettings } from './check.js'
 import { ShellResult } from './result.js'
 import { RunReport } from './run-report.js'
-import { durationOf, mergeSettings, type Settings } from './settings.js'
+import { durationOf, eitherOf, mergeSettings, type Settings } from './settings.js'
 import { commandLine, rawLine } from './template.js'
 
 /** What a run needs of an adapter. */
@@ -95,7 +95,7 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
         queueTimeoutMs: options.queueTimeout === undefined ? undefined : durationOf(options.queueTimeout),
         timeoutMs: settings.timeoutMs,
         retryCommands: settings.idempotent ? 1 : 0,
-        signal: settings.signal ? AbortSignal.any([settings.signal, this.#stop.signal]) : this.#stop.signal,
+        signal: eitherOf(settings.signal, this.#stop.signal),
         onEvent: (event) => {
           if (event.type === 'result') this.#came(event.result)
           return options.onEvent?.(event)

@@ -36,15 +36,21 @@ export interface Settings {
   readonly reading?: boolean
 }
 
-/** The inner ones win; environments add up, and a relative directory is inside the outer one. */
+/** The inner ones win; environments add up, a relative directory is inside the outer one, and any signal cancels. */
 export function mergeSettings(outer: Settings, inner: Settings): Settings {
   const set = Object.fromEntries(Object.entries(inner).filter(([, value]) => value !== undefined)) as Settings
   return {
     ...outer,
     ...set,
     ...(outer.env || set.env ? { env: { ...outer.env, ...set.env } } : {}),
+    ...(outer.signal && set.signal ? { signal: eitherOf(outer.signal, set.signal) } : {}),
     ...(outer.cwd !== undefined && set.cwd !== undefined ? { cwd: inside(outer.cwd, set.cwd) } : {}),
   }
+}
+
+/** A signal that aborts with whichever of two aborts first. */
+export function eitherOf(one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
+  return one && other && one !== other ? AbortSignal.any([one, other]) : one ?? other
 }
 
 /** A path as it is meant in a directory. */
