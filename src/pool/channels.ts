@@ -24,8 +24,8 @@ export class Channels {
     if (connection.opening++ === 0) connection.openingSince = facts.now()
     facts.changed(connection)
     link.openSession().then(
-      (channel) => this.#confirmed(connection, channel),
-      (error: unknown) => this.#refused(connection, error),
+      (channel) => this.effects.pump(() => this.#confirmed(connection, channel)),
+      (error: unknown) => this.effects.pump(() => this.#refused(connection, error)),
     )
   }
 
@@ -41,40 +41,35 @@ export class Channels {
     const slot: Slot = { channel, leased: false, releasedAt: Infinity, channelClosed: false, ahead: null, behind: null }
     connection.slots.add(slot)
     connection.refusing = false
-    void channel.closed.then(() => {
+    void channel.closed.then(() => this.effects.pump(() => {
       slot.channelClosed = true
       this.#freeSlot(connection, slot)
-    })
+    }))
     // Only a channel shows that the outage is over: some servers accept a login and hang up.
     if (endpoint.failures > 0 || endpoint.notBefore > 0) {
       endpoint.failures = 0
       endpoint.throttledSince = null
       endpoint.notBefore = 0
-      facts.touchEndpoint(endpoint)
     }
     if (connection.state === 'draining') this.dropSpare(connection)
     facts.changed(connection)
-    this.effects.pump()
   }
 
   #refused(connection: Connection, thrown: unknown): void {
     const { facts } = this
     const { queue } = connection
     connection.opening--
-    if (connection.state === 'closed') return this.effects.pump()
+    if (connection.state === 'closed') return
     if (!isXecError(thrown) || thrown.code !== 'XEC_REFUSED') {
       // The link is on its way out, which `Ends.ended` will hear; asked again before that, it would fail again, for ever.
       connection.refusing = true
       if (connection.link?.alive) connection.link.destroy()
       facts.changed(connection)
-      this.effects.pump()
       return
     }
     const confirmed = connection.slots.size
-    if (confirmed > 0) {
-      queue.endpoint.learn(confirmed, facts.now())
-      facts.touchEndpoint(queue.endpoint)
-    } else connection.refusing = true // nothing more is asked of it until everything it was asked is answered
+    if (confirmed > 0) queue.endpoint.learn(confirmed, facts.now())
+    else connection.refusing = true // nothing more is asked of it until everything it was asked is answered
     this.effects.emit(queue, { type: 'refused', host: queue.target.host, connection: connection.id, capacity: queue.capacity(facts.now()) })
     if (confirmed === 0 && connection.opening === 0 && connection.state === 'open') {
       // Refused even when alone: one that has served is worn out; one that never served speaks for the server.
@@ -82,7 +77,6 @@ export class Channels {
       this.ends.drain(connection, 'refused')
     }
     facts.changed(connection)
-    this.effects.pump()
   }
 
   grant(queue: Queue, connection: Connection, now: number): void {
@@ -114,13 +108,13 @@ export class Channels {
       attempts: waiter.attempts,
       release: () => {
         if (!slot.leased) return
-        slot.leased = false
-        // Before anybody hears of it: a channel that has run a command is no spare one.
-        slot.releasedAt = this.facts.now()
-        this.facts.leases--
-        this.effects.emit(connection.queue, { type: 'released', host: waiter.host, connection: connection.id, heldMs: slot.releasedAt - grantedAt })
-        this.#drop(connection, slot)
-        this.effects.pump()
+        this.effects.pump(() => {
+          slot.leased = false
+          slot.releasedAt = this.facts.now()
+          this.facts.leases--
+          this.effects.emit(connection.queue, { type: 'released', host: waiter.host, connection: connection.id, heldMs: slot.releasedAt - grantedAt })
+          this.#drop(connection, slot)
+        })
       },
     }
   }
@@ -143,6 +137,5 @@ export class Channels {
       if (!slot.leased && slot.channelClosed) connection.slots.delete(slot)
       this.facts.changed(connection)
     }
-    this.effects.pump()
   }
 }

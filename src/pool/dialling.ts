@@ -36,17 +36,13 @@ export class Dialling {
     const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
     // Time for a dial is not part of the key, so it is that of whoever came last.
     this.transport.reach(queue.met ?? queue.target, options).then(
-      (reached) => {
+      (reached) => this.effects.pump(() => {
         connection.reached = reached
         connection.stage = 'reached'
-        if (connection.abort.signal.aborted) {
-          this.#abandon(connection, reached)
-          return
-        }
-        facts.changed(connection)
-        this.effects.pump()
-      },
-      (error: unknown) => this.#failed(connection, error),
+        if (connection.abort.signal.aborted) this.#abandon(connection, reached)
+        else facts.changed(connection)
+      }),
+      (error: unknown) => this.effects.pump(() => this.#failed(connection, error)),
     )
   }
 
@@ -73,14 +69,14 @@ export class Dialling {
     connection.stage = 'authenticating'
     facts.handshakes++
     reached.authenticate(connection.abort.signal).then(
-      (link) => {
+      (link) => this.effects.pump(() => {
         facts.handshakes--
         this.#opened(connection, link)
-      },
-      (error: unknown) => {
+      }),
+      (error: unknown) => this.effects.pump(() => {
         facts.handshakes--
         this.#failed(connection, error)
-      },
+      }),
     )
   }
 
@@ -103,10 +99,8 @@ export class Dialling {
     this.series.attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
     this.series.succeeded(queue)
     void link.ended.then((end) => this.ends.ended(connection, end))
-    facts.touchEndpoint(endpoint)
     // A dial that was aborted and succeeded all the same goes the ordinary way out.
     if (connection.abort.signal.aborted && facts.mode === 'running') this.ends.drain(connection, 'reset')
-    this.effects.pump()
   }
 
   #failed(connection: Connection, thrown: unknown): void {
@@ -126,9 +120,7 @@ export class Dialling {
       this.series.attempted(queue, { phase: 'connect', outcome: outcomeOf(error), ms, message: error.message })
       if (retryInMs === null) this.series.giveUp(queue, error)
       this.series.giveUpOutage(queue, error)
-      facts.touchEndpoint(queue.endpoint)
     }
-    this.effects.pump()
   }
 }
 

@@ -7,6 +7,6 @@ export interface Effects {
   emit(queue: Queue, event: EventDetails): void
   /** Rejects everybody who waits in a queue, and everybody behind it. */
   failQueue(queue: Queue, error: XecError): void
-  /** A fact has changed: decide again. */
-  pump(): void
+  /** Takes in a piece of news as a whole, whoever is told of it meanwhile and asks for something; then decides again. */
+  pump(news: () => void): void
 }

@@ -51,25 +51,25 @@ export class Ends {
 
   /** News of the transport: the socket is shut. */
   ended(connection: Connection, end: LinkEnd): void {
-    const { facts } = this
-    const { queue } = connection
-    const byUs = connection.state === 'closing' || end.reason === 'closed'
-    const reason: CloseReason = byUs ? (connection.drainReason ?? 'closing') : end.reason === 'keepalive' ? 'keepalive' : 'lost'
-    const inFlight = this.#revokeLeases(connection)
-    connection.slots.clear()
-    connection.to('closed')
-    facts.remove(connection)
-    this.effects.emit(queue, { type: 'closed', host: queue.target.host, connection: connection.id, reason, inFlight })
-    if (!byUs) {
-      queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
-      this.series.lost(queue)
-    }
-    if (!byUs && connection.grants === 0 && queue.waiting > 0) {
-      // It let us in and hung up: without a series this would be dialled for ever.
-      const error = neverServed(queue, end.detail)
-      if (this.series.failed(queue, error, 'transient') === null) this.series.giveUp(queue, error)
-      facts.touchEndpoint(queue.endpoint)
-    }
-    this.effects.pump()
+    this.effects.pump(() => {
+      const { facts } = this
+      const { queue } = connection
+      const byUs = connection.state === 'closing' || end.reason === 'closed'
+      const reason: CloseReason = byUs ? (connection.drainReason ?? 'closing') : end.reason === 'keepalive' ? 'keepalive' : 'lost'
+      const inFlight = this.#revokeLeases(connection)
+      connection.slots.clear()
+      connection.to('closed')
+      facts.remove(connection)
+      this.effects.emit(queue, { type: 'closed', host: queue.target.host, connection: connection.id, reason, inFlight })
+      if (!byUs) {
+        queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
+        this.series.lost(queue)
+      }
+      if (!byUs && connection.grants === 0 && queue.waiting > 0) {
+        // It let us in and hung up: without a series this would be dialled for ever.
+        const error = neverServed(queue, end.detail)
+        if (this.series.failed(queue, error, 'transient') === null) this.series.giveUp(queue, error)
+      }
+    })
   }
 }

@@ -62,7 +62,7 @@ export class ConnectionPool implements Pool {
     const effects: Effects = {
       emit: (queue, event) => ledger.write(queue, event),
       failQueue: (queue, error) => rejections.rejectAll(queue, error),
-      pump: () => this.#pump.run(),
+      pump: (news) => this.#pump.run(news),
     }
     const series = (this.#series = new Series(facts, effects))
     const ends = (this.#ends = new Ends(facts, series, effects))
@@ -79,8 +79,9 @@ export class ConnectionPool implements Pool {
     const { facts } = this
     const { host } = target
     const queue = facts.queueOf(target)
-    this.#ledger.write(queue, { type: 'requested', host })
+    const requested = (): void => this.#ledger.write(queue, { type: 'requested', host })
     const refuse = (error: XecError): Promise<Lease> => {
+      requested()
       this.#ledger.write(queue, { type: 'rejected', host, code: error.code })
       return Promise.reject(error)
     }
@@ -96,26 +97,26 @@ export class ConnectionPool implements Pool {
       const waiter = new Waiter(queue, host, now, options.queueTimeoutMs === undefined ? Infinity : now + options.queueTimeoutMs, options, resolve, reject)
       if (options.signal) {
         const { signal } = options
-        const abort = (): void => {
-          this.#rejections.reject(waiter, aborted(host))
-          this.#pump.run()
-        }
+        const abort = (): void => this.#pump.run(() => this.#rejections.reject(waiter, aborted(host)))
         signal.addEventListener('abort', abort, { once: true })
         waiter.onSettled = () => signal.removeEventListener('abort', abort)
       }
-      facts.waiting++
-      queue.waiters.add(waiter)
-      facts.deadlines.set(waiter, waiter.deadline)
-      facts.touch(queue)
-      // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
-      if (queue.endpoint.queues.size > 1) facts.touchEndpoint(queue.endpoint)
-      for (const connection of queue.connections) {
-        if (connection.state === 'opening') {
-          tell(() => options.onDialling?.())
-          break
+      this.#pump.run(() => {
+        facts.waiting++
+        queue.waiters.add(waiter)
+        facts.deadlines.set(waiter, waiter.deadline)
+        facts.touch(queue)
+        // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
+        if (queue.endpoint.queues.size > 1) facts.touchEndpoint(queue.endpoint)
+        // Told when it has its place: who asks at hearing of it comes behind.
+        requested()
+        for (const connection of queue.connections) {
+          if (connection.state === 'opening') {
+            tell(() => options.onDialling?.())
+            break
+          }
         }
-      }
-      this.#pump.run()
+      })
     })
   }
 
@@ -157,15 +158,16 @@ export class ConnectionPool implements Pool {
     const { facts } = this
     const queue = facts.queueOf(target)
     const { endpoint } = queue
-    endpoint.forget()
-    this.#series.reset(queue)
-    for (const each of endpoint.queues) each.sticky = null
-    for (const connection of [...endpoint.connections]) {
-      if (connection.state === 'open') this.#ends.drain(connection, 'reset')
-      else if (connection.state === 'opening') this.#dialling.abort(connection)
-    }
-    facts.touchEndpoint(endpoint)
-    this.#pump.run()
+    this.#pump.run(() => {
+      endpoint.forget()
+      this.#series.reset(queue)
+      for (const each of endpoint.queues) each.sticky = null
+      for (const connection of [...endpoint.connections]) {
+        if (connection.state === 'open') this.#ends.drain(connection, 'reset')
+        else if (connection.state === 'opening') this.#dialling.abort(connection)
+      }
+      facts.touchEndpoint(endpoint)
+    })
   }
 
   subscribe(listener: (event: PoolEvent) => void): () => void {

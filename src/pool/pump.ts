@@ -39,10 +39,15 @@ export class Pump {
     return this.#timer ? 1 : 0
   }
 
-  run(): void {
-    if (this.#running) return
+  /** Within a run, and within the news of another, nothing is decided: whoever is in the middle of it will. */
+  run(news?: () => void): void {
+    if (this.#running) {
+      news?.()
+      return
+    }
     this.#running = true
     try {
+      news?.()
       const { facts } = this
       const now = this.clock.now()
       for (let due = facts.deadlines.takeDue(now); due !== undefined; due = facts.deadlines.takeDue(now)) facts.touch(due)

@@ -84,42 +84,56 @@ class Run {
   readonly acquires: Tracked[] = []
   readonly held: Tracked[] = []
   grants = 0
+  #meddles: boolean
 
-  constructor(readonly sim: Sim) {}
+  /** `meddles`: a listener that asks, leaves and gives back in the middle of what it hears of. */
+  constructor(readonly sim: Sim, meddles = false) {
+    this.#meddles = meddles
+    let heard = 0
+    if (meddles) sim.pool.subscribe(() => {
+      if (!this.#meddles) return
+      heard++
+      if (heard % 5 === 0 && this.acquires.length < 100) this.acquire(heard % TARGETS.length)
+      else if (heard % 7 === 0) this.pick(this.acquires, heard)?.abort()
+      else if (heard % 11 === 0) this.release(heard)
+      else if (heard % 53 === 0) sim.pool.reset(TARGETS[heard % TARGETS.length]!)
+    })
+  }
 
   pick<T>(list: readonly T[], index: number): T | undefined {
     return list.length === 0 ? undefined : list[index % list.length]
+  }
+
+  acquire(target: number, queueTimeoutMs?: number): void {
+    const controller = new AbortController()
+    const tracked: Tracked = { target, order: this.acquires.length, abort: () => controller.abort(), settled: 0, grantedAt: 0 }
+    this.acquires.push(tracked)
+    this.sim.pool.acquire(TARGETS[target]!, { signal: controller.signal, ...(queueTimeoutMs ? { queueTimeoutMs } : {}) }).then(
+      (lease) => {
+        tracked.settled++
+        tracked.grantedAt = ++this.grants
+        tracked.lease = lease
+        this.held.push(tracked)
+      },
+      () => void tracked.settled++,
+    )
+  }
+
+  release(which: number): void {
+    const tracked = this.pick(this.held, which)
+    if (!tracked) return
+    this.held.splice(this.held.indexOf(tracked), 1)
+    tracked.lease?.release()
+    tracked.lease?.release() // twice is once
   }
 
   async step(op: Op): Promise<void> {
     const { sim } = this
     const links = sim.links.filter((link) => !link.over)
     switch (op.do) {
-      case 'acquire': {
-        const controller = new AbortController()
-        const tracked: Tracked = { target: op.target, order: this.acquires.length, abort: () => controller.abort(), settled: 0, grantedAt: 0 }
-        this.acquires.push(tracked)
-        sim.pool.acquire(TARGETS[op.target]!, { signal: controller.signal, ...(op.queueTimeoutMs ? { queueTimeoutMs: op.queueTimeoutMs } : {}) }).then(
-          (lease) => {
-            tracked.settled++
-            tracked.grantedAt = ++this.grants
-            tracked.lease = lease
-            this.held.push(tracked)
-          },
-          () => void tracked.settled++,
-        )
-        break
-      }
+      case 'acquire': this.acquire(op.target, op.queueTimeoutMs); break
       case 'abort': this.pick(this.acquires, op.which)?.abort(); break
-      case 'release': {
-        const tracked = this.pick(this.held, op.which)
-        if (tracked) {
-          this.held.splice(this.held.indexOf(tracked), 1)
-          tracked.lease?.release()
-          tracked.lease?.release() // twice is once
-        }
-        break
-      }
+      case 'release': this.release(op.which); break
       case 'endChannel': this.pick([...links.flatMap((l) => [...l.open])], op.which)?.end(); break
       case 'succeed': this.pick(sim.parked, op.which)?.succeed(); break
       case 'arrive': this.pick(sim.parked, op.which)?.arrive(); break
@@ -151,6 +165,7 @@ class Run {
   /** The world turns kind: every dial succeeds, every lease comes back. Everybody must be served, or have failed. */
   async serveAll(): Promise<void> {
     const { sim } = this
+    this.#meddles = false
     for (const link of sim.links) { link.maxSessions = 10; link.answersOpens = true; link.answer() }
     sim.tune = () => {}
     for (const link of sim.links) if (!link.alive && !link.over && link.answersEnd) link.lose()
@@ -176,8 +191,8 @@ class Run {
 
 test(`the laws hold through ${runs} random runs, seed ${seed}`, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 60 }), options, fc.nat(), fc.boolean(), drainAt, async (ops, opts, chance, drains, drain) => {
-      const run = new Run(new Sim(opts, chance))
+    fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 60 }), options, fc.nat(), fc.boolean(), drainAt, fc.integer({ min: 0, max: 3 }), async (ops, opts, chance, drains, drain, meddler) => {
+      const run = new Run(new Sim(opts, chance), meddler === 0)
       run.sim.checksSnapshots = false
       for (const [i, each] of ops.entries()) {
         if (i === drain?.step) await run.step({ do: 'drain', ms: drain.ms })
