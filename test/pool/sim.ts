@@ -198,9 +198,11 @@ export class FakeDial implements Reached {
   stage: 'reaching' | 'reached' | 'authenticating' | 'done' = 'reaching'
 
   constructor(readonly target: Target, readonly options: ReachOptions, readonly sim: Sim) {
-    options.signal.addEventListener('abort', () => {
+    const abort = (): void => {
       if (this.stage === 'reaching' || this.stage === 'authenticating') this.fail('final', 'XEC_ABORTED')
-    })
+    }
+    if (options.signal.aborted) abort()
+    else options.signal.addEventListener('abort', abort)
   }
 
   get reached(): Promise<Reached> {
