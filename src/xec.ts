@@ -1,4 +1,5 @@
 /** The composition root: a pool over a transport, with the adapter and the fan-out on top. */
+import { publishEvents, traced } from './adapter/diagnostics.js'
 import { execute } from './adapter/execute.js'
 import { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type Result } from './adapter/types.js'
 import { download } from './files/download.js'
@@ -44,13 +45,14 @@ export interface Xec extends Transfers {
 export function createXec(options: XecOptions = {}): Xec {
   const { clock = systemClock, random = systemRandom, prompt = null } = options
   const pool = createPool({ transport: options.transport ?? new Ssh2Transport({ clock, prompt }), clock, random }, options.pool)
+  publishEvents(pool)
   const counts = new Map<Outcome, number>()
   const counted = (result: Result): Result => {
     counts.set(result.outcome, (counts.get(result.outcome) ?? 0) + 1)
     return result
   }
   const dispatcher = {
-    execute: async (target: PoolTarget, command: Command, how: ExecuteOptions = {}): Promise<Result> => counted(await execute(pool, target, command, how, { clock })),
+    execute: async (target: PoolTarget, command: Command, how: ExecuteOptions = {}): Promise<Result> => counted(await traced(target, command, () => execute(pool, target, command, how, { clock }))),
   }
   return {
     pool,
