@@ -82,7 +82,7 @@ export const MUTANTS = [
     ['if (!isXecError(thrown) || thrown.code !== \'XEC_REFUSED\') {', 'if (false) {'],
     ['      connection.refusing = true\n      if (connection.link', '      if (connection.link'],
     ['if (connection.link?.alive) connection.link.destroy()', ''],
-    ['        slot.releasedAt = this.facts.now()\n        this.facts.leases--', '        this.facts.leases--'],
+    ['          slot.releasedAt = this.facts.now()\n          this.facts.leases--', '          this.facts.leases--'],
     ['if (connection.grants === 0) this.effects.failQueue(queue, thrown)', ''],
   ]),
   ...of('src/pool/series.ts', pool, [
@@ -96,6 +96,7 @@ export const MUTANTS = [
     ['const inFlight = this.#revokeLeases(connection)', 'const inFlight = connection.leases'],
   ]),
   ...of('src/pool/pump.ts', pool, [
+    ['      news?.()\n      return\n', '      news?.()\n'],
     ['          facts.slotRing.delete(connection.queue)\n', ''],
     ['          this.#keepPlace(connection.queue, false)\n', ''],
     ['else if (ring.delete(queue)) for (const next of ring) return this.facts.touch(next)', 'else ring.delete(queue)'],
@@ -105,7 +106,6 @@ export const MUTANTS = [
   ]),
   ...of('src/pool/dialling.ts', pool, [
     // What makes it matter: another user of the endpoint that waits, see "a failed dial …" in pool.test.ts.
-    ['      facts.touchEndpoint(queue.endpoint)\n    }\n    this.effects.pump()', '    }\n    this.effects.pump()'],
     ['if (connection.stage === \'reached\' && connection.reached) this.#abandon(connection, connection.reached)', ''],
   ]),
   ...of('src/adapter/settle.ts', adapter, [

@@ -58,6 +58,18 @@ describe('law 14: a stranger at a full pool', () => {
     expect(town.served).toHaveLength(1_001)
   })
 
+  test('who gave its connection up asks again behind the one it was given up for', async () => {
+    // It may have two, wants both, and so is in the ring before the stranger comes.
+    const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 })
+    const town = new Town(sim, 10)
+    town.want(target('a'), 200)
+    await town.round(0)
+    town.want(target('b'), 1)
+    while (town.count('b') === 0) await town.round(10)
+    expect(sim.events.filter(({ type }) => type === 'dialling').map(({ host }) => host).slice(0, 2)).toEqual(['a', 'b'])
+    while (town.count('a') < 200) await town.round(10)
+  })
+
   test('another user of a full host is served within the quantum too', async () => {
     const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
     const town = new Town(sim, 10)

@@ -143,6 +143,19 @@ describe('a command promise', () => {
     expect(() => ssh`cat`.maxBuffer(-1)).toThrow('maxBuffer must be a whole number of bytes, not -1')
   })
 
+  test('signals add up: a context\'s and a command\'s own, whichever is first', async () => {
+    const { adapter, ssh } = setting()
+    for (const first of [0, 1, 2]) {
+      const aborts = [new AbortController(), new AbortController(), new AbortController()] as const
+      await ssh.with({ signal: aborts[0].signal })`cat`.signal(aborts[1].signal).signal(aborts[2].signal)
+      const given = adapter.sent.at(-1)?.options.signal
+      expect(given?.aborted).toBe(false)
+      aborts[first]?.abort()
+      await ssh.with({ signal: aborts[0].signal })`cat`.signal(aborts[1].signal).signal(aborts[2].signal)
+      expect(adapter.sent.at(-1)?.options.signal?.aborted).toBe(true)
+    }
+  })
+
   test('readers', async () => {
     const { ssh } = setting()
     expect(await ssh`x`.lines()).toEqual(['{"a":1}', 'b', ''])

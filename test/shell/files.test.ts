@@ -37,6 +37,24 @@ describe('what a context makes of its settings', () => {
     expect(await asked({ timeoutMs: 5 }, 'b', { timeoutMs: 7 })).toEqual(['a', 'b', 7, undefined])
   })
 
+  test('its signal and the transfer’s add up', async () => {
+    for (const first of ['context', 'transfer'] as const) {
+      const aborts = { context: new AbortController(), transfer: new AbortController() }
+      let given: AbortSignal | undefined
+      const adapter: Partial<Transfers> = {
+        upload: async (_target, _local, _to, how) => {
+          given = how?.signal
+          return { files: 1, bytes: 0, durationMs: 0, skipped: [] }
+        },
+        download: async () => { throw new Error('not asked for') },
+      }
+      await contextFiles(() => adapter, target, { signal: aborts.context.signal }).upload('a', 'b', { signal: aborts.transfer.signal })
+      expect(given?.aborted).toBe(false)
+      aborts[first].abort()
+      expect(given?.aborted).toBe(true)
+    }
+  })
+
   test('an adapter without transfers says so', async () => {
     await expect(contextFiles(() => ({}), target, {}).upload('a', 'b')).rejects.toThrow(TypeError)
   })
