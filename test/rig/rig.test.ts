@@ -1,10 +1,11 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { makePlace, type Place } from './place.js'
 import { startProxy } from './proxy.js'
-import { describeWorld, startSshd, type Sshd } from './sshd.js'
+import { describeWorld, killTree, startSshd, type Sshd } from './sshd.js'
 
 describeWorld('the rig', () => {
   let sshd: Sshd
@@ -38,3 +39,11 @@ describeWorld('the rig', () => {
     expect(() => process.kill(other.pid, 0)).toThrow()
   })
 })
+
+test('a tree of processes is ended whole, also while it forks', async () => {
+  // Their parent's end closes nobody's stdout: `close` comes when the last of them has ended.
+  const tree = spawn('sh', ['-c', 'echo begun; for each in $(seq 500); do sleep 20 & done; wait'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  await once(tree.stdout, 'data')
+  killTree(tree.pid!)
+  await once(tree, 'close')
+}, 10_000)

@@ -231,13 +231,23 @@ function processes(): { pid: number; parent: number }[] {
   })
 }
 
-/** Only processes that this server started, found by parentage, then the server itself. */
-function killTree(pid: number): void {
-  for (const each of [pid, ...descendants(pid)]) {
-    try {
-      process.kill(each, 'SIGKILL')
-    } catch {
-      // It has ended by itself.
+/** Ends a process and those that it started, found by parentage. */
+export function killTree(pid: number): void {
+  // Halted first, until a listing has nobody new: whoever forks between a listing and its end leaves a child that no later listing finds.
+  const halted = new Set<number>()
+  for (let fresh = [pid]; fresh.length > 0; fresh = [pid, ...descendants(pid)].filter((each) => !halted.has(each))) {
+    for (const each of fresh) {
+      halted.add(each)
+      signal(each, 'SIGSTOP')
     }
+  }
+  for (const each of halted) signal(each, 'SIGKILL')
+}
+
+function signal(pid: number, name: 'SIGSTOP' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It has ended by itself.
   }
 }
