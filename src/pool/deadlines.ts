@@ -5,8 +5,9 @@
  * that come nearer or are new.
  */
 export interface Entry {
-  readonly subject: unknown
-  /** The deadline; Infinity when it was cleared. */
+  /** Null once it was cleared: an entry that waits to be dropped keeps nobody in memory. */
+  subject: unknown
+  /** The deadline; Infinity when there is none. */
   at: number
   /** What the heap is ordered by; never later than `at`. */
   key: number
@@ -62,8 +63,12 @@ export class Deadlines<T extends HasDeadline> {
     this.#up(entry)
   }
 
+  /** For a subject that is gone: nothing here refers to it any more. */
   clear(subject: T): void {
+    const { entry } = subject
+    if (!entry) return
     this.set(subject, Infinity)
+    forget(entry)
   }
 
   /** Removes and returns a subject that is due at `now`, or undefined. */
@@ -71,8 +76,9 @@ export class Deadlines<T extends HasDeadline> {
     const first = this.#first()
     if (!first || first.at > now) return undefined
     this.#size--
+    const subject = first.subject as T
     this.#removeFirst()
-    return first.subject as T
+    return subject
   }
 
   /** The entry with the nearest deadline, once those above it have taken their true places. */
@@ -141,6 +147,7 @@ export class Deadlines<T extends HasDeadline> {
   }
 }
 
-function forget({ subject }: Entry): void {
-  ;(subject as HasDeadline).entry = null
+function forget(entry: Entry): void {
+  if (entry.subject) (entry.subject as HasDeadline).entry = null
+  entry.subject = null
 }

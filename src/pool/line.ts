@@ -32,6 +32,7 @@ export class Line<T extends InLine<T>> implements Iterable<T> {
     else this.first = member.behind
     if (member.behind) member.behind.ahead = member.ahead
     else this.#last = member.ahead
+    member.ahead = null
     this.#size--
   }
 

@@ -3,7 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { backoff } from '../../src/pool/backoff.js'
 import { Connection, STATES } from '../../src/pool/connection.js'
 import { Deadlines, type HasDeadline } from '../../src/pool/deadlines.js'
+import { collect } from '../rig/collect.js'
 import { Histogram } from '../../src/pool/histogram.js'
+import { Line, type InLine } from '../../src/pool/line.js'
 import { forHost } from '../../src/pool/messages.js'
 import { XecError } from '../../src/errors.js'
 import { endpointOf, keyOf } from '../../src/pool/identity.js'
@@ -24,17 +26,18 @@ describe('a waiter', () => {
 
 describe('deadlines', () => {
   test('the heap agrees with a sorted list', () => {
-    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity)))), (operations) => {
+    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity), fc.constant('clear' as const)))), (operations) => {
       const heap = new Deadlines<HasDeadline & { readonly n: number }>()
       const subjects = Array.from({ length: 21 }, (_, n) => ({ n, entry: null }))
       const model = new Map<number, number>()
       for (const [n, at] of operations) {
         const subject = subjects[n]!
-        heap.set(subject, at)
-        if (at === Infinity) model.delete(n)
+        if (at === 'clear') heap.clear(subject)
+        else heap.set(subject, at)
+        if (at === Infinity || at === 'clear') model.delete(n)
         else model.set(n, at)
         expect(heap.next).toBe(Math.min(Infinity, ...model.values()))
-        expect(heap.at(subject)).toBe(at)
+        expect(heap.at(subject)).toBe(at === 'clear' ? Infinity : at)
         expect(heap.size).toBe(model.size)
       }
       const taken: number[] = []
@@ -53,6 +56,29 @@ test('deadlines that were cleared do not pile up', () => {
   }
   expect(heap.size).toBe(0)
   expect(heap.entries).toBeLessThan(100)
+})
+
+test('what was cleared, and what left a line, is kept by nobody', async () => {
+  const heap = new Deadlines<HasDeadline>()
+  interface Member extends HasDeadline, InLine<Member> {}
+  const line = new Line<Member>()
+  const last: Member = { entry: null, ahead: null, behind: null }
+  const gone = Array.from({ length: 50 }, (_, i) => {
+    const subject: Member = { entry: null, ahead: null, behind: null }
+    heap.set(subject, 1_000 + i)
+    line.add(subject)
+    if (i === 49) line.add(last)
+    return new WeakRef(subject)
+  })
+  // The first leaves last: what it was behind or before must not live on in those that left earlier.
+  for (const ref of [...gone].reverse()) {
+    heap.clear(ref.deref()!)
+    line.delete(ref.deref()!)
+  }
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  expect(gone.filter((ref) => ref.deref() !== undefined)).toEqual([])
+  expect([heap.entries > 0, line.first]).toEqual([true, last])
 })
 
 describe('histogram', () => {

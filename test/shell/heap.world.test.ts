@@ -1,19 +1,15 @@
 /** Ten thousand commands through the library's front door: all right, and nothing of them left. */
 import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { createShell } from '../../src/shell/shell.js'
 import { SSHAdapter } from '../../src/ssh-adapter.js'
+import { collect } from '../rig/collect.js'
 import { makePlace } from '../rig/place.js'
 import { describeWorld, startSshd } from '../rig/sshd.js'
 
 const COMMANDS = 10_000
 const HOSTS = 50
 const AT_ONCE = 50
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 describeWorld('10,000 commands over 50 hosts', () => {
   test('are all right; the heap after them is what it was, and nobody warns of listeners', { timeout: 300_000 }, async () => {

@@ -3,14 +3,13 @@
  * `npm run soak` takes half an hour and keeps the figures; `npm test` looks for a few seconds whether it would.
  */
 import { appendFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import type { Outcome } from '../../src/adapter/types.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
 import type { PoolTarget } from '../../src/pool/types.js'
 import { seededRandom } from '../../src/runtime/random.js'
 import { createXec } from '../../src/xec.js'
+import { collect } from '../rig/collect.js'
 import { makePlace } from '../rig/place.js'
 import { describeWorld, startSshd } from '../rig/sshd.js'
 import { keyFile, makeTarget } from '../transport/fixture.js'
@@ -22,9 +21,6 @@ const LONG = SECONDS >= 300
 const HOSTS = 20
 const EVERY_MS = 20
 const LOOK_MS = LONG ? 10_000 : 2_000
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 interface Look { readonly seconds: number; readonly heap: number; readonly rss: number; readonly fds: number; readonly timers: number }
 
