@@ -115,7 +115,7 @@ describeWorld('a real server', () => {
     const sshd = await startSshd(options)
     const xec = createXec({ pool: { reconnectDelay: 5, maxReconnectDelay: 20, ...pool } })
     const run = (line: string, address = '127.0.0.1'): Promise<Result> =>
-      xec.execute(makeTarget(sshd, place.path(`known.${sshd.port}`), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, target: { address } }), { line })
+      xec.execute(makeTarget(sshd, place.path(`known.${sshd.pid}`), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, target: { address } }), { line })
     try {
       await work(sshd, xec, run)
     } finally {
@@ -161,7 +161,7 @@ describeWorld('a real server', () => {
 
   test('case 15: four times the wrong key, then the right one', () => on({}, {}, async (sshd, xec, run) => {
     keygen(place.path('wrong'), 'ed25519')
-    const wrong = makeTarget(sshd, place.path(`known.${sshd.port}`), { credentials: { keys: [keyFile(place.path('wrong'))] } })
+    const wrong = makeTarget(sshd, place.path(`known.${sshd.pid}`), { credentials: { keys: [keyFile(place.path('wrong'))] } })
     const refused: Result[] = []
     for (let i = 0; i < 4; i++) refused.push(await xec.execute(wrong, { line: 'true' }))
     expect(new Set(refused.map(told)).size).toBe(1)

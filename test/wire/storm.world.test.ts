@@ -20,7 +20,7 @@ beforeAll(() => { place = makePlace() })
 afterAll(() => place.remove())
 
 const behind = (sshd: Sshd, port: number, address: string): PoolTarget =>
-  makeTarget({ port, user: sshd.user }, place.path(`known.${sshd.port}`), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'storm' }, target: { host: address, address, connectTimeoutMs: 30_000 } })
+  makeTarget({ port, user: sshd.user }, place.path(`known.${sshd.pid}`), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'storm' }, target: { host: address, address, connectTimeoutMs: 30_000 } })
 
 describeWorld('a storm', () => {
   describe.each(RUNS > 1 ? [60, 120] : [60])('handshakes slowed down by %i ms each way', (delayMs) => {
