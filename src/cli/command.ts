@@ -19,6 +19,8 @@ export interface CommandSpec {
 
 export interface Invocation {
   readonly options: OptionValues
+  /** Those of them that came from variables. */
+  readonly fromEnv: ReadonlySet<OptionName>
   readonly operands: readonly string[]
   /** The remote command's words, verbatim. */
   readonly words: readonly string[]

@@ -8,6 +8,7 @@ import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
 import type { PoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { RunItem } from '../run/dispatcher.js'
+import type { Invocation } from './command.js'
 import type { Io } from './io.js'
 import type { Notices } from './notices.js'
 import type { OptionValues } from './options.js'
@@ -30,9 +31,9 @@ export interface Fleet {
 }
 
 /** @throws XecError XEC_CONFIG for a file, a flag or a variable that is not usable */
-export async function openFleet(io: Io, options: OptionValues, notices: Notices): Promise<Fleet> {
+export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, 'options' | 'fromEnv'>, notices: Notices): Promise<Fleet> {
   const { cwd, home, env } = io
-  const overrides = overridesOf(options, notices)
+  const overrides = overridesOf(options, fromEnv, notices)
   const flags = poolOptionsOf(options, env)
   const open = await openInventory({ cwd, home, env, file: options.config, sshConfig: options.sshConfig, overrides })
   for (const warning of open.warnings) notices.warning(warning)
@@ -54,7 +55,7 @@ export function itemsOf(resolved: readonly ResolvedTarget[], command: Command): 
   return resolved.map(({ target, env }) => ({ target, command: { ...command, env: { ...env, ...command.env } } }))
 }
 
-function overridesOf(options: OptionValues, notices: Notices): HostOverrides {
+function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], notices: Notices): HostOverrides {
   const ssh: SshHostOptions = {}
   for (const assignment of options.sshOption ?? []) {
     const said = parseSshOption(assignment)
@@ -65,8 +66,10 @@ function overridesOf(options: OptionValues, notices: Notices): HostOverrides {
     Object.assign(ssh, { ...said, ...ssh }, identityFiles.length > 0 ? { identityFiles } : {})
   }
   return {
-    username: options.login ?? ssh.user,
-    port: options.port ?? ssh.port,
+    username: (fromEnv.has('login') ? undefined : options.login) ?? ssh.user,
+    port: (fromEnv.has('port') ? undefined : options.port) ?? ssh.port,
+    // What stands before the command in the shell is further away than `user@host:port` in its words.
+    variables: { username: fromEnv.has('login') ? options.login : undefined, port: fromEnv.has('port') ? options.port : undefined },
     identityFiles: options.identity,
     proxyJump: options.jump,
     connectTimeoutMs: options.connectTimeout,

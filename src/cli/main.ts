@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { nearest } from '../openssh/nearest.js'
 import type { CommandSpec } from './command.js'
 import { COMMANDS } from './commands.js'
-import { errorStatus, UNREACHED, USAGE } from './exit-status.js'
+import { BROKEN_PIPE, errorStatus, UNREACHED, USAGE } from './exit-status.js'
 import { processIo, type Io, type Output } from './io.js'
 import { createNotices } from './notices.js'
 import type { OptionValues } from './options.js'
@@ -22,7 +22,7 @@ export async function start(argv: readonly string[]): Promise<void> {
 
 /** Runs one command line to its exit status. Never rejects. */
 export async function main(io: Io): Promise<number> {
-  const streams = [watch(io.stdout), watch(io.stderr)]
+  const streams = [watch(io.stdout), watch(io.stderr)] as const
   let status: number
   let options: Pick<OptionValues, 'quiet' | 'verbose'> = {}
   try {
@@ -33,7 +33,8 @@ export async function main(io: Io): Promise<number> {
   }
   for (const stream of streams) await stream.flushed()
   const broken = streams.find(({ problem }) => problem !== undefined)
-  if (broken === undefined) return status
+  // Nobody saw all of it; a status that says more goes on saying it.
+  if (broken === undefined) return status === 0 && streams[0].gone ? BROKEN_PIPE : status
   createNotices(io, options).error(usage(`cannot write the output: ${broken.problem?.message ?? ''}`))
   return UNREACHED
 }
@@ -110,6 +111,8 @@ function version(): string {
 interface Watched {
   /** Why output was lost; undefined while none was, and for a reader that went away. */
   readonly problem: Error | undefined
+  /** True once the reader has gone away. */
+  readonly gone: boolean
   /** Resolves when what was written has left this process, or cannot. */
   flushed(): Promise<void>
 }
@@ -118,12 +121,15 @@ interface Watched {
 function watch(stream: Output): Watched {
   let problem: Error | undefined
   let closed = false
+  let gone = false
   stream.on('error', (error: NodeJS.ErrnoException) => {
     closed = true
-    if (error.code !== 'EPIPE') problem ??= error
+    if (error.code === 'EPIPE') gone = true
+    else problem ??= error
   })
   return {
     get problem() { return problem },
+    get gone() { return gone },
     flushed: () => new Promise((resolve) => {
       if (closed || stream.destroyed) return resolve()
       stream.once('error', () => resolve())

@@ -32,13 +32,15 @@ export function parseCommand(spec: CommandSpec, argv: readonly string[], env: En
   if (!spec.words && words.length > 0) throw usage(`xec ${spec.name} takes no ${words[0]}; see xec ${spec.name} --help`)
   if (values['json'] === true && values['output'] === 'text') throw usage('--json and --output text contradict each other')
 
+  const fromEnv = new Set<OptionName>()
   for (const name of spec.options) {
     const option = optionSpec(name)
     const text = option.env === null ? undefined : env[option.env]
     if (values[name] !== undefined || option.env === null || text === undefined || text === '') continue
     values[name] = readValue(option.kind, option.env, text, option)
+    fromEnv.add(name)
   }
-  return { options: values, operands, words }
+  return { options: values, fromEnv, operands, words }
 }
 
 /** What commander says of `--tiemout`: error: unknown option '--tiemout'\n(Did you mean --timeout?) */

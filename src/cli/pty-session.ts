@@ -10,14 +10,24 @@ export class PtySession {
   readonly request: PtyRequest
   #releases: (() => void)[] = []
 
-  constructor(private readonly io: Io) {
+  readonly #io: Io
+  readonly #reads: boolean
+
+  /** @param reads false (`-n`): our keys are not the remote side's, so that Ctrl-C stays a signal */
+  constructor(io: Io, { reads }: { readonly reads: boolean }) {
     this.request = ptyRequest(io)
+    this.#io = io
+    this.#reads = reads
   }
 
-  /** From now on every key goes to the remote side, Ctrl-C too, and the remote window follows ours. */
+  /**
+   * From now on every key goes to the remote side, Ctrl-C too, and the remote window follows ours. Called once an attempt:
+   * what an earlier one took is given back first, or the last would give back a terminal that it found raw.
+   */
   start(control: Control): void {
-    const { io } = this
-    if (io.stdin.isTTY) this.#releases.push(enterRawMode(io))
+    this.end()
+    const io = this.#io
+    if (io.stdin.isTTY && this.#reads) this.#releases.push(enterRawMode(io))
     const follow = (): void => {
       const { rows, cols } = windowSize(io)
       control.resize(rows, cols)

@@ -48,18 +48,19 @@ async function readScript(path: string, shown: string): Promise<Buffer> {
  * one; with a terminal, which would echo it, as plainly as `K=V`.
  */
 function readEnv(given: readonly string[], own: Io['env'], plain: boolean): Record<string, string | Secret> {
-  const env: Record<string, string | Secret> = {}
+  // Entries, because a variable may be called __proto__.
+  const env = new Map<string, string | Secret>()
   for (const text of given) {
     const at = text.indexOf('=')
     const name = at === -1 ? text : text.slice(0, at)
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw usage(`--env ${at === -1 ? text : `${name}=…`}: a name has letters, digits and _, and does not begin with a digit`)
     if (at !== -1) {
-      env[name] = text.slice(at + 1)
+      env.set(name, text.slice(at + 1))
       continue
     }
     const value = own[name]
     if (value === undefined) throw usage(`--env ${name}: ${name} is not set here, so there is nothing to forward; say ${name}=VALUE`)
-    env[name] = plain ? value : new Secret(value)
+    env.set(name, plain ? value : new Secret(value))
   }
-  return env
+  return Object.fromEntries(env)
 }

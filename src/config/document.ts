@@ -2,7 +2,7 @@
  * A configuration text as nodes that know where they stand, so that every error names file, line and column and says
  * in one line what would be right. YAML 1.2 core schema; JSON is read by the same parser.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node as YamlNode, type Pair, type YAMLMap } from 'yaml'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node as YamlNode, type Pair, type Scalar, type YAMLMap } from 'yaml'
 import { XecError } from '../errors.js'
 import { nearest } from '../openssh/nearest.js'
 import { parseDuration } from '../runtime/duration.js'
@@ -51,12 +51,18 @@ export function readDocument(file: string, text: string): Reader {
 
 /** The parser can do this too, by comparing every key with every other: minutes for 100,000 hosts. */
 function refuseDoubles(source: Source, { items }: YAMLMap): void {
-  const seen = new Set<unknown>()
+  const seen = new Set<string>()
   for (const { key } of items) {
     if (!isScalar(key)) continue
-    if (seen.has(key.value)) throw fail(source, key.range?.[0], 'this key stands twice in the same map; keep one')
-    seen.add(key.value)
+    const text = textOf(key)
+    if (seen.has(text)) throw fail(source, key.range?.[0], 'this key stands twice in the same map; keep one')
+    seen.add(text)
   }
+}
+
+/** A key as it was written: `true` and `"true"` are one. */
+function textOf({ value, source }: Scalar): string {
+  return typeof value === 'string' ? value : source ?? String(value)
 }
 
 function explainSyntax(code: string, message: string): string {
@@ -142,7 +148,7 @@ export class Reader {
       throw fail(this.source, offset, problem)
     }
     if (isAlias(keyNode) || !isScalar(keyNode)) return refuse('a key must be a plain text')
-    const key = typeof keyNode.value === 'string' ? keyNode.value : keyNode.source ?? String(keyNode.value)
+    const key = textOf(keyNode)
     if (FORBIDDEN_KEYS.has(key)) return refuse(`the key ${key} is not allowed`)
     if (key === '<<') return refuse('merge keys (<<) are not read; put what hosts share into a group or into defaults')
     return {

@@ -5,7 +5,7 @@
  * with loaders that return the text.
  */
 import { readFile, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import * as explorerModule from 'cosmiconfig/dist/Explorer.js'
 import { messageOf, XecError } from '../errors.js'
 import { makeInventory, type Inventory } from '../inventory/inventory.js'
@@ -86,7 +86,9 @@ function packageConfig(file: string, content: string): { xec?: Found | null } {
 }
 
 async function inUserConfig(home: string, env: LoadConfigOptions['env']): Promise<Found | undefined> {
-  const file = join(env['XDG_CONFIG_HOME'] || join(home, '.config'), 'xec', 'config.yaml')
+  const own = env['XDG_CONFIG_HOME']
+  // A relative one is to be ignored (XDG Base Directory Specification).
+  const file = join(own !== undefined && isAbsolute(own) ? own : join(home, '.config'), 'xec', 'config.yaml')
   try {
     return { file, text: await readFile(file, 'utf8') }
   } catch (error) {

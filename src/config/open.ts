@@ -1,11 +1,11 @@
 /** Configuration, inventory and ssh_config, read once and asked many times: what the command line and the library share. */
-import { userInfo } from 'node:os'
 import type { Inventory } from '../inventory/inventory.js'
 import { checkHost } from '../inventory/outside.js'
 import { resolveTargets, type HostOverrides, type ResolvedTarget } from '../inventory/resolve.js'
 import { select, type SelectionRequest } from '../inventory/selector.js'
 import { loadSshConfig } from '../openssh/ssh-config-load.js'
 import type { PoolOptions } from '../pool/options.js'
+import { localUser } from '../runtime/local-user.js'
 import { loadConfig } from './load.js'
 
 export interface OpenOptions {
@@ -47,14 +47,5 @@ export async function openInventory({ cwd, home, env, file, sshConfig, overrides
     warnings,
     select: (request) => select(inventory, request, (name) => void checkHost(name, inventory, ssh)),
     resolve: (names, secrets) => resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets }),
-  }
-}
-
-/** As ssh: the password database, then the environment for a user without an entry there. */
-function localUser(env: OpenOptions['env']): string {
-  try {
-    return userInfo().username
-  } catch {
-    return env['USER'] || env['LOGNAME'] || 'root'
   }
 }

@@ -68,7 +68,7 @@ async function execAll(io: Io, { xec, interrupts }: Session, fleet: Fleet, { lin
     mode: live ? 'live' : 'pipe',
     stdout: io.stdout,
     stderr: io.stdout,
-    color,
+    color: { stdout: color, stderr: color },
     quiet: false,
     metrics,
     snapshot: () => xec.snapshot(),

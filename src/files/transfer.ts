@@ -90,7 +90,10 @@ export async function transfer({ pool, target, options, clock, doing }: Transfer
   signal?.addEventListener('abort', aborted, { once: true })
   if (signal?.aborted) aborted()
   // Also while nothing is asked of the server, as when a source has nothing to give.
-  void sftp.over.then(halt)
+  let over = false
+  void sftp.over.then((error) => {
+    if (!over) halt(error)
+  })
   try {
     const { skipped } = await work({
       host, username, sftp, options, left, halt,
@@ -123,6 +126,7 @@ export async function transfer({ pool, target, options, clock, doing }: Transfer
     const executed: Executed = changes > 0 ? 'yes' : changing > 0 ? 'maybe' : 'no'
     throw conclude(stop.signal.aborted ? stop.signal.reason : error, { host, doing, executed, files, left: [...left], timeoutMs })
   } finally {
+    over = true
     signal?.removeEventListener('abort', aborted)
     late?.clear()
     ;(tidy as ReturnType<Clock['timer']> | null)?.clear()

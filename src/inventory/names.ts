@@ -51,6 +51,7 @@ function expandList(text: string, list: string): string[] {
     const [, first = '', last = first] = match
     const from = Number(first)
     const to = Number(last)
+    if (!Number.isSafeInteger(to)) throw wrong(text, `${last} is too large a number`)
     if (to < from) throw wrong(text, `the range ${first}-${last} runs backwards`)
     if (to - from >= LARGEST_RANGE) throw wrong(text, `the range ${first}-${last} stands for more than ${LARGEST_RANGE} names`)
     // 01-20 is padded to two digits, 1-20 is not; 08-12 stays 08 … 12.

@@ -21,6 +21,8 @@ const CONNECT_TIMEOUT_MS = 15_000
 export interface HostOverrides {
   readonly username?: string
   readonly port?: number
+  /** From variables: these come after what `user@host:port` says. */
+  readonly variables?: { readonly username?: string; readonly port?: number }
   readonly identityFiles?: readonly string[]
   /** As -J takes it: `none`, or hops divided by commas. */
   readonly proxyJump?: string
@@ -88,8 +90,8 @@ class Resolver {
     const own = inventory.hosts.get(mention.base)
     const layers = [...(own ? [own, ...inventory.groupsOf(mention.base).map((group) => group.settings)] : []), inventory.defaults]
     const address = first(layers, 'host')?.replaceAll('{name}', mention.base) ?? mention.base
-    const username = overrides.username ?? mention.username ?? first(layers, 'username')
-    const port = overrides.port ?? mention.port ?? first(layers, 'port')
+    const username = overrides.username ?? mention.username ?? overrides.variables?.username ?? first(layers, 'username')
+    const port = overrides.port ?? mention.port ?? overrides.variables?.port ?? first(layers, 'port')
     const found = ssh.resolve(address, { user: username, port, options: overrides.ssh })
     for (const warning of found.warnings) this.warnings.add(warning)
     return { mention, layers, address, username, port, ssh: found.options }

@@ -1,8 +1,9 @@
 /** Reads ssh_config files and what they include. Nothing in them is ever executed. */
 import { open, readdir, stat } from 'node:fs/promises'
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { messageOf, XecError } from '../errors.js'
+import { localUser } from '../runtime/local-user.js'
 import { configError, parseSshConfig, type Block } from './config-blocks.js'
 import type { Place } from './host-options.js'
 import { sshConfig, type SshConfig } from './ssh-config.js'
@@ -188,13 +189,4 @@ function segmentTest(segment: string): (name: string) => boolean {
 function isMissing(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === 'ENOENT' || code === 'ENOTDIR'
-}
-
-/** ssh asks the password database, not the environment; a user without an entry there still has a name in the environment. */
-function localUser(env: LoadOptions['env']): string {
-  try {
-    return userInfo().username
-  } catch {
-    return env['USER'] ?? env['LOGNAME'] ?? String(process.getuid?.() ?? '')
-  }
 }

@@ -82,7 +82,7 @@ export function noteOf(result: Result): string | null {
   return last?.phase === 'run' && last.outcome === result.outcome ? last.message ?? null : null
 }
 
-/** Small outputs are their own key; large ones are compared by digest, so that the keys stay small. */
+/** Small outputs are their own key; large ones are compared by digest, so that the keys stay small. No output looks like the digest of another. */
 function digest(bytes: Buffer): string {
-  return bytes.length <= 64 ? bytes.toString('latin1') : `sha256:${bytes.length}:${createHash('sha256').update(bytes).digest('base64')}`
+  return bytes.length <= 64 ? `=${bytes.toString('latin1')}` : `sha256:${bytes.length}:${createHash('sha256').update(bytes).digest('base64')}`
 }

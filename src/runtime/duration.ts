@@ -14,7 +14,7 @@ export function parseDuration(text: string): number | undefined {
 
 /** Milliseconds for people: `41ms`, `1.3s`, `2m05s`, `1h03m`. */
 export function formatDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)}ms`
+  if (ms < 999.5) return `${Math.round(ms)}ms`
   if (ms < 59_950) return `${(ms / 1_000).toFixed(1)}s`
   const seconds = Math.round(ms / 1_000)
   const pad = (n: number): string => String(n).padStart(2, '0')

@@ -78,7 +78,8 @@ async function end(stream: Writable): Promise<void> {
   if (stream.errored) throw stream.errored
   if (stream.destroyed || stream.writableEnded) return
   stream.end()
-  await finished(stream)
+  // Of a duplex (gzip, a socket) only this side is ours: what comes out of the other is somebody else's to read.
+  await finished(stream, { readable: false })
 }
 
 function write(stream: Writable, chunk: Buffer): void | Promise<void> {

@@ -133,7 +133,8 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<string, void, undefined> {
     this.#mustNotHaveStarted()
-    const queue = new LineQueue(this.#settings.maxBuffer)
+    // A maxBuffer of 0 is about what the result keeps; a line is held all the same.
+    const queue = new LineQueue(this.#settings.maxBuffer || undefined)
     const ended = this.#start({ onStdout: (chunk) => queue.push(chunk), maxBuffer: HEAD_WHILE_READING })
     ended.then((result) => queue.end(result.stdout), (error: unknown) => queue.fail(error))
     try {

@@ -49,7 +49,7 @@ export function createShell<A extends RunAdapter>(adapter: () => A): Shell<A> {
 }
 
 function resolveAny(given: AnyTarget): Pick<ResolvedTarget, 'target' | 'env'> {
-  if (typeof given === 'object' && 'target' in given) return given
+  if (typeof given === 'object' && given !== null && 'target' in given) return given
   const { target, env = {} } = resolveTarget(given)
   return { target, env }
 }

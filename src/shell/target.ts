@@ -2,7 +2,7 @@
  * What `$.ssh` takes, as a target for dialling. Reads no file: keys are read when the host is dialled.
  * Credentials, known_hosts and user default as OpenSSH's do; ssh_config is not consulted.
  */
-import { homedir, userInfo } from 'node:os'
+import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { XecError } from '../errors.js'
 import { parseMention } from '../inventory/outside.js'
@@ -11,6 +11,7 @@ import { nearest } from '../openssh/nearest.js'
 import { checkPoolOption, POOL_OPTIONS, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import { parseDuration } from '../runtime/duration.js'
+import { localUser } from '../runtime/local-user.js'
 import { Secret } from '../runtime/secret.js'
 import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
 
@@ -71,7 +72,7 @@ export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; 
   const { host, port = 22 } = keys
   if (typeof host !== 'string' || host === '' || /[\s\0]/.test(host) || host.startsWith('-')) throw wrong(`${JSON.stringify(host)} is not a host`)
   if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) throw wrong(`${host}: port must be a whole number from 1 to 65535, not ${String(port)}`)
-  const username = keys.username ?? keys.user ?? userInfo().username
+  const username = keys.username ?? keys.user ?? localUser(process.env)
   if (typeof username !== 'string' || username === '') throw wrong(`${host}: username must be a text that is not empty`)
   const target: PoolTarget = Object.freeze({
     host,

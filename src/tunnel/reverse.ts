@@ -53,10 +53,13 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
   const take = (remote: Duplex): void => {
     const socket = connect({ host: localHost, port: localPort, allowHalfOpen: true })
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-    const failed = (cause: Error): void => {
+    socket.once('close', () => {
+      sockets.delete(socket)
+      // Also one that is cut off before it was made: the far side must not wait for it.
       remote.destroy()
       remote.resume()
+    })
+    const failed = (cause: Error): void => {
       onError?.(new XecError('XEC_CONNECT', `${host}: nobody takes the connections of the reverse tunnel at ${localHost}:${localPort} here: ${cause.message}`, { host, cause }))
     }
     socket.once('error', failed)
@@ -73,7 +76,10 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
     }
     await closed
   }
-  const abort = (): void => void close()
+  // A declaration, because a link may end, and `finish` name it, before this line is reached.
+  function abort(): void {
+    void close()
+  }
   const listener = await link.listen(remoteHost, remotePort, take).catch((error: unknown) => {
     held.release()
     throw error

@@ -59,7 +59,10 @@ describe('what is refused, and in which words', () => {
 describe('variables', () => {
   test('stand in for flags, which win', () => {
     const env = { XEC_TIMEOUT: '5s', XEC_LOGIN: 'ops', XEC_METRICS: 'no', XEC_IDENTITY: '/k', XEC_PORT: '' }
-    expect((parse('run -l root web1 id', env)).options).toEqual({ timeout: 5_000, login: 'root', metrics: false, identity: ['/k'] })
+    const { options, fromEnv } = parse('run -l root web1 id', env)
+    expect(options).toEqual({ timeout: 5_000, login: 'root', metrics: false, identity: ['/k'] })
+    expect([...fromEnv]).toEqual(expect.arrayContaining(['timeout', 'metrics', 'identity']))
+    expect(fromEnv.has('login')).toBe(false)
   })
 
   test('are checked as flags are, under their own name', () => {

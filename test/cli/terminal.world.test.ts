@@ -46,6 +46,12 @@ describeWorld('xec at a terminal', () => {
     expect(readFileSync(place.path('after'), 'utf8')).toBe(readFileSync(place.path('before'), 'utf8'))
   })
 
+  test('-n -t: nobody reads the keys, so Ctrl-C is for xec', async () => {
+    const screen = await onTerminal(place, `trap : INT; stty -g > before; ${line("-n -t 127.0.0.1 'echo ready; exec sleep 33.8'")}; echo status $?; stty -g > after`, [['ready', '\x03']])
+    expect(screen).toContain('status 130')
+    expect(readFileSync(place.path('after'), 'utf8')).toBe(readFileSync(place.path('before'), 'utf8'))
+  })
+
   test('-t: the terminal is given back when xec is told to end', async () => {
     const told = await onTerminal(place, `stty -g > before; sh -c 'echo $$ > pid; exec "$@"' sh ${line("-t 127.0.0.1 'echo ready; exec sleep 33.4'")}; echo status $?; stty -g > after`, [
       ['ready', () => process.kill(Number(readFileSync(place.path('pid'), 'utf8')), 'SIGTERM')],

@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig, type Config, type LoadConfigOptions } from '../../src/config/load.js'
 import { makePlace, type Place } from '../rig/place.js'
@@ -67,6 +67,8 @@ describe('the configuration is found', () => {
     expect(names(await load())).toEqual(['mine'])
     put('elsewhere/xec/config.yaml', host('xdg'))
     expect(names(await load('a', { env: { XDG_CONFIG_HOME: place.path('elsewhere') } }))).toEqual(['xdg'])
+    // A relative one is none.
+    expect(names(await load('a', { env: { XDG_CONFIG_HOME: relative(process.cwd(), place.path('elsewhere')) } }))).not.toEqual(['xdg'])
     put('a/xec.config.yaml', host('nearer'))
     expect(names(await load())).toEqual(['nearer'])
   })

@@ -35,6 +35,7 @@ describe('every bad input is one line with its place, and says what would be rig
     ['an address for a group', 'hosts: {a: 1.1.1.1}\ngroups: { g: { hosts: [a], host: x } }\n', '2:28: unknown key host in groups.g; did you mean hosts?'],
     // names
     ['a key twice', 'hosts:\n  a: 1.1.1.1\n  a: 2.2.2.2\n', '3:3: this key stands twice in the same map; keep one'],
+    ['a key twice, once in quotes', 'defaults:\n  env:\n    true: x\n    "true": y\n', '4:5: this key stands twice in the same map; keep one'],
     ['a host twice, by a range', "hosts:\n  'web[1-3]': 1.1.1.1\n  web2: 2.2.2.2\n", '3:3: host web2 is defined twice; keep one'],
     ['__proto__', 'hosts:\n  __proto__: { host: x }\n', '2:3: the key __proto__ is not allowed'],
     ['constructor', 'hosts:\n  a: { constructor: 1 }\n', '2:8: the key constructor is not allowed'],

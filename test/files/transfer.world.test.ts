@@ -31,6 +31,18 @@ describeWorld('files to and from a real server', () => {
     chownSync(path, uid, gid)
   }
 
+  test('leaves no timer behind, so that the program can end', async () => {
+    writeFileSync(here('a'), 'x')
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+    await put(here('a'), there('a'))
+    await get(there('a'), here('b'))
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    // What idles is looked at by one timer, which holds nothing.
+    await world.xec.close()
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(timers()).toBe(0)
+  })
+
   test.each([0, 1, 32 * 1024 - 1, 32 * 1024, 32 * 1024 + 1, 255 * 1024, 255 * 1024 + 1, 30_000_000])('%i bytes, there and back', async (size) => {
     const data = randomBytes(size)
     writeFileSync(here('a'), data)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { foldOutputs, foldReasons } from '../../src/run/fold.js'
@@ -47,4 +48,10 @@ test('failures with the same reason are one group, whatever the host is called',
     { hosts: ['web1', 'web2'], outcome: 'unreachable', reason: 'connect ECONNREFUSED' },
     { hosts: ['db'], outcome: 'failed', reason: 'exit 3' },
   ])
+})
+
+test('no output passes for another by looking like its digest', () => {
+  const long = 'x'.repeat(100)
+  const digest = `sha256:100:${createHash('sha256').update(long).digest('base64')}`
+  for (const short of [digest, `=${long}`.slice(0, 64), `=${digest}`]) expect(foldOutputs([result('evil', { stdout: short }), result('a', { stdout: long })])).toHaveLength(2)
 })

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { createGzip, gunzipSync } from 'node:zlib'
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -210,6 +211,14 @@ describe('a command promise on a fleet', () => {
       const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('disk full')) })
       expect(await reason(ssh`while :; do echo y; done`.pipe(broken))).toMatchObject({ outcome: 'cancelled', message: expect.stringContaining('disk full') as unknown })
       expect(await reason(ssh`true`.pipe(createWriteStream(place.path('no/such/file'))))).toMatchObject({ code: 'ENOENT' })
+    })
+
+    test('to a stream that is read as well: its own end is enough, whoever reads the other', { timeout: 10_000 }, async () => {
+      const through = createGzip()
+      expect((await ssh`echo x`.pipe(through)).ok).toBe(true)
+      const parts: Buffer[] = []
+      for await (const part of through) parts.push(part as Buffer)
+      expect(String(gunzipSync(Buffer.concat(parts)))).toBe('x\n')
     })
 
     test('starts nothing by itself, and takes nothing that has started', async () => {

@@ -12,7 +12,8 @@ import { readCommand, titleOf } from '../request.js'
 import { withSession } from '../session.js'
 import { usage } from '../values.js'
 
-export const execAll: CommandRunner = async (io, { options, words }) => {
+export const execAll: CommandRunner = async (io, invocation) => {
+  const { options, words } = invocation
   if (options.group === undefined && options.hosts === undefined && options.all === undefined) {
     const rest = words.slice(1).join(' ')
     throw usage(`which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g ${rest === '' ? 'web uptime' : `${words[0] ?? ''} ${rest}`}`)
@@ -24,7 +25,7 @@ export const execAll: CommandRunner = async (io, { options, words }) => {
   const notices = createNotices(io, options, pause)
   const command = await readCommand(io, options, words)
   const title = titleOf(command)
-  const fleet = await openFleet(io, options, notices)
+  const fleet = await openFleet(io, invocation, notices)
   const items = itemsOf(await fleet.resolve(fleet.select(options), !options.dryRun), command)
   if (options.dryRun) return showDryRun(io, items, title, json)
 
@@ -35,7 +36,7 @@ export const execAll: CommandRunner = async (io, { options, words }) => {
       mode: json ? 'json' : live ? 'live' : 'pipe',
       stdout: io.stdout,
       stderr: io.stderr,
-      color: wantsColor(options.color, io.env, live ? io.stdout : io.stderr),
+      color: { stdout: wantsColor(options.color, io.env, io.stdout), stderr: wantsColor(options.color, io.env, io.stderr) },
       quiet: options.quiet === true,
       metrics: options.metrics ?? true,
       snapshot: () => xec.snapshot(),

@@ -9,8 +9,9 @@ import { createNotices } from '../notices.js'
 import { createPaint } from '../output/paint.js'
 import { table } from '../output/table.js'
 
-export const hosts: CommandRunner = async (io, { options, operands }) => {
-  const fleet = await openFleet(io, options, createNotices(io, options))
+export const hosts: CommandRunner = async (io, invocation) => {
+  const { options, operands } = invocation
+  const fleet = await openFleet(io, invocation, createNotices(io, options))
   const rows = await fleet.resolve(fleet.select(options, operands), false)
   if (options.json) {
     const documents = rows.map(({ target, groups }) => ({ host: target.host, address: target.address, port: target.port, user: target.username, jump: jumpsOf(target), groups }))

@@ -32,9 +32,10 @@ interface Pong {
   readonly error: XecError | null
 }
 
-export const ping: CommandRunner = async (io, { options, operands }) => {
+export const ping: CommandRunner = async (io, invocation) => {
+  const { options, operands } = invocation
   const notices = createNotices(io, options)
-  const fleet = await openFleet(io, options, notices)
+  const fleet = await openFleet(io, invocation, notices)
   const targets = (await fleet.resolve(fleet.select(options, operands), true)).map(({ target }) => target)
   const timings = new Map<string, Timing>()
   const wrap = (transport: Transport): Transport => timed(transport, timings)

@@ -19,15 +19,17 @@ import { readCommand, titleOf } from '../request.js'
 import { withSession, type Session } from '../session.js'
 import { usage } from '../values.js'
 
-export const run: CommandRunner = async (io, { options, operands, words }) => {
+export const run: CommandRunner = async (io, invocation) => {
+  const { options, operands, words } = invocation
   const [name] = operands
   if (name === undefined) throw usage('no host given; the form is: xec run <host> <command...>')
   if (/[*?,&!]|^@|^~\//.test(name)) throw usage(`run takes one host, and ${name} may be several; for those: xec exec-all -w '${name}' <command...>`)
   const json = wantsJson(options)
   const notices = createNotices(io, options)
+  const stdin = options.noStdin ? undefined : io.stdin
   const pty = options.tty === undefined ? undefined : ptyFor(io, options, json)
   const asked = await readCommand(io, options, words, pty?.request)
-  const fleet = await openFleet(io, options, notices)
+  const fleet = await openFleet(io, invocation, notices)
   const [item] = itemsOf(await fleet.resolve([name], !options.dryRun), asked)
   if (item === undefined) throw usage(`${name} names no host`)
   if (options.dryRun) return showDryRun(io, [item], titleOf(asked), json)
@@ -36,7 +38,6 @@ export const run: CommandRunner = async (io, { options, operands, words }) => {
     const { xec, interrupts } = session
     const startedAt = new Date().toISOString()
     const began = systemClock.now()
-    const stdin = options.noStdin ? undefined : io.stdin
     const outputs = json ? undefined : bytesThrough(io, session)
     let result: Result
     try {
@@ -61,7 +62,7 @@ export const run: CommandRunner = async (io, { options, operands, words }) => {
       }
       const { createRunRenderer } = await import('../output/renderer.js')
       const renderer = createRunRenderer({
-        mode: 'json', stdout: io.stdout, stderr: io.stderr, color: false, quiet: false, metrics: false, snapshot: () => xec.snapshot(), command: report.command, clock: systemClock,
+        mode: 'json', stdout: io.stdout, stderr: io.stderr, color: { stdout: false, stderr: false }, quiet: false, metrics: false, snapshot: () => xec.snapshot(), command: report.command, clock: systemClock,
       })
       await renderer.finish(report, xec.snapshot())
       return runStatus(result)
@@ -107,5 +108,5 @@ function explain({ outcome, exitCode, remoteProcess, error }: Result, notices: N
 function ptyFor(io: Io, options: OptionValues, json: boolean): PtySession {
   if (json) throw usage('--json and -t contradict each other: a terminal mixes stdout and stderr')
   if (!io.stdin.isTTY && options.tty === 1) throw usage('-t needs a terminal on stdin, and stdin is none; -tt asks for a remote terminal all the same')
-  return new PtySession(io)
+  return new PtySession(io, { reads: options.noStdin !== true })
 }

@@ -20,7 +20,8 @@ export interface RunRendererOptions {
   readonly mode: 'live' | 'pipe' | 'json'
   readonly stdout: OutputStream
   readonly stderr: OutputStream
-  readonly color: boolean
+  /** For each of the streams by itself: one may be a file. */
+  readonly color: { readonly stdout: boolean; readonly stderr: boolean }
   /** Remote output and failures only: no live view, summary or metrics. */
   readonly quiet: boolean
   /** Print the pool metrics when done. */
@@ -71,7 +72,7 @@ async function flush({ stdout, stderr }: Outlets): Promise<void> {
 
 function liveRenderer(options: RunRendererOptions, outlets: Outlets): RunRenderer {
   const { stdout, stderr } = outlets
-  const paint = createPaint(options.color)
+  const paint = createPaint(options.color.stdout)
   const view = options.quiet ? undefined : new LiveView({ ...options, outlet: stdout, stream: options.stdout, paint })
   return {
     onEvent: (event) => view?.onEvent(event),
@@ -152,7 +153,7 @@ function jsonRenderer(outlets: Outlets): RunRenderer {
 
 /** Failures, summary, metrics: for people, on stderr, so that stdout is the hosts' alone. */
 function closing(report: Report, snapshot: PoolSnapshot, { color, quiet, metrics }: RunRendererOptions): string {
-  const paint = createPaint(color)
+  const paint = createPaint(color.stderr)
   const lines = [...noteLines(report.results, paint), ...failureLines(report.results, paint)]
   if (!quiet) lines.push(summaryLine(report, paint))
   if (metrics && !quiet) lines.push(...metricsLines(snapshot, paint))

@@ -1,10 +1,11 @@
 /** How many columns a text takes on a terminal, approximately, and never less than it does. */
 
-const ZERO = /^[\p{Mn}\p{Me}\p{Cf}]$/u
+/** Of the format characters only those that terminals agree on: a soft hyphen or a number sign of Arabic takes a column on some. */
+const ZERO = /^[\p{Mn}\p{Me}\u200b-\u200f\u2060-\u2064\ufeff]$/u
 const EMOJI = /^\p{Emoji_Presentation}$/u
 /** Unicode's East Asian Width W and F, in blocks (UAX #11). */
 const WIDE: readonly (readonly [number, number])[] = [
-  [0x1100, 0x115f], [0x2329, 0x232a], [0x2e80, 0x303e], [0x3041, 0xa4cf], [0xa960, 0xa97f], [0xac00, 0xd7a3],
+  [0x1100, 0x115f], [0x2329, 0x232a], [0x2e80, 0x303e], [0x3041, 0xa4cf], [0xa960, 0xa97f], [0xac00, 0xd7a3], [0x16fe0, 0x18cff], [0x1aff0, 0x1b2ff], [0x1d300, 0x1d376],
   [0xf900, 0xfaff], [0xfe10, 0xfe19], [0xfe30, 0xfe6f], [0xff00, 0xff60], [0xffe0, 0xffe6], [0x1f000, 0x1faff], [0x20000, 0x3fffd],
 ]
 /** Variation selector 16: makes the character before it an emoji, one column wider. */

@@ -10,7 +10,7 @@ function rig(given: Partial<RunRendererOptions> & { stdout?: Sink; stderr?: Sink
   const { stdout = new Sink(), stderr = new Sink() } = given
   const clock = new FakeClock()
   const renderer = createRunRenderer({
-    mode: 'pipe', color: false, quiet: false, metrics: false, snapshot: () => snapshot(), command: 'uptime', clock, ...given, stdout, stderr,
+    mode: 'pipe', color: { stdout: false, stderr: false }, quiet: false, metrics: false, snapshot: () => snapshot(), command: 'uptime', clock, ...given, stdout, stderr,
   })
   return { stdout, stderr, clock, renderer }
 }
@@ -203,12 +203,22 @@ describe('live, on a terminal', () => {
 
   test('never hides the cursor nor leaves the main screen, so that there is nothing to give back after a kill', async () => {
     const stdout = terminal()
-    const { renderer, clock } = rig({ mode: 'live', stdout, color: true })
+    const { renderer, clock } = rig({ mode: 'live', stdout, color: { stdout: true, stderr: true } })
     await renderer.onEvent({ type: 'started', hosts })
     await until(() => clock.timers > 0)
     clock.advance(1_000)
     await renderer.finish(report(results), snapshot())
     expect(stdout.text).not.toContain('\x1b[?')
+  })
+
+  test('colours are decided for each stream by itself', async () => {
+    const stdout = terminal()
+    const { renderer, stderr } = rig({ mode: 'live', stdout, color: { stdout: true, stderr: false } })
+    await renderer.onEvent({ type: 'started', hosts })
+    await renderer.finish(report([result('web1', { stdout: 'out' }), result('web2', { outcome: 'failed', exitCode: 3, message: 'web2: exit status 3' })]), snapshot())
+    expect(stdout.text).toContain('\x1b[1m')
+    expect(stderr.text).toContain('exit status 3')
+    expect(stderr.text).not.toContain('\x1b')
   })
 
   test('a command and hosts with control characters cannot write on the terminal', async () => {

@@ -37,3 +37,8 @@ test('no text is wider than it is allowed to be, and one that fits is left alone
     expect(displayWidth(padEnd(cut, columns))).toBe(columns)
   }))
 })
+
+test('what some terminals show and others do not counts as shown', () => {
+  // A soft hyphen, an Arabic number sign; Tangut, Kana supplement, Tai Xuan Jing: wide since Unicode 16.
+  expect(['\u00ad', '\u0600', '\u{17000}', '\u{1aff0}', '\u{1d300}', '\u200d'].map(displayWidth)).toEqual([1, 1, 2, 2, 2, 0])
+})
