@@ -2,7 +2,7 @@
 import { isXecError, XecError, messageOf } from '../errors.js'
 import { tell } from '../pool/tell.js'
 import type { Clock, Timer } from '../runtime/clock.js'
-import type { Channel, Exit, PtyRequest } from '../transport/transport.js'
+import type { Channel, Exit, PtyRequest, SignalName } from '../transport/transport.js'
 import type { Capture } from './capture.js'
 import type { Encoded } from './command.js'
 import { nextRung } from './kill.js'
@@ -42,6 +42,7 @@ class Running {
   #lastOutputAt: number
   #timer: { readonly at: number; readonly handle: Timer } | null = null
   #settled = false
+  #handled = false
 
   constructor(
     private readonly channel: Channel,
@@ -81,7 +82,7 @@ class Running {
         tell(() => options.onState?.('running'))
         if (this.#stop) channel.stdin.end()
         else sending.feed.connect(channel.stdin, sending.encoded.preamble, (cause) => this.stop({ why: 'stdin', cause }))
-        tell(() => options.onStarted?.({ signal: (name) => channel.signal(name), resize: (rows, cols) => channel.resize(rows, cols) }))
+        tell(() => options.onStarted?.({ signal: (name) => this.#signal(name), resize: (rows, cols) => channel.resize(rows, cols) }))
       },
       (error: unknown) => {
         this.#failure = isXecError(error) ? error
@@ -98,6 +99,13 @@ class Running {
     if (!this.#exit || stop.why === 'output') this.#stop ??= stop
     this.#stoppedAt ??= this.clock.now()
     this.#advance()
+  }
+
+  #signal(name: SignalName): boolean {
+    if (this.#settled) return false
+    this.#handled = true
+    this.channel.signal(name)
+    return true
   }
 
   readonly #aborted = (): void => this.stop({ why: 'abort', cause: this.sending.options.signal?.reason })
@@ -173,6 +181,7 @@ class Running {
       signalled: this.#rungs > 0,
       complete,
       lingering: this.#lingering,
+      handled: this.#handled,
       delivered: this.#outputs.some(({ delivered }) => delivered),
       durationMs: this.clock.now() - this.#sentAt,
     })

@@ -68,7 +68,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
       return result(judgeUnsent(host, connectionsKeepEnding(host, unsent, ran.failure)), lease, null, stdout, stderr)
     }
     const verdict = judge(host, ran, options.timeoutMs)
-    if (verdict.outcome === 'lost' && resent < retryCommands && !signal?.aborted && !ran.delivered && feed.replayable) {
+    if (verdict.outcome === 'lost' && resent < retryCommands && !signal?.aborted && !ran.delivered && !ran.handled && feed.replayable) {
       resent++
       attempts.push({ phase: 'run', outcome: 'lost', ms: ran.durationMs, message: `${verdict.error?.message ?? ''}; sent again` })
       continue

@@ -25,6 +25,8 @@ export interface Ran {
   readonly complete: boolean
   /** The output was still open some time after the exit, so we closed it. */
   readonly lingering: boolean
+  /** Its caller has sent it a signal. */
+  readonly handled: boolean
   /** A sink has received output. */
   readonly delivered: boolean
   readonly durationMs: number

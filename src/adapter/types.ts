@@ -52,8 +52,8 @@ export interface ExecuteOptions {
   readonly store?: CaptureStore
   /** Hears each change of state: queued, connecting, running. */
   readonly onState?: (state: 'queued' | 'connecting' | 'running') => void
-  /** Hands out control of the running command (signals, window size). */
-  readonly onStarted?: (control: { signal(name: SignalName): void; resize(rows: number, cols: number): void }) => void
+  /** Hands out control of the running command (signals, window size), once for each time it is sent. One that was given a signal is not sent again. */
+  readonly onStarted?: (control: { /** False when it has ended. */ signal(name: SignalName): boolean; resize(rows: number, cols: number): void }) => void
 }
 
 /** One command on one target. Errors and results share this shape. */

@@ -101,12 +101,13 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
 
   /**
    * Sends a signal to the command's processes; one that still waits for its connection is cancelled.
+   * None of them is sent again, also not with `idempotent`.
    * @returns false when there is nothing to stop: it has not started, or has ended
    */
   kill(signal: SignalName | `SIG${SignalName}` = 'TERM'): boolean {
     if (!this.#started || this.#over) return false
-    if (this.#control) this.#control.signal(signal.replace(/^SIG/, '') as SignalName)
-    else this.#stop.abort(new Error('killed'))
+    // None to signal: it waits for its connection, be it the first or that of another attempt.
+    if (!this.#control?.signal(signal.replace(/^SIG/, '') as SignalName)) this.#stop.abort(new Error('killed'))
     return true
   }
 

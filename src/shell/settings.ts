@@ -8,7 +8,8 @@ import type { SignalName } from '../transport/transport.js'
 
 /** What can be done to a command that runs. */
 export interface RemoteControl {
-  signal(name: SignalName): void
+  /** False when it has ended. */
+  signal(name: SignalName): boolean
 }
 
 export interface Settings {

@@ -182,6 +182,27 @@ describe('at most once', () => {
     expect(await fed.done()).toMatchObject({ outcome: 'lost' })
   })
 
+  test('nor when it was signalled: whoever did that has done with it', async () => {
+    const controls: { signal(name: 'TERM'): boolean }[] = []
+    const it = await new Setting().started({ retryCommands: 1, onStarted: (control) => controls.push(control) })
+    expect(controls[0]?.signal('TERM')).toBe(true)
+    it.pool.last.lose()
+    expect(await it.done()).toMatchObject({ outcome: 'lost', executed: 'yes' })
+    expect(it.pool.channels).toHaveLength(1)
+  })
+
+  test('control of an attempt that is over says so', async () => {
+    const controls: { signal(name: 'TERM'): boolean }[] = []
+    const it = await new Setting().started({ retryCommands: 1, onStarted: (control) => controls.push(control) })
+    it.pool.last.lose()
+    await settle()
+    it.pool.last.accept()
+    await settle()
+    expect(controls.map((control) => control.signal('TERM'))).toEqual([false, true])
+    it.pool.last.finish({ kind: 'signal', signal: 'TERM', coreDumped: false })
+    expect(await it.done()).toMatchObject({ outcome: 'signal' })
+  })
+
   test('a failure, a signal or a timeout is never repeated', async () => {
     const failed = await new Setting().started({ retryCommands: 5 })
     failed.pool.last.finish(1)

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { connectionsKeepEnding, judge, judgeUnsent, type Ran } from '../../src/adapter/result.js'
 import { XecError, type ErrorCode, type Executed } from '../../src/errors.js'
 
-const done: Ran = { accepted: true, failure: null, exit: { kind: 'code', code: 0 }, stop: null, signalled: false, complete: true, lingering: false, delivered: false, durationMs: 1 }
+const done: Ran = { accepted: true, failure: null, exit: { kind: 'code', code: 0 }, stop: null, signalled: false, complete: true, lingering: false, handled: false, delivered: false, durationMs: 1 }
 const lost = { kind: 'lost', end: { reason: 'lost', detail: 'the server closed the connection' } } as const
 const failure = (code: ErrorCode, executed: Executed): XecError => new XecError(code, `web1: ${code === 'XEC_CONNECTION_LOST' ? 'Connection closed' : 'refused'}`, { executed })
 

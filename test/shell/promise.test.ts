@@ -5,7 +5,7 @@ import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startFleet, type Fleet } from '../../src/demo/fleet.js'
-import { $, SSHAdapter, type CommandPromise, type SshContext } from '../../src/index.js'
+import { $, CommandPromise, SSHAdapter, type RemoteControl, type SshContext } from '../../src/index.js'
 import { makePlace, type Place } from '../rig/place.js'
 
 describe('a command promise on a fleet', () => {
@@ -164,6 +164,22 @@ describe('a command promise on a fleet', () => {
       expect(command.kill('SIGINT')).toBe(true)
       expect(await ended).toMatchObject({ outcome: 'signal', signal: 'INT' })
       expect(command.kill()).toBe(false)
+    })
+
+    test('cancels what waits to be sent once more', async () => {
+      let control: RemoteControl | undefined
+      let stop: AbortSignal | undefined
+      const over = { signal: () => false }
+      const command = new CommandPromise((settings) => {
+        settings.onStarted?.(control = over)
+        stop = settings.stop
+        return new Promise(() => {})
+      }, {})
+      command.catch(() => {})
+      await Promise.resolve()
+      expect([control, stop?.aborted]).toEqual([over, false])
+      expect(command.kill()).toBe(true)
+      expect(stop?.aborted).toBe(true)
     })
 
     test('cancels what was not sent yet', async () => {
