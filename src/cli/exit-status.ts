@@ -17,7 +17,7 @@ export type Ended = Pick<Result, 'outcome' | 'exitCode' | 'signal' | 'executed'>
 /** `xec run`: the remote status; 128+n for a signal; 124 timeout; 255 when there is no status to pass on. */
 export function runStatus({ outcome, exitCode, signal, error }: Ended): number {
   // A key that cannot be read, say: nothing was dialled, and the user can mend it.
-  if (error?.code === 'XEC_CONFIG') return USAGE
+  if (isUnusable({ error })) return USAGE
   switch (outcome) {
     case 'ok': return 0
     case 'failed': return exitCode === null ? UNREACHED : statusByte(exitCode)
@@ -36,12 +36,24 @@ function statusByte(code: number): number {
 /** Whether a host's part is that it was not reached, or that nobody knows how its command ended. */
 function isUnreached({ outcome, exitCode, executed }: Ended): boolean {
   const always: readonly Outcome[] = ['unreachable', 'auth', 'hostkey', 'refused', 'lost']
-  return always.includes(outcome) || (outcome === 'failed' && exitCode === null) || (outcome === 'timeout' && executed !== 'yes')
+  return always.includes(outcome) || (outcome === 'failed' && exitCode === null) || (outcome === 'timeout' && executed !== 'yes') || (outcome === 'cancelled' && executed === 'maybe')
 }
 
-/** `xec exec-all`: 0 every host ok; 255 if some host was not reached or its outcome is unknown; else 1. */
+/** `xec ping`: 0 all answer; 2 if none was dialled, for something the user can mend; else 255. */
+export function pingStatus(pongs: readonly Pick<Ended, 'outcome' | 'error'>[]): number {
+  if (pongs.every(({ outcome }) => outcome === 'ok')) return 0
+  return pongs.every(isUnusable) ? USAGE : UNREACHED
+}
+
+/** Nothing was dialled, because of a key that cannot be used, say. */
+function isUnusable({ error }: Pick<Ended, 'error'>): boolean {
+  return error?.code === 'XEC_CONFIG'
+}
+
+/** `xec exec-all`: 0 every host ok; 2 if none was dialled, for something the user can mend; 255 if some host was not reached or its outcome is unknown; else 1. */
 export function fleetStatus(report: Pick<Report, 'ok'> & { readonly results: readonly Ended[] }): number {
   if (report.ok) return 0
+  if (report.results.every(isUnusable)) return USAGE
   return report.results.some(isUnreached) ? UNREACHED : 1
 }
 

@@ -40,13 +40,26 @@ interface Found {
  * @throws XecError XEC_CONFIG for a named file that is missing, and `file:line:col: …` for what is wrong in a file
  */
 export async function loadConfig({ cwd, home, env, file = env['XEC_CONFIG'] || undefined }: LoadConfigOptions): Promise<Config> {
-  const found = file === undefined ? (await search(cwd)) ?? (await inUserConfig(home, env)) : await named(resolve(cwd, file), file)
+  const found = file === undefined ? (await searchOurs(cwd)) ?? (await inUserConfig(home, env)) : await named(resolve(cwd, file), file)
   if (!found) return { source: null, inventory: makeInventory(new Map(), new Map(), {}), pool: {}, warnings: [] }
   const { inventory, pool, holdsSecrets } = parseConfig(found.file, found.text, basename(found.file) === 'package.json' ? 'xec' : undefined)
   const warnings = holdsSecrets && (await othersMayRead(found.file))
     ? [`${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`]
     : []
   return { source: found.file, inventory, pool, warnings }
+}
+
+/**
+ * What is found was not asked for: in a directory above this one somebody else may have put it there, for us to run its
+ * programs and to send our passwords to its hosts. Likewise ssh refuses a configuration of another owner, and git a repository.
+ * @throws XecError XEC_CONFIG
+ */
+async function searchOurs(cwd: string, uid = process.getuid?.()): Promise<Found | undefined> {
+  const found = await search(cwd)
+  if (!found || uid === undefined) return found
+  const owner = (await stat(found.file)).uid
+  if (owner === uid || owner === 0) return found
+  throw new XecError('XEC_CONFIG', `${found.file} belongs to another user (uid ${owner}), and a configuration can run programs; if you trust it, name it: -c ${found.file}`)
 }
 
 interface Explorer {

@@ -9,11 +9,12 @@ import { directoryOf, localPath, nameOf, placeFor, remotePath, show, temporaryBe
 import { readRemoteTree } from './remote-tree.js'
 import type { Handle } from './sftp.js'
 import { FILES_AT_ONCE, transfer, type Transfer } from './transfer.js'
-import { byDepth, type Tree } from './tree.js'
+import { byDepth } from './tree.js'
 import { Trouble } from './trouble.js'
 import type { TransferOptions, TransferResult } from './types.js'
 
 const DEFAULT_MODE = 0o644
+const DEFAULT_DIRECTORY_MODE = 0o755
 
 /**
  * Copies a file, or a directory with all that is in it, from a host, over a channel of the pool.
@@ -33,17 +34,20 @@ export async function download(pool: Pool, target: PoolTarget, remote: string, l
     const tree = await readRemoteTree(job.sftp, root, options.follow ?? false, job.signal)
     expect(tree.files.reduce((sum, { size }) => sum + size, 0))
     if (options.parents) await mkdir(directoryOf(to), { recursive: true })
-    const made: Tree['directories'][number][] = []
+    const made: { readonly path: Buffer; readonly mode: number }[] = []
     for (const level of byDepth(tree)) {
-      for (const directory of level) if (await makeDirectory(job, within(to, directory.path), directory.path.length === 0)) made.push(directory)
+      for (const { path, mode } of level) {
+        const own = await makeDirectory(job, within(to, path), path.length === 0, mode ?? DEFAULT_DIRECTORY_MODE)
+        if (own !== null) made.push({ path, mode: own })
+      }
     }
     await each(tree.files, FILES_AT_ONCE, async ({ path, mode }) => {
-      await getFile(job, within(root, path), show(path.length > 0 ? path : nameOf(root)), within(to, path), options.mode ?? mode ?? DEFAULT_MODE)
+      await getFile(job, within(root, path), show(path.length > 0 ? path : nameOf(root)), within(to, path), mode ?? DEFAULT_MODE)
     })
     // After all files, so that none is written through a link that came from the server.
     for (const { path, leadsTo } of tree.links) await getLink(job, within(to, path), leadsTo)
     // From the deepest, because one that may not be written in cannot be entered either.
-    for (const { path, mode } of made.reverse()) if (mode !== undefined) await chmod(within(to, path), mode)
+    for (const { path, mode } of made.reverse()) await chmod(within(to, path), mode)
     return { skipped: tree.skipped.map(show) }
   })
 }
@@ -57,12 +61,13 @@ async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mo
     const temporary = temporaryBeside(to)
     await temporarily(job, temporary, async () => {
       // Not through a link that somebody else made, and not into a file of somebody else's.
-      const copy = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600).catch((cause: NodeJS.ErrnoException) => {
+      // The host's mode, less what the umask takes, as with every new file; one that was asked for is given as it is.
+      const copy = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, job.options.mode === undefined ? mode : 0o600).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? new Trouble(`the directory ${show(directoryOf(to))} does not exist here; make it, or give { parents: true }`, { cause }) : cause
       })
       try {
         await pull(job, handle, from, size, file, copy)
-        await copy.chmod(mode)
+        if (job.options.mode !== undefined) await copy.chmod(job.options.mode)
         if (job.options.fsync) await copy.sync()
       } finally {
         await copy.close()
@@ -139,15 +144,18 @@ async function getLink(job: Transfer, path: Buffer, leadsTo: Buffer): Promise<vo
 }
 
 /** @returns whether it was made. One that exists is taken as it is; below the root not by a link, which may lead anywhere. */
-async function makeDirectory(job: Transfer, path: Buffer, isRoot: boolean): Promise<boolean> {
+/** @returns the mode it is to have in the end, less what the umask takes; null for one that was there */
+async function makeDirectory(job: Transfer, path: Buffer, isRoot: boolean, mode: number): Promise<number | null> {
   job.signal.throwIfAborted()
   try {
-    await mkdir(path, 0o700)
-    return true
+    await mkdir(path, mode)
+    const masked = (await lstat(path)).mode & 0o777
+    await chmod(path, 0o700)
+    return masked
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     const there = await (isRoot ? stat : lstat)(path)
-    if (there.isDirectory()) return false
+    if (there.isDirectory()) return null
     throw new Trouble(`${show(path)} is ${there.isSymbolicLink() ? 'a link' : 'no directory'} here, and a directory on the host; move it out of the way`, { cause: error })
   }
 }

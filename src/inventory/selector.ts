@@ -111,7 +111,7 @@ export function select(inventory: Inventory, request: SelectionRequest, outside:
   for (const text of hosts) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.add(name)
   for (const text of exclude) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.delete(name)
   if (chosen.size === 0) throw nothingSelected(inventory, request)
-  const inside = chosen.size === inventory.hosts.size ? [...inventory.hosts.keys()].filter((name) => chosen.has(name)) : inOrder(inventory, chosen)
+  const inside = inOrder(inventory, chosen)
   return Object.freeze([...inside, ...[...chosen].filter((name) => !inventory.hosts.has(name))])
 }
 

@@ -65,15 +65,23 @@ function groupReasons(results: readonly Result[], reasonFor: (result: Result) =>
 
 /** Why a result is not ok, for people: the error's message without the host's name in front, since the host stands beside it. */
 export function reasonOf(result: Result): string {
-  const message = result.error?.message ?? result.outcome
-  if (message.startsWith(`${result.host}: `)) return message.slice(result.host.length + 2)
-  // `web1 (10.0.0.1:22): connection refused`
-  return message.startsWith(`${result.host} (`) ? message.slice(result.host.length + 1) : message
+  return withoutHost(result.error?.message ?? result.outcome, result.host)
+}
+
+/** A message without the host's name in front; `web1 (10.0.0.1:22): connection refused` keeps the address. */
+function withoutHost(message: string, host: string): string {
+  if (message.startsWith(`${host}: `)) return message.slice(host.length + 2)
+  return message.startsWith(`${host} (`) ? message.slice(host.length + 1) : message
 }
 
 /** The same without the address, so that hosts which differ in nothing else fold. */
 function groundOf(result: Result): string {
-  return reasonOf(result).replace(/^\([^)]*\): /, '')
+  return withoutPlace(result.error?.message ?? result.outcome, result.host)
+}
+
+/** A message without the host's name and its address in front. */
+export function withoutPlace(message: string, host: string): string {
+  return withoutHost(message, host).replace(/^\([^)]*\): /, '')
 }
 
 /** What a reader must know of an output that is not all there was, or was not waited for; null when there is nothing. */

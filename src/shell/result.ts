@@ -1,4 +1,5 @@
 /** What a command promise gives: a result, or an error in the same shape. */
+import { inspect } from 'node:util'
 import type { CommandAttempt, Outcome, RemoteProcess, Result } from '../adapter/types.js'
 import { XecError, type Executed } from '../errors.js'
 
@@ -20,9 +21,10 @@ export interface ShellFields {
   readonly attempts: readonly CommandAttempt[]
 }
 
-function fieldsOf(result: Result): ShellFields {
-  const { host, ok, outcome, exitCode, signal, executed, remoteProcess, truncated, durationMs, attempts } = result
-  return { host, ok, outcome, exitCode, signal, executed, remoteProcess, stdout: result.stdout.toString('utf8'), stderr: result.stderr.toString('utf8'), truncated, durationMs, attempts }
+/** All but the output. */
+function factsOf(result: Result): Omit<ShellFields, 'stdout' | 'stderr' | 'ok'> {
+  const { host, outcome, exitCode, signal, executed, remoteProcess, truncated, durationMs, attempts } = result
+  return { host, outcome, exitCode, signal, executed, remoteProcess, truncated, durationMs, attempts }
 }
 
 export class ShellResult implements ShellFields {
@@ -40,20 +42,23 @@ export class ShellResult implements ShellFields {
   declare readonly attempts: ShellFields['attempts']
   /** What went wrong; null when ok. */
   readonly error: XecError | null
-  readonly #stdout: Buffer
+  readonly #result: Result
 
   constructor(result: Result, error: XecError | null = result.error) {
-    Object.assign(this, fieldsOf(result), { ok: error === null })
+    Object.assign(this, factsOf(result), { ok: error === null })
+    // Decoded when it is asked for: of a run over many hosts what does not fit into memory lies in files.
+    for (const name of ['stdout', 'stderr'] as const) Object.defineProperty(this, name, { enumerable: true, get: () => result[name].toString('utf8') })
     this.error = error
-    this.#stdout = result.stdout
+    this.#result = result
   }
 
   /** stdout without its last newlines, as `$(…)` gives it. */
   text(): string {
+    const { stdout } = this
     // A pattern that looks for them would begin anew at every newline: minutes for a megabyte of them.
-    let end = this.stdout.length
-    while (this.stdout[end - 1] === '\n') end--
-    return this.stdout.slice(0, end)
+    let end = stdout.length
+    while (stdout[end - 1] === '\n') end--
+    return stdout.slice(0, end)
   }
 
   /** The lines of stdout; CRLF counts as one end, a last newline starts no further line. */
@@ -69,11 +74,16 @@ export class ShellResult implements ShellFields {
 
   /** The bytes of stdout. */
   buffer(): Buffer {
-    return this.#stdout
+    return this.#result.stdout
   }
 
   toString(): string {
     return this.text()
+  }
+
+  /** For `console.log`: the values, not that they are read when asked for. */
+  [inspect.custom](): object {
+    return { ...this }
   }
 }
 
@@ -94,6 +104,6 @@ export class CommandError extends XecError implements ShellFields {
 
   constructor(result: Result, error: XecError) {
     super(error.code, error.message, { host: result.host, phase: error.phase, executed: result.executed, cause: error.cause })
-    Object.assign(this, fieldsOf(result), { ok: false })
+    Object.assign(this, factsOf(result), { ok: false, stdout: result.stdout.toString('utf8'), stderr: result.stderr.toString('utf8') })
   }
 }

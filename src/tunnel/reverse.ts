@@ -2,6 +2,7 @@
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { XecError } from '../errors.js'
+import { tell } from '../pool/tell.js'
 import type { Pool, PoolTarget } from '../pool/types.js'
 import type { LinkEnd } from '../transport/transport.js'
 import { HeldLink } from './held-link.js'
@@ -60,7 +61,7 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
       remote.resume()
     })
     const failed = (cause: Error): void => {
-      onError?.(new XecError('XEC_CONNECT', `${host}: nobody takes the connections of the reverse tunnel at ${localHost}:${localPort} here: ${cause.message}`, { host, cause }))
+      tell(() => onError?.(new XecError('XEC_CONNECT', `${host}: nobody takes the connections of the reverse tunnel at ${localHost}:${localPort} here: ${cause.message}`, { host, cause })))
     }
     socket.once('error', failed)
     socket.once('connect', () => {

@@ -1,6 +1,7 @@
 /** A local port that leads to an address as the remote host sees it, as `ssh -L` makes one. */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { isXecError, messageOf, XecError } from '../errors.js'
+import { tell } from '../pool/tell.js'
 import type { AcquireOptions, Pool, PoolTarget } from '../pool/types.js'
 import { HeldLink } from './held-link.js'
 import { join } from './join.js'
@@ -60,8 +61,11 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
       else join(socket, remote, link)
     } catch (error) {
       socket.resetAndDestroy()
-      if (isXecError(error)) onError?.(error)
-      else throw error
+      // Of anything else somebody should hear, too: it is a mistake of ours.
+      tell(() => {
+        if (!isXecError(error)) throw error
+        onError?.(error)
+      })
     }
   }
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: false }, (socket) => void carry(socket))
@@ -85,6 +89,8 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
     held.release()
     throw new XecError('XEC_CONFIG', `${target.host}: the tunnel cannot listen on ${localHost}:${localPort} here: ${messageOf(error)}`, { host: target.host, cause: error })
   }
+  // A connection that could not be accepted (no file descriptors, say); the next one may be.
+  server.on('error', (cause) => tell(() => onError?.(new XecError('XEC_CONNECT', `${target.host}: the tunnel at ${localHost}:${localPort} could not take a connection here: ${messageOf(cause)}`, { host: target.host, cause }))))
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
   return {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { errorStatus, fleetStatus, runStatus, type Ended } from '../../src/cli/exit-status.js'
+import { errorStatus, fleetStatus, pingStatus, runStatus, type Ended } from '../../src/cli/exit-status.js'
 import { XecError, type ErrorCode } from '../../src/errors.js'
 
 const ended = (outcome: Ended['outcome'], rest: Partial<Ended> = {}): Ended => ({ outcome, exitCode: null, signal: null, executed: 'yes', ...rest })
@@ -29,6 +29,7 @@ describe('run exits with the remote status, or says why there is none', () => {
 
 describe('exec-all exits with 0, 1 or 255', () => {
   const ok = ended('ok', { exitCode: 0 })
+  const unusable = ended('unreachable', { executed: 'no', error: { code: 'XEC_CONFIG' } })
   test.each<[string, Ended[], number]>([
     ['all ok', [ok, ok], 0],
     ['one failed', [ok, ended('failed', { exitCode: 3 })], 1],
@@ -42,10 +43,24 @@ describe('exec-all exits with 0, 1 or 255', () => {
     ['hostkey', [ended('hostkey', { executed: 'no' })], 255],
     ['refused', [ended('refused', { executed: 'no' })], 255],
     ['lost', [ended('lost')], 255],
+    ['one cut off, and perhaps it ran', [ok, ended('cancelled', { executed: 'maybe' })], 255],
+    ['one cut off', [ok, ended('cancelled')], 1],
+    ['a key that no host can use', [unusable, unusable], 2],
+    ['a key that some cannot use', [ok, unusable], 255],
     ['a failure and the skipped after it', [ended('failed', { exitCode: 1 }), ended('skipped', { executed: 'no' })], 1],
   ])('%s', (_, results, status) => {
     expect(fleetStatus({ ok: results.every(({ outcome }) => outcome === 'ok'), results })).toBe(status)
   })
+})
+
+describe('ping exits with 0, 2 or 255', () => {
+  const unusable = { outcome: 'unreachable', error: { code: 'XEC_CONFIG' } } as const
+  test.each<[string, Parameters<typeof pingStatus>[0], number]>([
+    ['all answer', [{ outcome: 'ok', error: null }], 0],
+    ['one does not', [{ outcome: 'ok', error: null }, { outcome: 'unreachable', error: { code: 'XEC_CONNECT' } }], 255],
+    ['a key that no host can use', [unusable, unusable], 2],
+    ['a key that some cannot use', [unusable, { outcome: 'ok', error: null }], 255],
+  ])('%s', (_, pongs, status) => expect(pingStatus(pongs)).toBe(status))
 })
 
 describe('an error without a result', () => {

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig, type Config, type LoadConfigOptions } from '../../src/config/load.js'
@@ -71,6 +71,13 @@ describe('the configuration is found', () => {
     expect(names(await load('a', { env: { XDG_CONFIG_HOME: relative(process.cwd(), place.path('elsewhere')) } }))).not.toEqual(['xdg'])
     put('a/xec.config.yaml', host('nearer'))
     expect(names(await load())).toEqual(['nearer'])
+  })
+
+  test.runIf(process.getuid?.() === 0)('not when it belongs to somebody else, unless it is named', async () => {
+    const path = put('a/xec.config.yaml', host('theirs'))
+    chownSync(path, 54_321, 54_321)
+    await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: `${path} belongs to another user (uid 54321), and a configuration can run programs; if you trust it, name it: -c ${path}` })
+    expect(names(await load('a', { file: path }))).toEqual(['theirs'])
   })
 
   test('by name: -c before XEC_CONFIG before the search, relative to the working directory', async () => {

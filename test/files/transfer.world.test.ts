@@ -69,6 +69,20 @@ describeWorld('files to and from a real server', () => {
     expect(modeOf(here('back'))).toBe(0o400)
   })
 
+  test('what comes is as open as the umask lets new files be, whatever the host says', async () => {
+    mkdirSync(there('tree', 'in'), { recursive: true })
+    writeFileSync(there('tree', 'in', 'x'), 'x')
+    for (const [path, mode] of [[there('tree'), 0o777], [there('tree', 'in'), 0o755], [there('tree', 'in', 'x'), 0o666]] as const) chmodSync(path, mode)
+    const before = process.umask(0o027)
+    try {
+      await get(there('tree'), here('back'))
+      await get(there('tree'), here('asked'), { mode: 0o666 })
+    } finally {
+      process.umask(before)
+    }
+    expect([here('back'), here('back', 'in'), here('back', 'in', 'x'), here('asked', 'in', 'x')].map((path) => modeOf(path).toString(8))).toEqual(['750', '750', '640', '666'])
+  })
+
   test('bytes and streams are sources too', async () => {
     await put(Buffer.from('some bytes'), there('bytes'))
     expect(readFileSync(there('bytes'), 'utf8')).toBe('some bytes')

@@ -1,4 +1,5 @@
 /** A result as programs read it. */
+import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { ShellResult } from '../../src/shell/result.js'
 import { result } from '../cli/output/samples.js'
@@ -12,4 +13,14 @@ test('text is without its last newlines, and only those', () => {
 test('200,000 newlines, and then something, are read at once', { timeout: 5_000 }, () => {
   const text = `${'\n'.repeat(200_000)}x`
   expect(of(text).text()).toBe(text)
+})
+
+test('output is decoded when it is asked for, and shown, spread and serialised as a value', () => {
+  let read = 0
+  const lazy = { ...result('web1', {}), get stdout() { read++; return Buffer.from('out') }, get stderr() { read++; return Buffer.from('err') } }
+  const shown = new ShellResult(lazy)
+  expect([read, shown.ok, shown.stdout, read]).toEqual([0, true, 'out', 1])
+  expect({ ...shown }).toMatchObject({ stdout: 'out', stderr: 'err', exitCode: 0 })
+  expect(JSON.parse(JSON.stringify(shown))).toMatchObject({ stdout: 'out', stderr: 'err' })
+  expect(inspect(shown)).toContain("stdout: 'out'")
 })

@@ -7,6 +7,7 @@ import type { Lease, Pool } from '../../src/pool/types.js'
 import type { Link, LinkEnd } from '../../src/transport/transport.js'
 import { openReverseTunnel } from '../../src/tunnel/reverse.js'
 import { target } from '../pool/sim.js'
+import { collectUncaught } from '../rig/uncaught.js'
 
 /** A pool of one link, whose far side connects when it is told to. */
 function oneLink(ended: Promise<LinkEnd> = new Promise(() => {})): { readonly pool: Pool; readonly comes: (remote: Duplex) => void } {
@@ -34,6 +35,18 @@ test('closed while its connection here is being made: the far side does not wait
   await tunnel.close()
   await gone
   server.close()
+})
+
+test('what its listener for errors throws is reported as uncaught, and the tunnel goes on', async () => {
+  const thrown = collectUncaught()
+  const { pool, comes } = oneLink()
+  const tunnel = await openReverseTunnel(pool, target('web1'), { localPort: 1, onError: () => { throw new Error('mine') } })
+  const remote = new PassThrough()
+  comes(remote)
+  await once(remote, 'close')
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([thrown.map(String), tunnel.open]).toEqual([['Error: mine'], true])
+  await tunnel.close()
 })
 
 test('a link that ends as it is granted: told, and nothing else', async () => {

@@ -6,12 +6,13 @@ import type { Outcome } from '../../adapter/types.js'
 import type { XecError } from '../../errors.js'
 import type { Attempt, PoolTarget } from '../../pool/types.js'
 import { DEFAULT_FANOUT } from '../../run/fanout.js'
+import { withoutPlace } from '../../run/fold.js'
 import { formatDuration } from '../../runtime/duration.js'
 import type { Link, Transport } from '../../transport/transport.js'
 import type { Xec } from '../../xec.js'
 import { wantsColor } from '../color.js'
 import type { CommandRunner } from '../command.js'
-import { UNREACHED } from '../exit-status.js'
+import { pingStatus } from '../exit-status.js'
 import { openFleet } from '../fleet.js'
 import { createNotices } from '../notices.js'
 import { wantsJson, type OptionValues } from '../options.js'
@@ -44,7 +45,7 @@ export const ping: CommandRunner = async (io, invocation) => {
     const pongs = await pingAll(xec, targets, timings, options, interrupts.signal)
     if (wantsJson(options)) io.stdout.write(`${JSON.stringify(documentOf(pongs))}\n`)
     else io.stdout.write(pongTable(pongs, createPaint(wantsColor(options.color, io.env, io.stdout))))
-    return pongs.every(({ outcome }) => outcome === 'ok') ? 0 : UNREACHED
+    return pingStatus(pongs)
   })
 }
 
@@ -106,12 +107,8 @@ function pongTable(pongs: readonly Pong[], paint: Paint): string {
     { title: 'AUTH', align: 'right', value: ({ timing }) => part(timing?.authMs) },
     { title: 'TOTAL', align: 'right', value: ({ totalMs }) => formatDuration(totalMs) },
     { title: 'DIALS', align: 'right', value: ({ attempts }) => String(attempts.length) },
-    { title: 'REASON', value: ({ target, error }) => withoutHost(error?.message ?? '', target.host) },
+    { title: 'REASON', value: ({ target, error }) => withoutPlace(error?.message ?? '', target.host) },
   ], pongs, { heading: paint.faint })
-}
-
-function withoutHost(message: string, host: string): string {
-  return message.startsWith(`${host}: `) ? message.slice(host.length + 2) : message
 }
 
 function documentOf(pongs: readonly Pong[]): object {
