@@ -1,6 +1,6 @@
 /** The command line: which command, its options, its exit status. Nothing that a `--help` does not need is loaded for it. */
 import { readFileSync } from 'node:fs'
-import { nearest } from '../openssh/nearest.js'
+import { nearest } from '../runtime/nearest.js'
 import type { CommandSpec } from './command.js'
 import { COMMANDS } from './commands.js'
 import { BROKEN_PIPE, errorStatus, UNREACHED, USAGE } from './exit-status.js'

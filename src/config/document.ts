@@ -4,8 +4,8 @@
  */
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node as YamlNode, type Pair, type Scalar, type YAMLMap } from 'yaml'
 import { XecError } from '../errors.js'
-import { nearest } from '../openssh/nearest.js'
 import { parseDuration } from '../runtime/duration.js'
+import { nearest } from '../runtime/nearest.js'
 
 export const LARGEST_FILE_BYTES = 5_000_000
 const MOST_ALIASES = 100

@@ -5,6 +5,7 @@
 import { isIP } from 'node:net'
 import type { HostSettings, SecretSource } from '../inventory/inventory.js'
 import { parseMention } from '../inventory/outside.js'
+import { HOST_KEY_CHECKING } from '../openssh/host-options.js'
 import { checkPoolOption, POOL_OPTIONS, POOL_OPTION_NAMES, type HostPoolOptions, type PoolOptionName, type PoolOptions } from '../pool/options.js'
 import type { HostKeyPolicy } from '../transport/transport.js'
 import type { Reader } from './document.js'
@@ -100,13 +101,9 @@ function readSecret(value: Reader): SecretSource {
 }
 
 function readChecking(value: Reader): HostKeyPolicy['mode'] {
-  const text = value.isNull ? '' : /^(true|false)$/.test(value.shown) ? (value.boolean() ? 'yes' : 'no') : value.string('yes, accept-new, ask or no')
-  switch (text) {
-    case 'yes': case 'strict': return 'strict'
-    case 'accept-new': case 'no': case 'off': return 'accept-new'
-    case 'ask': return 'ask'
-    default: return value.fail(`must be yes, accept-new, ask or no, not ${value.shown}`)
-  }
+  const text = /^(true|false)$/.test(value.shown) ? value.shown : value.string('yes, accept-new, ask or no')
+  if (text === 'strict') return text
+  return Object.hasOwn(HOST_KEY_CHECKING, text) ? HOST_KEY_CHECKING[text as keyof typeof HOST_KEY_CHECKING] : value.fail(`must be yes, accept-new, ask or no, not ${value.shown}`)
 }
 
 function nonEmpty(value: Reader, what: string): string {

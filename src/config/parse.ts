@@ -1,9 +1,9 @@
 /** A configuration document becomes an inventory and pool options. No IO. */
+import { isXecError } from '../errors.js'
 import { makeInventory, type Group, type HostSettings, type Inventory } from '../inventory/inventory.js'
 import { checkName, expandRange, hasRange } from '../inventory/names.js'
-import { isXecError } from '../errors.js'
-import { nearest } from '../openssh/nearest.js'
 import type { PoolOptions } from '../pool/options.js'
+import { nearest } from '../runtime/nearest.js'
 import { readDocument, type Entry, type Reader } from './document.js'
 import { HOST_KEYS, readPool, readSettings } from './host-keys.js'
 

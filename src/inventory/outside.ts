@@ -1,8 +1,8 @@
 /** Names that are no inventory names: what may be dialled all the same, and what is a mistake. */
 import { isIP } from 'node:net'
 import { XecError } from '../errors.js'
-import { nearest } from '../openssh/nearest.js'
 import type { SshConfig } from '../openssh/ssh-config.js'
+import { nearest } from '../runtime/nearest.js'
 import type { Inventory } from './inventory.js'
 
 /** `[user@]host[:port]`, taken apart. */

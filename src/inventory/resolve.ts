@@ -2,20 +2,19 @@
  * Names become targets. Each setting is taken from the first layer that has it:
  * flags and XEC_* variables, then the host, its groups (nearest first), the defaults, ssh_config, and what OpenSSH would do.
  */
-import { join } from 'node:path'
-import { XecError } from '../errors.js'
+import { messageOf, XecError } from '../errors.js'
+import { DEFAULT_CONNECT_TIMEOUT_MS } from '../openssh/host-options.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import type { SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
 import type { HostPoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
+import { expandTilde } from '../runtime/home.js'
 import { Secret } from '../runtime/secret.js'
 import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
 import type { HostSettings, Inventory, SecretSource } from './inventory.js'
 import { checkHost, type Mention } from './outside.js'
 import { Secrets } from './secrets.js'
-
-const CONNECT_TIMEOUT_MS = 15_000
 
 /** What flags and variables say, for every host of a run. */
 export interface HostOverrides {
@@ -110,8 +109,8 @@ class Resolver {
       username: host.username ?? ssh.user ?? this.context.user,
       jump: await jump(layers),
       credentials: await this.#credentials(name, host, overrides, pick),
-      hostKeys: this.#hostKeys(layers, pick),
-      connectTimeoutMs: overrides.connectTimeoutMs ?? pick('connectTimeoutMs', first(layers, 'connectTimeout')) ?? CONNECT_TIMEOUT_MS,
+      hostKeys: this.#hostKeys(name, layers, pick),
+      connectTimeoutMs: overrides.connectTimeoutMs ?? pick('connectTimeoutMs', first(layers, 'connectTimeout')) ?? DEFAULT_CONNECT_TIMEOUT_MS,
       ...(Object.keys(pool).length > 0 ? { pool } : {}),
     })
   }
@@ -122,7 +121,7 @@ class Resolver {
     const passwordFrom = first(layers, 'password')
     const passphrase = passphraseFrom ? await this.#secret(passphraseFrom, `${name}: passphrase`) : null
     const file = (path: string, optional: boolean): KeySource => Object.freeze({ origin: path, from: { path }, passphrase, optional })
-    const keys: KeySource[] = (overrides.identityFiles ?? []).map((path) => file(this.#path(path), false))
+    const keys: KeySource[] = (overrides.identityFiles ?? []).map((path) => file(this.#path(name, path), false))
     const keyFrom = first(layers, 'privateKey')
     // An IdentityFile of ssh_config that is not there is passed over, as ssh does.
     if (Object.hasOwn(overrides.ssh ?? {}, 'identityFiles')) keys.push(...(ssh.identityFiles ?? []).map((path) => file(path, true)))
@@ -132,7 +131,7 @@ class Resolver {
     const agent = pick('identityAgent', first(layers, 'identityAgent')) ?? 'SSH_AUTH_SOCK'
     return Object.freeze({
       keys: Object.freeze(keys),
-      agent: agent === 'none' ? null : agent === 'SSH_AUTH_SOCK' ? env['SSH_AUTH_SOCK'] || null : this.#path(agent),
+      agent: agent === 'none' ? null : agent === 'SSH_AUTH_SOCK' ? env['SSH_AUTH_SOCK'] || null : this.#path(name, agent),
       identitiesOnly: pick('identitiesOnly', first(layers, 'identitiesOnly')) ?? false,
       password: passwordFrom ? await this.#secret(passwordFrom, `${name}: password`) : null,
     })
@@ -141,15 +140,15 @@ class Resolver {
   /** A path with `~`, or the text of a key. */
   async #key(name: string, source: SecretSource, passphrase: Secret | null): Promise<KeySource> {
     if (source.kind === 'plain' && !source.value.includes('\n') && !source.value.includes('-----BEGIN')) {
-      const path = this.#path(source.value)
+      const path = this.#path(name, source.value)
       return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
     }
     const text = await this.#secret(source, `${name}: privateKey`)
     return Object.freeze({ origin: `the privateKey of ${name}`, from: { text }, passphrase, optional: false })
   }
 
-  #hostKeys(layers: readonly HostSettings[], pick: Pick): HostKeyPolicy {
-    const files = first(layers, 'userKnownHostsFile')?.map((path) => this.#path(path))
+  #hostKeys(name: string, layers: readonly HostSettings[], pick: Pick): HostKeyPolicy {
+    const files = first(layers, 'userKnownHostsFile')?.map((path) => this.#path(name, path))
     return Object.freeze({
       mode: pick('strictHostKeyChecking', first(layers, 'strictHostKeyChecking')) ?? 'accept-new',
       userFiles: pick('userKnownHostsFiles', files && (files.length === 1 && files[0] === 'none' ? [] : files)) ?? defaultUserKnownHosts(this.context.home),
@@ -191,8 +190,12 @@ class Resolver {
     return this.context.secrets === false ? Promise.resolve(new Secret('')) : this.#secrets.of(source, what)
   }
 
-  #path(path: string): string {
-    return path === '~' || path.startsWith('~/') ? join(this.context.home, path.slice(1)) : path
+  #path(name: string, path: string): string {
+    try {
+      return expandTilde(path, { home: this.context.home, localUser: this.context.user })
+    } catch (error) {
+      throw new XecError('XEC_CONFIG', `${name}: ${path} ${messageOf(error)}`, { host: name })
+    }
   }
 }
 

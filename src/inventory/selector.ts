@@ -3,8 +3,8 @@
  * union `,`, intersection `&` and exclusion `!`. A selector is parsed once and asked of an inventory; it does no IO.
  */
 import { XecError } from '../errors.js'
-import { nearest } from '../openssh/nearest.js'
 import { hasWildcard, matchPattern } from '../openssh/pattern.js'
+import { nearest } from '../runtime/nearest.js'
 import type { Inventory } from './inventory.js'
 import { expandRange, hasRange } from './names.js'
 

@@ -1,4 +1,4 @@
-/** What ssh_config can say about one host, and where in a file something is said. */
+/** What ssh_config can say about one host, what holds when nothing does, and where in a file something is said. */
 
 export interface SshHostOptions {
   hostName?: string
@@ -27,3 +27,11 @@ export interface Place {
   readonly file: string
   readonly line: number
 }
+
+/** In place of the system's own patience with a TCP connection, which ssh leaves it to. */
+export const DEFAULT_CONNECT_TIMEOUT_MS = 15_000
+
+/** The words of StrictHostKeyChecking. `no` does not mean no here: an unknown key is recorded, a changed one refused. */
+export const HOST_KEY_CHECKING = Object.freeze({
+  yes: 'strict', true: 'strict', 'accept-new': 'accept-new', ask: 'ask', no: 'accept-new', off: 'accept-new', false: 'accept-new',
+} as const)

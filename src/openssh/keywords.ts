@@ -2,9 +2,9 @@
  * The keywords of ssh_config(5) that xec honours, and what their values may be.
  * Keyed by option, so that an option without a keyword is a compile error.
  */
+import { nearest } from '../runtime/nearest.js'
 import { splitArguments } from './config-line.js'
-import type { SshHostOptions } from './host-options.js'
-import { nearest } from './nearest.js'
+import { HOST_KEY_CHECKING, type SshHostOptions } from './host-options.js'
 import { splitPatterns } from './pattern.js'
 
 interface Keyword<T> {
@@ -35,12 +35,7 @@ const KEYWORDS: Keywords = {
   proxyJump: { keyword: 'ProxyJump', read: (args) => jump(one(args)) },
   userKnownHostsFiles: { keyword: 'UserKnownHostsFile', read: files },
   globalKnownHostsFiles: { keyword: 'GlobalKnownHostsFile', read: files },
-  strictHostKeyChecking: {
-    keyword: 'StrictHostKeyChecking',
-    read: (args) => choice(args, {
-      yes: 'strict', true: 'strict', 'accept-new': 'accept-new', ask: 'ask', no: 'accept-new', off: 'accept-new', false: 'accept-new',
-    } as const),
-  },
+  strictHostKeyChecking: { keyword: 'StrictHostKeyChecking', read: (args) => choice(args, HOST_KEY_CHECKING) },
   hostKeyAlias: { keyword: 'HostKeyAlias', read: one },
   connectTimeoutMs: { keyword: 'ConnectTimeout', read: (args) => seconds(one(args)) },
   serverAliveIntervalMs: { keyword: 'ServerAliveInterval', read: (args) => seconds(one(args)) },

@@ -3,11 +3,12 @@ import { open, readdir, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { messageOf, XecError } from '../errors.js'
+import { expandTilde } from '../runtime/home.js'
 import { localUser } from '../runtime/local-user.js'
 import { configError, parseSshConfig, type Block } from './config-blocks.js'
 import type { Place } from './host-options.js'
 import { sshConfig, type SshConfig } from './ssh-config.js'
-import { expandTilde, type Surroundings } from './tokens.js'
+import type { Surroundings } from './tokens.js'
 
 export interface LoadOptions {
   /** For `~` and for `~/.ssh/config`. */

@@ -1,15 +1,13 @@
 /** `%` tokens, `${ENV}` and `~` in the values of ssh_config(5) (TOKENS, ENVIRONMENT VARIABLES). */
+import { expandTilde, type Home } from '../runtime/home.js'
 import type { SshHostOptions } from './host-options.js'
 
 /** The tokens that a value may use, by their letter. */
 export type Tokens = Readonly<Record<string, string>>
 
-export interface Surroundings {
-  /** The local home directory, for `~` and `%d`. */
-  readonly home: string
+/** Home and name are `%d` and `%u`; the name is also the remote user's when nothing else says one. */
+export interface Surroundings extends Home {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Local user name, for `%u` and as the remote user when nothing else says one. */
-  readonly localUser: string
   readonly localHost: string
   readonly uid: number
 }
@@ -48,12 +46,4 @@ export function expand(option: keyof SshHostOptions, value: string, tokens: Toke
     if (found === undefined) throw new Error(`uses \${${name ?? ''}}, which is not set in the environment`)
     return found
   })
-}
-
-/** `~` and `~/…`, and `~name` where the name is the local user's own. */
-export function expandTilde(path: string, around: Pick<Surroundings, 'home' | 'localUser'>): string {
-  const match = /^~([^/]*)(.*)$/s.exec(path)
-  if (!match) return path
-  if (match[1] !== '' && match[1] !== around.localUser) throw new Error(`uses ~${match[1] ?? ''}: only your own home directory can be written with ~`)
-  return around.home.replace(/\/+$/, '') + (match[2] ?? '') || '/'
 }

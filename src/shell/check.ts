@@ -3,7 +3,7 @@
  * line that has it, not a surprise when the command runs. Pure.
  */
 import { Readable } from 'node:stream'
-import { nearest } from '../openssh/nearest.js'
+import { nearest } from '../runtime/nearest.js'
 import { Secret } from '../runtime/secret.js'
 import type { Settings } from './settings.js'
 

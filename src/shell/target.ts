@@ -3,15 +3,17 @@
  * Credentials, known_hosts and user default as OpenSSH's do; ssh_config is not consulted.
  */
 import { homedir } from 'node:os'
-import { join } from 'node:path'
-import { XecError } from '../errors.js'
+import { messageOf, XecError } from '../errors.js'
 import { parseMention } from '../inventory/outside.js'
+import { DEFAULT_CONNECT_TIMEOUT_MS, HOST_KEY_CHECKING } from '../openssh/host-options.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
-import { nearest } from '../openssh/nearest.js'
+import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import { checkPoolOption, POOL_OPTIONS, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import { parseDuration } from '../runtime/duration.js'
+import { expandTilde } from '../runtime/home.js'
 import { localUser } from '../runtime/local-user.js'
+import { nearest } from '../runtime/nearest.js'
 import { Secret } from '../runtime/secret.js'
 import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
 
@@ -58,8 +60,6 @@ const NAMES: { readonly [K in keyof Required<HostKeys>]: true } = {
   connectTimeout: true, serverAliveInterval: true, serverAliveCountMax: true, env: true, pool: true,
 }
 
-const CONNECT_TIMEOUT_MS = 15_000
-
 /** @throws XecError XEC_CONFIG that says what would be right */
 export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; readonly env: Readonly<Record<string, string | Secret>> | undefined } {
   const keys: HostKeys = typeof given === 'string' ? parseAddress(given) : given
@@ -82,7 +82,7 @@ export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; 
     jump: jumpOf(keys),
     credentials: credentialsOf(keys),
     hostKeys: hostKeysOf(keys),
-    connectTimeoutMs: duration(host, 'connectTimeout', keys.connectTimeout) ?? CONNECT_TIMEOUT_MS,
+    connectTimeoutMs: duration(host, 'connectTimeout', keys.connectTimeout) ?? DEFAULT_CONNECT_TIMEOUT_MS,
     ...poolOf(keys),
   })
   return { target, env: keys.env && Object.freeze({ ...keys.env }) }
@@ -104,7 +104,7 @@ function jumpOf({ proxyJump }: HostKeys): PoolTarget | null {
 function credentialsOf(keys: HostKeys): Credentials {
   const { identityAgent, identitiesOnly = false, privateKey } = keys
   const passphrase = secret(keys.passphrase)
-  const agent = identityAgent === 'none' ? null : identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK' ? process.env['SSH_AUTH_SOCK'] || null : expandHome(identityAgent)
+  const agent = identityAgent === 'none' ? null : identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK' ? process.env['SSH_AUTH_SOCK'] || null : pathOf(keys.host, identityAgent)
   const explicit: readonly KeySource[] = privateKey === undefined ? [] : [keyOf(keys.host, privateKey, passphrase)]
   const usual = (): KeySource[] => defaultIdentityFiles(homedir()).map((path) => Object.freeze({ origin: path, from: { path }, passphrase, optional: true }))
   return Object.freeze({ keys: Object.freeze(explicit.length > 0 ? explicit : usual()), agent, identitiesOnly, password: secret(keys.password) })
@@ -114,40 +114,27 @@ function keyOf(host: string, key: string | Buffer | Secret, passphrase: Secret |
   const text = Buffer.isBuffer(key) ? key.toString('utf8') : key instanceof Secret ? key.reveal() : key
   const isText = Buffer.isBuffer(key) || text.includes('\n') || text.includes('-----BEGIN')
   if (!isText) {
-    const path = expandHome(text)
+    const path = pathOf(host, text)
     return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
   }
   return Object.freeze({ origin: `the privateKey of ${host}`, from: { text: new Secret(text) }, passphrase, optional: false })
 }
 
 function hostKeysOf(keys: HostKeys): HostKeyPolicy {
-  const home = homedir()
-  const files = (value: string | readonly string[] | undefined, usual: string[]): readonly string[] =>
-    Object.freeze(value === undefined ? usual : value === 'none' ? [] : [value].flat().map(expandHome))
+  const files = (value: string | readonly string[] | undefined, usual: readonly string[]): readonly string[] =>
+    Object.freeze(value === undefined ? usual : value === 'none' ? [] : [value].flat().map((path) => pathOf(keys.host, path)))
   return Object.freeze({
     mode: modeOf(keys),
-    userFiles: files(keys.userKnownHostsFile, [join(home, '.ssh', 'known_hosts'), join(home, '.ssh', 'known_hosts2')]),
-    globalFiles: files(keys.globalKnownHostsFile, ['/etc/ssh/ssh_known_hosts', '/etc/ssh/ssh_known_hosts2']),
+    userFiles: files(keys.userKnownHostsFile, defaultUserKnownHosts(homedir())),
+    globalFiles: files(keys.globalKnownHostsFile, DEFAULT_GLOBAL_KNOWN_HOSTS),
     alias: keys.hostKeyAlias ?? null,
   })
 }
 
-function modeOf({ host, strictHostKeyChecking }: HostKeys): HostKeyPolicy['mode'] {
-  switch (strictHostKeyChecking) {
-    case true:
-    case 'yes':
-      return 'strict'
-    case 'ask':
-      return 'ask'
-    case undefined:
-    case false:
-    case 'no':
-    case 'off':
-    case 'accept-new':
-      return 'accept-new'
-    default:
-      throw wrong(`${host}: strictHostKeyChecking must be yes, accept-new, ask or no, not ${JSON.stringify(strictHostKeyChecking)}`)
-  }
+function modeOf({ host, strictHostKeyChecking = 'accept-new' }: HostKeys): HostKeyPolicy['mode'] {
+  const word = String(strictHostKeyChecking)
+  if (Object.hasOwn(HOST_KEY_CHECKING, word)) return HOST_KEY_CHECKING[word as keyof typeof HOST_KEY_CHECKING]
+  throw wrong(`${host}: strictHostKeyChecking must be yes, accept-new, ask or no, not ${JSON.stringify(strictHostKeyChecking)}`)
 }
 
 function poolOf(keys: HostKeys): { readonly pool?: HostPoolOptions } {
@@ -181,8 +168,12 @@ function secret(value: string | Secret | undefined): Secret | null {
   return value === undefined ? null : value instanceof Secret ? value : new Secret(value)
 }
 
-function expandHome(path: string): string {
-  return path === '~' || path.startsWith('~/') ? join(homedir(), path.slice(1)) : path
+function pathOf(host: string, path: string): string {
+  try {
+    return expandTilde(path, { home: homedir(), localUser: localUser(process.env) })
+  } catch (error) {
+    throw wrong(`${host}: ${path} ${messageOf(error)}`)
+  }
 }
 
 function describe({ host }: HostKeys): string {

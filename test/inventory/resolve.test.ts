@@ -100,6 +100,10 @@ describe('credentials', () => {
     ['another', { yaml: 'hosts: { w: { identityAgent: ~/agent } }', env: { SSH_AUTH_SOCK: '/run/a' } }, '/home/me/agent'],
     ['none', { yaml: 'hosts: { w: { identityAgent: none } }', env: { SSH_AUTH_SOCK: '/run/a' } }, null],
   ])('the agent: %s', async (_, given, agent) => expect((await target('w', given)).credentials.agent).toBe(agent))
+
+  test.each(['privateKey: ~root/k', 'identityAgent: ~root/s', 'userKnownHostsFile: ~root/known'])('somebody else\'s home is refused, not looked for below this directory: %s', async (setting) => {
+    await expect(resolve('w', { yaml: `hosts: { w: { ${setting} } }` })).rejects.toThrow(/^w: ~root\/\w+ uses ~root: only your own home directory can be written with ~$/)
+  })
 })
 
 describe('jump hosts', () => {

@@ -58,6 +58,7 @@ describe('what $.ssh takes', () => {
 
   test.each<[unknown, string]>([
     ['', '"" is not [user@]host[:port]'],
+    [{ host: 'web1', privateKey: '~nobody-here/k' }, 'web1: ~nobody-here/k uses ~nobody-here: only your own home directory can be written with ~'],
     ['web1:99999', '"web1:99999" is not [user@]host[:port]'],
     [{ host: '-oProxyCommand=x' }, '"-oProxyCommand=x" is not a host'],
     [{ host: 'web1', port: 0 }, 'web1: port must be a whole number from 1 to 65535, not 0'],
