@@ -23,6 +23,9 @@ export type PoolEvent = { readonly at: number; readonly host: string; readonly c
   | { readonly type: 'closed'; readonly reason: CloseReason; /** leases cut off by it */ readonly inFlight: number }
 )
 
+/** @param key of whom it is told: connections that may serve for one another have the same; in every process another */
+export type PoolListener = (event: PoolEvent, key: string) => void
+
 export type PoolEventType = PoolEvent['type']
 
 /** An event without its time, which the pool adds. */

@@ -13,7 +13,7 @@ import { Channels } from './channels.js'
 import { Dialling } from './dialling.js'
 import type { Effects } from './effects.js'
 import { Ends } from './ends.js'
-import type { PoolEvent } from './events.js'
+import type { PoolListener } from './events.js'
 import { Facts } from './facts.js'
 import { takeSnapshot } from './gauges.js'
 import { Ledger } from './ledger.js'
@@ -170,7 +170,7 @@ export class ConnectionPool implements Pool {
     })
   }
 
-  subscribe(listener: (event: PoolEvent) => void): () => void {
+  subscribe(listener: PoolListener): () => void {
     return this.#ledger.subscribe(listener)
   }
 

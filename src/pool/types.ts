@@ -1,6 +1,6 @@
 /** The pool as its callers see it. */
 import type { Channel, Link, Target } from '../transport/transport.js'
-import type { PoolEvent } from './events.js'
+import type { PoolListener } from './events.js'
 import type { HostPoolOptions, PoolOptions } from './options.js'
 import type { PoolSnapshot } from './snapshot.js'
 
@@ -79,5 +79,5 @@ export interface Pool {
   /** Retires the connections to a target's endpoint and forgets its failures; open for business afterwards. */
   reset(target: PoolTarget): void
   /** Subscribes to events; returns the way to unsubscribe. A listener that throws does not disturb the pool. */
-  subscribe(listener: (event: PoolEvent) => void): () => void
+  subscribe(listener: PoolListener): () => void
 }

@@ -1,5 +1,5 @@
 /** The events of an adapter, as values made from those of its pool. */
-import type { CloseReason, PoolEvent } from '../pool/events.js'
+import type { CloseReason, PoolListener } from '../pool/events.js'
 import type { FullLimit } from './load.js'
 
 /** Event names and what their listeners get. There is no `error`: what fails is told by results. */
@@ -30,29 +30,29 @@ interface Gap {
   after: CloseReason | null
 }
 
-/** Listens to a pool and tells connects, disconnects and reconnects. Keeps a line a host that is not connected. */
-export function occasions(tell: Tell): (event: PoolEvent) => void {
+/** Listens to a pool and tells connects, disconnects and reconnects. Keeps a line for each target that is not connected: another user of the same host is another. */
+export function occasions(tell: Tell): PoolListener {
   const gaps = new Map<string, Gap>()
-  const gapOf = (host: string): Gap => {
-    let gap = gaps.get(host)
-    if (!gap) gaps.set(host, (gap = { failedDials: 0, after: null }))
+  const gapOf = (key: string): Gap => {
+    let gap = gaps.get(key)
+    if (!gap) gaps.set(key, (gap = { failedDials: 0, after: null }))
     return gap
   }
-  return (event) => {
+  return (event, key) => {
     const { host, connection = 0 } = event
     switch (event.type) {
       case 'opened': {
         tell('connect', { host, connection, connectMs: event.dialMs })
-        const gap = gaps.get(host)
-        gaps.delete(host)
+        const gap = gaps.get(key)
+        gaps.delete(key)
         if (gap) tell('reconnect', { host, connection, ...gap })
         break
       }
       case 'dialFailed':
-        gapOf(host).failedDials++
+        gapOf(key).failedDials++
         break
       case 'closed':
-        if (event.reason === 'lost' || event.reason === 'keepalive') gapOf(host).after = event.reason
+        if (event.reason === 'lost' || event.reason === 'keepalive') gapOf(key).after = event.reason
         tell('disconnect', { host, connection, reason: event.reason, inFlight: event.inFlight })
         break
       case 'outage':

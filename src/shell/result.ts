@@ -89,6 +89,7 @@ export class ShellResult implements ShellFields {
 
 /** A command that did not succeed: an XecError with the fields of its result. */
 export class CommandError extends XecError implements ShellFields {
+  override readonly name = 'CommandError'
   declare readonly host: ShellFields['host']
   declare readonly ok: ShellFields['ok']
   declare readonly outcome: ShellFields['outcome']

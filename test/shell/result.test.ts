@@ -1,7 +1,8 @@
 /** A result as programs read it. */
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import { ShellResult } from '../../src/shell/result.js'
+import { XecError } from '../../src/errors.js'
+import { CommandError, ShellResult } from '../../src/shell/result.js'
 import { result } from '../cli/output/samples.js'
 
 const of = (stdout: string): ShellResult => new ShellResult(result('web1', { stdout }))
@@ -23,4 +24,11 @@ test('output is decoded when it is asked for, and shown, spread and serialised a
   expect({ ...shown }).toMatchObject({ stdout: 'out', stderr: 'err', exitCode: 0 })
   expect(JSON.parse(JSON.stringify(shown))).toMatchObject({ stdout: 'out', stderr: 'err' })
   expect(inspect(shown)).toContain("stdout: 'out'")
+})
+
+test('an error of a command says its name, its message and what the command wrote', () => {
+  const error = new CommandError(result('web1', { stdout: 'half', stderr: 'no room', outcome: 'exit', exitCode: 1, ok: false }), new XecError('XEC_EXIT', 'web1: exit status 1', { host: 'web1', executed: 'yes' }))
+  expect(String(error)).toBe('CommandError: web1: exit status 1')
+  expect(error).toBeInstanceOf(XecError)
+  expect(error).toMatchObject({ code: 'XEC_EXIT', host: 'web1', ok: false, exitCode: 1, stdout: 'half', stderr: 'no room' })
 })
