@@ -27,7 +27,7 @@ test('output is decoded when it is asked for, and shown, spread and serialised a
 })
 
 test('an error of a command says its name, its message and what the command wrote', () => {
-  const error = new CommandError(result('web1', { stdout: 'half', stderr: 'no room', outcome: 'exit', exitCode: 1, ok: false }), new XecError('XEC_EXIT', 'web1: exit status 1', { host: 'web1', executed: 'yes' }))
+  const error = new CommandError(result('web1', { stdout: 'half', stderr: 'no room', outcome: 'failed', exitCode: 1, ok: false }), new XecError('XEC_EXIT', 'web1: exit status 1', { host: 'web1', executed: 'yes' }))
   expect(String(error)).toBe('CommandError: web1: exit status 1')
   expect(error).toBeInstanceOf(XecError)
   expect(error).toMatchObject({ code: 'XEC_EXIT', host: 'web1', ok: false, exitCode: 1, stdout: 'half', stderr: 'no room' })
