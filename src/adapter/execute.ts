@@ -8,10 +8,19 @@ import type { Clock } from '../runtime/clock.js'
 import { Capture, CaptureStore, DEFAULT_CAPTURE_BYTES } from './capture.js'
 import { encodeCommand } from './command.js'
 import { runOn } from './exec.js'
-import { connectionsKeepEnding, judge, judgeUnsent, type Ran, type Verdict } from './result.js'
+import { afterLoss, connectionsKeepEnding, judge, judgeUnsent, type Ran, type Verdict } from './result.js'
 import { CLOSE_WAIT_MS } from './settle.js'
 import { Feed } from './stdin.js'
 import type { Command, CommandAttempt, ExecuteOptions, Outcome, Result } from './types.js'
+
+/** One try at a command: as far as it got, and what it left. */
+interface Try {
+  readonly verdict: Verdict
+  readonly lease: Lease | null
+  readonly ran: Ran | null
+  readonly stdout: Capture
+  readonly stderr: Capture
+}
 
 /** A connection may end between its grant and the exec request; that costs a new one, so often. */
 const UNSENT_LIMIT = 3
@@ -29,12 +38,13 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
   const { host } = target
   const { signal, queueTimeoutMs, retryCommands = 0, captureBytes = DEFAULT_CAPTURE_BYTES, store = new CaptureStore() } = options
   if (signal) setMaxListeners(0, signal) // one signal for many commands is no leak
-  const queuedAt = clock.now()
   const feed = new Feed(options.stdin)
   const attempts: CommandAttempt[] = []
   let waitMs = 0
   let unsent = 0
   let resent = 0
+  /** The last that was sent and lost, when it was to be sent again. */
+  let lost: Try | null = null
 
   for (;;) {
     tell(() => options.onState?.('queued'))
@@ -45,19 +55,19 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
     try {
       lease = await pool.acquire(target, {
         signal,
-        queueTimeoutMs: queueTimeoutMs === undefined ? undefined : Math.max(0, queueTimeoutMs - (askedAt - queuedAt)),
+        queueTimeoutMs: queueTimeoutMs === undefined ? undefined : Math.max(0, queueTimeoutMs - waitMs),
         onDialling: () => options.onState?.('connecting'),
         onAttempt: (attempt) => attempts.push(attempt),
       })
     } catch (error) {
       waitMs += clock.now() - askedAt
-      return result(judgeUnsent(host, error), null, null, stdout, stderr)
+      return result({ verdict: judgeUnsent(host, error), lease: null, ran: null, stdout, stderr })
     }
     waitMs += lease.waitMs
     if (signal?.aborted) {
       await giveBack(lease, clock)
       const error = new XecError('XEC_ABORTED', `${host}: cancelled before the command was sent; it did not run`, { host, phase: 'queue', cause: signal.reason })
-      return result(judgeUnsent(host, error), lease, null, stdout, stderr)
+      return result({ verdict: judgeUnsent(host, error), lease, ran: null, stdout, stderr })
     }
     const ran = await runOn(lease.channel, { host, encoded, pty: command.pty, feed, stdout, stderr, options }, clock)
     await giveBack(lease, clock)
@@ -65,26 +75,24 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
     if (ran.failure?.code === 'XEC_CONNECTION_LOST' && ran.failure.executed === 'no' && !ran.stop) {
       attempts.push({ phase: 'connect', outcome: 'lost', ms: ran.durationMs, message: ran.failure.message })
       if (++unsent < UNSENT_LIMIT) continue
-      return result(judgeUnsent(host, connectionsKeepEnding(host, unsent, ran.failure)), lease, null, stdout, stderr)
+      return result({ verdict: judgeUnsent(host, connectionsKeepEnding(host, unsent, ran.failure)), lease, ran: null, stdout, stderr })
     }
     const verdict = judge(host, ran, options.timeoutMs)
+    const last: Try = { verdict, lease, ran, stdout, stderr }
     if (verdict.outcome === 'lost' && resent < retryCommands && !signal?.aborted && !ran.delivered && !ran.handled && feed.replayable) {
       resent++
       attempts.push({ phase: 'run', outcome: 'lost', ms: ran.durationMs, message: `${verdict.error?.message ?? ''}; sent again` })
+      lost = lost ? { ...last, verdict: afterLoss(host, lost.verdict, verdict) } : last
       continue
     }
-    return result(verdict, lease, ran, stdout, stderr)
+    return result(last)
   }
 
-  function result(verdict: Verdict, lease: Lease | null, ran: Ran | null, stdout: Capture, stderr: Capture): Result {
-    const notes = ran === null ? [] : [
-      ...(ran.lingering && !ran.stop ? ['the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown'] : []),
-      ...(lease?.channel.cut && verdict.exitCode !== null ? ['the connection was lost after the exit status, so the end of the output may be missing'] : []),
-      ...[stdout.cut, stderr.cut].flatMap((cut, index, all) => (cut === null || all.indexOf(cut) < index ? [] : [cut])),
-    ]
-    if (ran && (resent > 0 || notes.length > 0)) {
-      attempts.push({ phase: 'run', outcome: verdict.outcome, ms: ran.durationMs, ...(notes.length > 0 ? { message: notes.join('; ') } : {}) })
-    }
+  function result(last: Try): Result {
+    list(last)
+    const verdict = lost ? afterLoss(host, lost.verdict, last.verdict) : last.verdict
+    // One that did not get as far as the server has nothing to show.
+    const { lease, ran, stdout, stderr } = lost && last.verdict.executed === 'no' ? lost : last
     return Object.freeze({
       host,
       address: addressOf(target),
@@ -106,6 +114,18 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
       attempts: Object.freeze(attempts),
       error: verdict.error,
     })
+  }
+
+  /** Among the attempts, where there is more than the result itself says. */
+  function list({ verdict, lease, ran, stdout, stderr }: Try): void {
+    const notes = ran === null ? [] : [
+      ...(ran.lingering && !ran.stop ? ['the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown'] : []),
+      ...(lease?.channel.cut && verdict.exitCode !== null ? ['the connection was lost after the exit status, so the end of the output may be missing'] : []),
+      ...[stdout.cut, stderr.cut].flatMap((cut, index, all) => (cut === null || all.indexOf(cut) < index ? [] : [cut])),
+    ]
+    if (ran && (resent > 0 || notes.length > 0)) {
+      attempts.push({ phase: 'run', outcome: verdict.outcome, ms: ran.durationMs, ...(notes.length > 0 ? { message: notes.join('; ') } : {}) })
+    }
   }
 }
 

@@ -98,6 +98,17 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
   }
 }
 
+/** A command that was sent again after a loss: what became of the later sending does not undo what the earlier one may have done. */
+export function afterLoss(host: string, lost: Verdict, later: Verdict): Verdict {
+  const { executed } = lost
+  if (later.executed === 'yes' || later.executed === executed) return later
+  if (later.executed === 'maybe') return { ...later, executed, error: later.error && new XecError(later.error.code, later.error.message, { host, phase: later.error.phase, executed, cause: later.error.cause }) }
+  const [outcome, error] = later.outcome === 'cancelled'
+    ? ['cancelled', new XecError('XEC_ABORTED', `${host}: cancelled before it was sent again; its connection had been lost, so it may be running`, { host, executed, cause: later.error?.cause })] as const
+    : ['lost', new XecError('XEC_CONNECTION_LOST', `${lost.error?.message ?? ''}; it could not be sent again: ${later.error?.message ?? later.outcome}`, { host, executed, cause: later.error })] as const
+  return { ...NOTHING, outcome, executed, remoteProcess: 'maybe-running', error }
+}
+
 function remoteAfter({ accepted, exit, signalled, lingering }: Ran): RemoteProcess {
   // Output that stays open after the exit is held by another process of the command, e.g. one that ignores TERM under a shell that does not.
   if (exit?.kind === 'code' || exit?.kind === 'signal') return lingering ? 'maybe-running' : 'exited'

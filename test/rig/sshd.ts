@@ -39,7 +39,7 @@ export interface Sshd {
   readonly pid: number
   /** One pid for each TCP connection being served, also before authentication. */
   connections(): number[]
-  /** The processes below those that speak the protocol (what `$PPID` is in a command): to stop or kill. */
+  /** The processes that speak the protocol once somebody is logged in (what `$PPID` is in a command): to stop or kill. */
   children(): number[]
   /** What the server said on stderr, LogLevel VERBOSE. */
   log(): string
@@ -116,7 +116,8 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       connections: () => childrenOf(pid),
       children: () => {
         const all = processes()
-        return childrenOf(pid, all).flatMap((connection) => descendants(connection, all).filter(isSshd))
+        // No further down: between its fork and its exec a command's own process goes by the server's name, too.
+        return childrenOf(pid, all).flatMap((connection) => childrenOf(connection, all).filter(isSshd))
       },
       log: () => log,
       async stop() {

@@ -211,7 +211,7 @@ describeWorld('dialling a real server', () => {
   })
 
   test('a cold command takes six round trips from TCP to its first byte, a warm one two', async () => {
-    const delayMs = 50
+    const delayMs = 100
     const proxy = await startProxy({ port: sshd.port, delayMs })
     // Everything is loaded and known, as in a fan-out.
     const transport = new Ssh2Transport(quiet)

@@ -104,7 +104,7 @@ describe('what answers is no SSH server, or a bad one', () => {
       .toEqual({ outcome: 'unreachable', executed: 'no', phase, code: 'XEC_CONNECT' })
     expect(result.error?.message).toMatch(says)
     expect(result.error?.message.length).toBeLessThan(500)
-    expect(ms).toBeLessThan(CONNECT_MS + 1_500)
+    expect(ms).toBeLessThan(CONNECT_MS + 5_000)
     expect(server.accepted).toBe(1)
   })
 
@@ -119,7 +119,7 @@ describe('what answers is no SSH server, or a bad one', () => {
     expect(result).toMatchObject({ outcome: 'timeout', executed: 'no', error: { code: 'XEC_QUEUE_TIMEOUT', phase: 'queue' } })
     expect(result.error?.message).toMatch(/last dial failed: .*(MaxStartups|turns this address away|before its SSH banner)/)
     expect(server.accepted).toBeGreaterThan(1)
-    expect(ms).toBeLessThan(1_500)
+    expect(ms).toBeLessThan(5_000)
   })
 
   test('a web server is named by its own words', async () => {
@@ -249,7 +249,7 @@ describeWorld('a real conversation, damaged', () => {
     const damaged = await sleeping('127.8.0.2', { way: 'toClient', at: quiet + 2, by: (tail) => { tail[0] = (tail[0] ?? 0) ^ 0x10; return tail } })
     const result = await settled
     expect(result).toMatchObject({ outcome: 'lost', executed: 'yes', error: { phase: 'run', message: expect.stringContaining('keepalive') } })
-    expect(performance.now() - damaged.since).toBeLessThan(3_000)
+    expect(performance.now() - damaged.since).toBeLessThan(10_000)
     expect(tap.passed('127.8.0.2')[0]?.cutAt).not.toBeNull()
     await damaged.xec.close()
   })

@@ -68,7 +68,7 @@ pool: { keepAliveInterval: ${intervalMs}ms, keepAliveCountMax: ${countMax}, maxR
         const took = Date.now() - since
         expect(host).toMatchObject({ outcome, executed: 'yes', remoteProcess: 'maybe-running' })
         // Leaving takes its own time on a machine that is busy with other tests.
-        expect(took).toBeLessThanOrEqual(limit + 1_500)
+        expect(took).toBeLessThanOrEqual(limit + 5_000)
       } finally {
         for (const pid of stopped) process.kill(pid, 'SIGKILL')
       }
