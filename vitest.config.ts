@@ -3,8 +3,9 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 30_000,
-    hookTimeout: 60_000,
+    // A hang is found late rather than a busy machine called one.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Two cores, and the world tests start real servers: more workers only make them wait for each other.
     maxWorkers: 2,
   },

@@ -32,7 +32,7 @@ beforeAll(async () => {
   writeFileSync(place.path('key'), fleet.privateKey.reveal(), { mode: 0o600 })
   writeFileSync(place.path('xec.config.yaml'), `defaults: { username: ${fleet.user}, privateKey: ${place.path('key')} }\nhosts:\n${hosts.join('\n')}\ngroups:\n  web: ['web[1-3]']\n`)
   mkdirSync(BUILT, { recursive: true })
-}, 120_000)
+})
 afterAll(async () => {
   rmSync(BUILT, { recursive: true, force: true })
   await fleet.stop()

@@ -78,12 +78,12 @@ describeWorld('commands on a real server', () => {
     ]
     test.each(commands)('%s, by timeout', async (_, line, atLeast) => {
       const started = performance.now()
-      const result = await run(line, { timeoutMs: 300 })
+      const result = await run(line, { timeoutMs: 1_000 })
       const took = performance.now() - started
       expect(result).toMatchObject({ outcome: 'timeout', executed: 'yes', remoteProcess: 'exited', error: { code: 'XEC_TIMEOUT' } })
       expect(alive(String(result.stdout))).toBe(false)
-      expect(took).toBeGreaterThan(300 + atLeast - 50)
-    }, 20_000)
+      expect(took).toBeGreaterThan(1_000 + atLeast - 50)
+    })
 
     test('by cancel, and a sibling on the same connection goes on', async () => {
       const abort = new AbortController()
@@ -100,13 +100,13 @@ describeWorld('commands on a real server', () => {
     })
 
     test('after its stdin has ended, too', async () => {
-      const result = await run('cat; echo $$; exec sleep 1000', { timeoutMs: 300, stdin: 'data' })
+      const result = await run('cat; echo $$; exec sleep 1000', { timeoutMs: 1_000, stdin: 'data' })
       expect(result).toMatchObject({ outcome: 'timeout', remoteProcess: 'exited' })
     })
 
     test('a process that outlives its shell is not called ended', async () => {
       // The login shell dies of TERM, its child ignores it and holds the output.
-      const result = await run(`sh -c 'trap "" TERM; echo $$; n=0; while [ $n -lt 60 ]; do sleep 0.1; n=$((n+1)); done' ; true`, { timeoutMs: 300 })
+      const result = await run(`sh -c 'trap "" TERM; echo $$; n=0; while [ $n -lt 150 ]; do sleep 0.1; n=$((n+1)); done' ; true`, { timeoutMs: 1_000 })
       expect(result).toMatchObject({ outcome: 'timeout', remoteProcess: 'maybe-running', error: { message: expect.stringContaining('keeps the output open') } })
       expect(alive(String(result.stdout))).toBe(true)
     })
@@ -154,7 +154,7 @@ describeWorld('commands on a real server', () => {
     chmodSync(dir, 0o777)
     try {
       const content = Buffer.from(`echo $$; ls -A "$TMPDIR"; sleep 1000\n${'# filler\n'.repeat(30_000)}`)
-      const result = await run({ script: { name: 'job.sh', content, args: [] }, env: { TMPDIR: dir } }, { timeoutMs: 1_500 })
+      const result = await run({ script: { name: 'job.sh', content, args: [] }, env: { TMPDIR: dir } }, { timeoutMs: 3_000 })
       expect(result).toMatchObject({ outcome: 'timeout', remoteProcess: 'exited' })
       expect(String(result.stdout)).toMatch(/^\d+\n$/)
       expect(alive(String(result.stdout))).toBe(false)
@@ -187,7 +187,7 @@ describeWorld('commands on a real server', () => {
       await xec.close()
       await narrow.stop()
     }
-  }, 60_000)
+  }, 300_000)
 
   test('a run over 60 names of one address shares its connections; each gets its own output', async () => {
     const items = Array.from({ length: 60 }, (_, index) => ({ target: { ...target(), host: `web${index}` }, command: { line: 'echo $N', env: { N: String(index) } } }))

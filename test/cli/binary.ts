@@ -60,7 +60,7 @@ export interface Options {
   readonly cwd?: string
   /** Default: nothing, closed at once. */
   readonly stdin?: string | Buffer
-  /** A process that has not ended by itself after this is killed, and its signal is SIGKILL. Default 20 000. */
+  /** A process that has not ended by itself after this is killed, and its signal is SIGKILL. Default 60 000. */
   readonly limitMs?: number
 }
 
@@ -77,7 +77,7 @@ export async function xec(argv: readonly string[], options: Options): Promise<En
   return ended(child, options.limitMs)
 }
 
-export function ended(child: ChildProcessWithoutNullStreams, limitMs = 20_000): Promise<Ended> {
+export function ended(child: ChildProcessWithoutNullStreams, limitMs = 60_000): Promise<Ended> {
   const out: Record<'stdout' | 'stderr', Buffer[]> = { stdout: [], stderr: [] }
   child.stdout.on('data', (chunk: Buffer) => out.stdout.push(chunk))
   child.stderr.on('data', (chunk: Buffer) => out.stderr.push(chunk))

@@ -10,7 +10,7 @@ describeWorld('xec with an inventory', () => {
   beforeAll(async () => {
     ensureBuilt()
     sshd = await startSshd()
-  }, 120_000)
+  })
   afterAll(() => sshd.stop())
   beforeEach(() => {
     place = makePlace()

@@ -11,7 +11,7 @@ let place: Place
 beforeAll(() => {
   ensureBuilt()
   place = makePlace()
-}, 120_000)
+})
 afterAll(() => place.remove())
 
 /** The packages that a command line loads, by what V8 saw. */

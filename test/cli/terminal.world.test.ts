@@ -31,7 +31,7 @@ describeWorld('xec at a terminal', () => {
   beforeAll(async () => {
     ensureBuilt()
     sshd = await startSshd({ config: ['PasswordAuthentication yes'] })
-  }, 120_000)
+  })
   afterAll(() => sshd.stop())
   beforeEach(() => { place = makePlace() })
   afterEach(() => place.remove())

@@ -35,12 +35,12 @@ describeWorld('commands in the pages', () => {
   beforeAll(async () => {
     ensureBuilt()
     world = await makeDocsWorld()
-  }, 120_000)
+  })
   afterAll(() => world.stop())
 
   test('there are some', () => expect(lines.length).toBeGreaterThan(20))
 
-  test.each(lines)('$place $text', { timeout: 30_000 }, async ({ text, status }) => {
+  test.each(lines)('$place $text', async ({ text, status }) => {
     expect(text, 'every line of an sh fence is a command with xec in it').toMatch(/\bxec /)
     const child = spawn('/bin/sh', ['-c', text], { cwd: world.cwd, env: { ...world.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
     let said = ''

@@ -12,7 +12,7 @@ const snippets = fences.filter(({ language }) => language === 'ts').map(({ place
   text: `${text}\nexport {}\n`,
 }))
 
-test('snippets type-check', { timeout: 60_000 }, () => {
+test('snippets type-check', () => {
   const { options } = ts.parseJsonConfigFileContent(ts.readConfigFile(join(ROOT, 'tsconfig.json'), (path) => ts.sys.readFile(path)).config, ts.sys, ROOT)
   const checked: ts.CompilerOptions = { ...options, paths: { xec: [join(ROOT, 'src', 'index.ts')] }, verbatimModuleSyntax: false }
   const host = ts.createCompilerHost(checked)

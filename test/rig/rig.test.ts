@@ -46,4 +46,4 @@ test('a tree of processes is ended whole, also while it forks', async () => {
   await once(tree.stdout, 'data')
   killTree(tree.pid!)
   await once(tree, 'close')
-}, 10_000)
+})

@@ -198,7 +198,7 @@ describe('an adapter on a fleet', () => {
     await until(() => adapter.getConnectionPoolMetrics().totalConnections === 0)
   })
 
-  test('importing does nothing; a program whose work is done ends although a connection, a monitor and a keep-alive are there', { timeout: 120_000 }, async () => {
+  test('importing does nothing; a program whose work is done ends although a connection, a monitor and a keep-alive are there', async () => {
     ensureBuilt()
     const { port } = fleet.target('web1')
     const key = place.path('key')

@@ -187,7 +187,7 @@ describeWorld('dialling a real server', () => {
         }
       }
     }
-  }, 60_000)
+  })
 
   test('swallowed at any byte: the connect timeout ends it', async () => {
     for (const at of [1, 30, 600, 1_500]) {

@@ -14,7 +14,7 @@ export function held(): Held {
 }
 
 /** Looks again until it holds, for so long; throws what the last look threw. */
-export async function eventually(look: () => void, ms = 5_000): Promise<void> {
+export async function eventually(look: () => void, ms = 30_000): Promise<void> {
   const until = performance.now() + ms
   for (;;) {
     try {

@@ -198,7 +198,7 @@ describeWorld('a real server', () => {
     expect(sshd.log()).toContain('Accepted publickey')
   }))
 
-  test('case 27: our own process is suspended', { timeout: 60_000 }, async () => {
+  test('case 27: our own process is suspended', async () => {
     const stage = await setStage()
     stage.inventory('hosts: { one: 127.0.0.1 }\npool: { keepAliveInterval: 500ms, keepAliveCountMax: 2 }')
     const child = stage.start(['run', '--json', '--timeout', '30s', 'one', `touch ${stage.shared}/up; sleep 4; echo awake`])
@@ -218,7 +218,7 @@ describeWorld('a real server', () => {
     await stage.stop()
   })
 
-  test('case 28: file descriptors run out', { timeout: 90_000 }, async () => {
+  test('case 28: file descriptors run out', async () => {
     const stage = await setStage()
     const { execFile } = await import('node:child_process')
     const { BIN } = await import('../cli/binary.js')

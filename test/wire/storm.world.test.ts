@@ -24,7 +24,7 @@ const behind = (sshd: Sshd, port: number, address: string): PoolTarget =>
 
 describeWorld('a storm', () => {
   describe.each(RUNS > 1 ? [60, 120] : [60])('handshakes slowed down by %i ms each way', (delayMs) => {
-    test.each(Array.from({ length: RUNS }, (_, i) => i + 1))('50 names behind MaxStartups 2:50:4: all of them (%i)', { timeout: 120_000 }, async (run) => {
+    test.each(Array.from({ length: RUNS }, (_, i) => i + 1))('50 names behind MaxStartups 2:50:4: all of them (%i)', async (run) => {
       const sshd = await startSshd({ config: ['MaxStartups 2:50:4'] })
       const proxy = await startProxy({ port: sshd.port, delayMs, listen: '0.0.0.0' })
       const xec = createXec()

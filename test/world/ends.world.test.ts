@@ -12,7 +12,7 @@ describeWorld('every flow ends by itself and leaves nothing', () => {
     before = readdirSync(stage.sshd.home)
     stage.inventory(`hosts: { one: 127.0.0.1, two: 127.0.0.2, dead: { host: 127.0.0.3, port: 1 } }\npool: { maxReconnectAttempts: 0, idleTimeout: 5m }`)
     writeFileSync(stage.place.path('s.sh'), '#!/bin/sh\necho "$1"; sleep "${2:-0}"\n')
-  }, 120_000)
+  })
   afterAll(() => stage.stop())
 
   const flows: readonly (readonly [argv: readonly string[], status: number])[] = [
@@ -32,7 +32,7 @@ describeWorld('every flow ends by itself and leaves nothing', () => {
     [['--help'], 0],
   ]
 
-  test.each(flows)('xec %j', { timeout: 30_000 }, async (argv, status) => {
+  test.each(flows)('xec %j', async (argv, status) => {
     const { status: found, signal, stderr } = await stage.run(argv, { cwd: stage.place.home, stdin: 'data\n', limitMs: 15_000 })
     expect({ found, signal, stderr: found === status ? '' : stderr }).toEqual({ found: status, signal: null, stderr: '' })
   })
@@ -45,7 +45,7 @@ describeWorld('every flow ends by itself and leaves nothing', () => {
     expect(readdirSync('/tmp').filter((name) => name.startsWith('xec-script') || name.endsWith('s.sh'))).toEqual([])
   })
 
-  test('the library gives back its descriptors and timers', { timeout: 30_000 }, async () => {
+  test('the library gives back its descriptors and timers', async () => {
     const server = (host: string): { host: string; port: number; username: string; privateKey: string; userKnownHostsFile: string } =>
       ({ host, port: stage.sshd.port, username: stage.sshd.user, privateKey: stage.sshd.privateKeyPath, userKnownHostsFile: stage.place.knownHosts })
     const once = async (): Promise<void> => {

@@ -16,30 +16,30 @@ hosts:
 ${Array.from({ length: 20 }, (_, i) => `  app${String(i + 1).padStart(2, '0')}: { host: 127.4.1.${i + 1}, proxyJump: bastion }`).join('\n')}
   deep: { host: 127.4.0.5, proxyJump: inner }
 pool: { maxReconnectAttempts: 0 }`)
-  }, 120_000)
+  })
   afterAll(() => stage.stop())
   /** Who connected, and at which address. */
   const WHO = 'set -- $SSH_CONNECTION; echo "$3"'
 
-  test('one hop, and two, from the inventory', { timeout: 30_000 }, async () => {
+  test('one hop, and two, from the inventory', async () => {
     expect(await stage.run(['run', 'inner', WHO])).toMatchObject({ status: 0, stdout: '127.4.0.2\n', stderr: '' })
     expect(await stage.run(['run', 'deep', WHO])).toMatchObject({ status: 0, stdout: '127.4.0.5\n', stderr: '' })
   })
 
-  test('and by -J, in the order of travel', { timeout: 30_000 }, async () => {
+  test('and by -J, in the order of travel', async () => {
     const { hosts, pool } = report(await stage.run(['run', '-J', 'bastion,inner', '--json', 'near', WHO]))
     expect(hosts[0]).toMatchObject({ outcome: 'ok', stdout: '127.4.0.4\n' })
     expect(pool).toMatchObject({ connectionsCreated: 3, acquired: 1 })
   })
 
-  test('20 hosts behind one bastion go over one connection to it', { timeout: 30_000 }, async () => {
+  test('20 hosts behind one bastion go over one connection to it', async () => {
     const { counts, hosts, pool } = report(await stage.run(['exec-all', '-w', 'app*', '--json', WHO]))
     expect(counts).toMatchObject({ total: 20, ok: 20 })
     expect(hosts.map(({ stdout }) => stdout.trim())).toEqual(Array.from({ length: 20 }, (_, i) => `127.4.1.${i + 1}`))
     expect(pool).toMatchObject({ connectionsCreated: 21, connectionsFailed: 0 })
   })
 
-  test('a dead bastion fails what is behind it, by name, and nothing else', { timeout: 30_000 }, async () => {
+  test('a dead bastion fails what is behind it, by name, and nothing else', async () => {
     const ended = await stage.run(['exec-all', '-w', 'behind-dead,near,inner', '--json', 'true'])
     expect(ended.status).toBe(255)
     const { hosts } = report(ended)

@@ -15,14 +15,14 @@ describeWorld('a connection that dies under running commands', () => {
 hosts:
   'job[01-20]': 127.0.0.1
 pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 }`)
-  }, 120_000)
+  })
   afterAll(() => stage.stop())
 
-  test('20 commands are 20 results, each lost, none run twice, and the status is 255', { timeout: 60_000 }, async () => {
+  test('20 commands are 20 results, each lost, none run twice, and the status is 255', async () => {
     const oracle = join(stage.shared, 'executions')
     // One short line in append mode is one write: the host's own account of what ran.
     const child = stage.start(['exec-all', '--all', '--json', `echo "$$" >> ${oracle}; sleep 45.5`])
-    const end = ended(child, 40_000)
+    const end = ended(child)
     await until('20 commands run', () => linesOf(oracle).length === 20)
     for (const pid of stage.sshd.children()) process.kill(pid, 'SIGKILL')
     const { status, stdout, stderr } = await end
@@ -39,7 +39,7 @@ pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 }`)
     expect(new Set(linesOf(oracle)).size).toBe(20)
   })
 
-  test('and the next command on the same pool works', { timeout: 30_000 }, async () => {
+  test('and the next command on the same pool works', async () => {
     const xec = createXec({ pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 } })
     const target = makeTarget(stage.sshd, stage.place.knownHosts, { credentials: { keys: [keyFile(stage.sshd.privateKeyPath)] } })
     const running = Array.from({ length: 20 }, () => xec.execute(target, { line: 'sleep 45.6' }))
@@ -50,7 +50,7 @@ pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 }`)
     await xec.close()
   })
 
-  test('a stopped server is found by keepalive in time, and --timeout fires regardless', { timeout: 60_000 }, async () => {
+  test('a stopped server is found by keepalive in time, and --timeout fires regardless', async () => {
     const [intervalMs, countMax] = [1_000, 2]
     stage.inventory(`
 hosts: { one: 127.0.0.1 }
@@ -58,7 +58,7 @@ pool: { keepAliveInterval: ${intervalMs}ms, keepAliveCountMax: ${countMax}, maxR
     for (const [flags, outcome, limit] of [[[], 'lost', intervalMs * (countMax + 1) * 1.1], [['--timeout', '500ms'], 'timeout', 500 + 6_000]] as const) {
       const gate = join(stage.shared, `up-${outcome}`)
       const child = stage.start(['run', '--json', ...flags, 'one', `touch ${gate}; sleep 45.7`])
-      const end = ended(child, 40_000)
+      const end = ended(child)
       await until('the command runs', () => existsSync(gate))
       const stopped = stage.sshd.children().concat(stage.sshd.connections())
       const since = Date.now()

@@ -52,7 +52,7 @@ hosts:
   wrong: { host: 127.0.0.3, privateKey: ${stage.place.path('stranger')}, password: { env: PASSWORD }, identityAgent: none }
   plain: { host: 127.0.0.4, privateKey: ${encrypted}, passphrase: ${canary.passphrase} }
 pool: { maxReconnectAttempts: 0 }`)
-  }, 120_000)
+  })
   afterAll(() => stage.stop())
 
   const env = (): Record<string, string> => ({ ...stage.place.env, PHRASE: canary.passphrase, PASSWORD: canary.password, TOKEN: canary.token })
@@ -72,10 +72,10 @@ pool: { maxReconnectAttempts: 0 }`)
     ['pool stats', ['pool', 'stats', '--json'], 0],
   ]
 
-  test.each(flows)('%s: in no output and no command line', { timeout: 40_000 }, async (_, argv, status) => {
+  test.each(flows)('%s: in no output and no command line', async (_, argv, status) => {
     writeFileSync(stage.place.path('script.sh'), 'sleep 0.1\n')
     const watch = watchProcesses()
-    const end = await ended(startWith(argv), 30_000)
+    const end = await ended(startWith(argv))
     watch.stop()
     expect({ status: end.status, stderr: status === end.status ? '' : end.stderr }).toEqual({ status, stderr: '' })
     const haystacks = [end.stdout, end.stderr, ...watch.seen]

@@ -30,7 +30,7 @@ export async function setStage(options: SshdOptions = {}): Promise<Stage> {
     inventory(yaml) {
       writeFileSync(place.path('xec.config.yaml'), `defaults: { username: ${sshd.user}, port: ${sshd.port}, privateKey: ${sshd.privateKeyPath} }\n${yaml}\n`, { mode: 0o600 })
     },
-    run: (argv, more = {}) => xec(argv, { env: place.env, limitMs: 60_000, ...more }),
+    run: (argv, more = {}) => xec(argv, { env: place.env, ...more }),
     start: (argv, env = place.env) => start(argv, { env, cwd: place.home }),
     async stop() {
       await sshd.stop()
@@ -74,7 +74,7 @@ export function linesOf(path: string): string[] {
 }
 
 /** Waits for something that another process brings about; the limit only ends a test that has failed. */
-export async function until(what: string, there: () => boolean, limitMs = 20_000): Promise<void> {
+export async function until(what: string, there: () => boolean, limitMs = 60_000): Promise<void> {
   const deadline = Date.now() + limitMs
   while (!there()) {
     if (Date.now() > deadline) throw new Error(`${what}: not within ${limitMs / 1_000} s`)

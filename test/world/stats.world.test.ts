@@ -12,7 +12,7 @@ describeWorld('pool stats', () => {
   beforeAll(async () => {
     stage = await setStage()
     stage.inventory(`hosts: { one: 127.0.0.1, two: 127.0.0.2 }`)
-  }, 120_000)
+  })
   afterAll(() => stage.stop())
   afterEach(() => rmSync(stage.place.path('.state', 'xec'), { recursive: true, force: true }))
   const runs = (): string => stage.place.path('.state', 'xec', 'runs')
@@ -33,7 +33,7 @@ describeWorld('pool stats', () => {
     expect(files()).toEqual([])
   })
 
-  test('live while another xec runs; two of them each, and their sum', { timeout: 40_000 }, async () => {
+  test('live while another xec runs; two of them each, and their sum', async () => {
     const first = stage.start(['exec-all', '--all', 'sleep 4.5'])
     const firstEnd = ended(first)
     await until('the first tells of itself', () => files().length === 1)
@@ -55,7 +55,7 @@ describeWorld('pool stats', () => {
     await Promise.all([firstEnd, secondEnd])
   })
 
-  test('the last run after it has ended, and nothing of it is live', { timeout: 30_000 }, async () => {
+  test('the last run after it has ended, and nothing of it is live', async () => {
     expect((await stage.run(['exec-all', '--all', 'exit 3'])).status).toBe(1)
     const after = await stats()
     expect(after).toMatchObject({ live: false, totals: { totalConnections: 0, activeConnections: 0, idleConnections: 0, connecting: 0, waiting: 0, connectionsCreated: 2, commands: { failed: 2 } } })
@@ -66,7 +66,7 @@ describeWorld('pool stats', () => {
     for (const name of files()) expect(statSync(join(runs(), name)).mode & 0o777).toBe(0o600)
   })
 
-  test('a run that was killed shows no gauge as if it lived', { timeout: 30_000 }, async () => {
+  test('a run that was killed shows no gauge as if it lived', async () => {
     const child = stage.start(['exec-all', '--all', 'sleep 30.9'])
     const end = ended(child)
     await until('it tells of its connections', () => files().length === 1 && statSync(join(runs(), files()[0] ?? '')).size > 500)

@@ -13,10 +13,10 @@ describeWorld('a gigabyte through xec run', () => {
   beforeAll(async () => {
     stage = await setStage()
     stage.inventory('hosts: { one: 127.0.0.1 }')
-  }, 120_000)
+  })
   afterAll(() => stage.stop())
 
-  test('from the host into a pipe: every byte, in bounded memory', { timeout: 120_000 }, async () => {
+  test('from the host into a pipe: every byte, in bounded memory', async () => {
     const child = stage.start(['run', 'one', `head -c ${GIGABYTE} /dev/zero`])
     child.stdin.end()
     const memory = watchMemory(child.pid ?? 0)
@@ -26,7 +26,7 @@ describeWorld('a gigabyte through xec run', () => {
     expect(memory.stop()).toBeLessThan(250 * MB)
   })
 
-  test('from a pipe to the host: every byte, in bounded memory', { timeout: 120_000 }, async () => {
+  test('from a pipe to the host: every byte, in bounded memory', async () => {
     const child = stage.start(['run', 'one', 'sha256sum'])
     const memory = watchMemory(child.pid ?? 0)
     const block = Buffer.alloc(MB, 'abcdefgh')
@@ -44,7 +44,7 @@ describeWorld('a gigabyte through xec run', () => {
     expect(memory.stop()).toBeLessThan(250 * MB)
   })
 
-  test('a reader that takes its time holds the host back, not the memory', { timeout: 60_000 }, async () => {
+  test('a reader that takes its time holds the host back, not the memory', async () => {
     const child = stage.start(['run', 'one', 'yes 0123456789'])
     child.stdin.end()
     const memory = watchMemory(child.pid ?? 0)
