@@ -75,7 +75,7 @@ class Running {
       this.#exitAt = this.clock.now()
       this.#advance()
     })
-    channel.exec(sending.encoded.line, sending.pty).then(
+    channel.exec(sending.encoded.line, sending.pty, () => !this.#stop).then(
       () => {
         this.#accepted = true
         if (this.#settled) return

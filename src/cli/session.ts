@@ -24,6 +24,8 @@ export interface SessionOptions {
   readonly notices: Notices
   /** Takes a live picture off the terminal while a question stands there; returns the way to put it back. */
   readonly pause?: () => () => void
+  /** Whether a person may be asked for passwords. Default false. */
+  readonly askPasswords?: boolean
   /** False: `pool stats` is told nothing, and no file is written. Default true. */
   readonly stats?: boolean
   /** Around the transport, for who wants to watch it. */
@@ -59,7 +61,7 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
     pause: options.pause,
   })
   try {
-    const ssh = new Ssh2Transport({ prompt, warn: warnings(notices) })
+    const ssh = new Ssh2Transport({ prompt, askPasswords: options.askPasswords, warn: warnings(notices) })
     const xec = createXec({ pool: options.pool, prompt, transport: options.wrap?.(ssh) ?? ssh })
     xec.pool.subscribe(({ type }) => {
       if (type === 'granted') working++

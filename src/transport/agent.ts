@@ -13,16 +13,20 @@ export interface AgentFilter {
   readonly only: readonly Buffer[] | null
   /** Keys that are offered in another way. */
   readonly except: readonly Buffer[]
-  /** Hears what came of it, for messages. */
-  readonly onListed: (offered: number) => void
+  /** Hears, for messages, why it has no keys. */
   readonly onFailed: (why: string) => void
 }
 
-/**
- * The agent behind a socket. Whatever goes wrong with it, authentication goes on with the next method.
- * `release` shuts what is still open to it, when the dial is over: ssh2 would wait for ever.
- */
-export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, filter: AgentFilter): { readonly agent: BaseAgent; readonly release: () => void } {
+/** An agent's keys, each as an agent of its own, because ssh2 asks no authHandler between the keys of one. */
+export interface UserAgent {
+  /** Never rejects: an agent that fails has no keys, and `onFailed` hears why. */
+  list(): Promise<readonly BaseAgent[]>
+  /** Shuts what is still open to it, when the dial is over: ssh2 would wait for ever. */
+  release(): void
+}
+
+/** The agent behind a socket. Whatever goes wrong with it, authentication goes on with the next method. */
+export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, { only, except, onFailed }: AgentFilter): UserAgent {
   const inner = ssh2.createAgent(socketPath) as OpenSSHAgent
   const streams = new Set<Duplex>()
   const getStream = inner.getStream.bind(inner)
@@ -36,38 +40,42 @@ export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, filter: 
   const release = (): void => {
     for (const stream of streams) stream.destroy()
   }
-  class FilteredAgent extends ssh2.BaseAgent {
+  class OneKey extends ssh2.BaseAgent {
+    constructor(private readonly key: ParsedKey) {
+      super()
+    }
+
     override getIdentities(reply: (error?: Error | null, keys?: ParsedKey[]) => void): void {
-      let settled = false
-      const settle = (error: Error | null, keys: ParsedKey[]): void => {
-        if (settled) return
-        settled = true
-        timer.clear()
-        if (error) filter.onFailed(messageOf(error))
-        else filter.onListed(keys.length)
-        // An agent that fails offers nothing: an error here would reach ssh2's 'error' event to no purpose.
-        reply(null, keys)
-      }
-      const timer = clock.timer(LIST_TIMEOUT_MS, () => {
-        settle(new Error('it does not answer'), [])
-        release()
-      })
-      inner.getIdentities((error, keys) => {
-        if (error) return settle(error, [])
-        const parsed = (keys ?? []).map((key) => ssh2.utils.parseKey(key as ParsedKey)).filter((key): key is ParsedKey => !(key instanceof Error))
-        settle(null, parsed.filter((key) => {
-          const blob = key.getPublicSSH()
-          const same = (other: Buffer): boolean => other.equals(blob)
-          return !filter.except.some(same) && (filter.only === null || filter.only.some(same))
-        }))
-      })
+      reply(null, [this.key])
     }
 
     override sign(key: ParsedKey, data: Buffer, options: SigningRequestOptions | SignCallback, reply?: SignCallback): void {
       inner.sign(key, data, options as SigningRequestOptions, reply)
     }
   }
-  return { agent: new FilteredAgent(), release }
+  const isWanted = (key: ParsedKey): boolean => {
+    const blob = key.getPublicSSH()
+    const same = (other: Buffer): boolean => other.equals(blob)
+    return !except.some(same) && (only === null || only.some(same))
+  }
+  const list = (): Promise<readonly BaseAgent[]> => new Promise((resolve) => {
+    const failed = (why: string): void => {
+      timer.clear()
+      onFailed(why)
+      resolve([])
+    }
+    const timer = clock.timer(LIST_TIMEOUT_MS, () => {
+      failed('it does not answer')
+      release()
+    })
+    inner.getIdentities((error, keys) => {
+      if (error) return failed(messageOf(error))
+      timer.clear()
+      const parsed = (keys ?? []).map((key) => ssh2.utils.parseKey(key as ParsedKey)).filter((key): key is ParsedKey => !(key instanceof Error))
+      resolve(parsed.filter(isWanted).map((key) => new OneKey(key)))
+    })
+  })
+  return { list, release }
 }
 
 /**

@@ -1,10 +1,12 @@
 /** What is offered to the server, in which order, and how that is told when nothing was accepted. */
-import type { AnyAuthMethod, AuthenticationType, ParsedKey } from 'ssh2'
+import type { AnyAuthMethod, ParsedKey } from 'ssh2'
+import { messageOf } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import { lockedKeyAgent, userAgent } from './agent.js'
 import { dialError } from './dial-error.js'
 import type { Identity } from './keys.js'
 import type { Ssh2 } from './library.js'
+import { PASSWORD_TRIES, type Passwords } from './passwords.js'
 import { DialError, type Target } from './transport.js'
 import { placeOf, printable } from './words.js'
 
@@ -14,17 +16,24 @@ interface Offer {
   /** The name the server knows it by. */
   readonly method: Method
   /** For messages: where it came from, never what it is. */
-  label: string
-  readonly make: () => AnyAuthMethod
+  readonly label: string
+  /** A person is asked for it, and so only where the server is known to take it. */
+  readonly byPerson?: true
+  /** null: there is nothing to offer after all. */
+  readonly make: () => AnyAuthMethod | Promise<AnyAuthMethod | null>
 }
+
+/** What the server is told of the agent's keys, all of them together. */
+const AGENT = 'of the agent'
 
 /** Rounds of keyboard-interactive that are answered before it is given up. */
 const MAX_ROUNDS = 5
 
 /**
- * The order is keys, agent, encrypted keys that a person must unlock, password. `none` is not tried: it costs a round
+ * The order is keys, agent, encrypted keys that a person must unlock, password: the given one, or one that is typed. `none` is not tried: it costs a round
  * trip, and up to OpenSSH 9.4 a delay. A method that the server does not list is not offered, and after a partial
- * success (RFC 4252 §5.1) what has not succeeded yet may be tried again.
+ * success (RFC 4252 §5.1) what has not succeeded yet may be tried again. Only a person is not asked in vain: where there is
+ * nothing else to offer, `none` brings the list of what the server takes.
  */
 export class AuthPlan {
   /** Keys to offer with a signature at once: those asked for, and the first. Another key of a list is asked about first. */
@@ -33,15 +42,18 @@ export class AuthPlan {
   readonly pipeline: boolean
   /** Lets go of the agent; to be called when the dial is over. */
   readonly release: () => void = () => {}
+  #agentKeys: number | null = null
   readonly #offers: Offer[] = []
   readonly #succeeded = new Set<Offer>()
   #tried = new Set<Offer>()
   #last: Offer | null = null
   #accepts: readonly string[] | null = null
+  #hears = false
   /** What was not offered, and why. */
   readonly #notes: string[] = []
 
-  constructor(ssh2: Ssh2, clock: Clock, private readonly target: Target, identities: readonly Identity[], askPerson: <T>(work: () => Promise<T>) => Promise<T>) {
+  /** @param passwords null: nobody is asked for one */
+  constructor(ssh2: Ssh2, clock: Clock, private readonly target: Target, identities: readonly Identity[], passwords: Passwords | null, askPerson: <T>(work: () => Promise<T>) => Promise<T>) {
     const { credentials, username } = target
     const keys = identities.filter((identity) => identity.kind === 'key')
     this.signAtOnce = new Set(keys.filter(({ explicit }, index) => explicit || index === 0).map(({ key }) => key))
@@ -49,17 +61,19 @@ export class AuthPlan {
 
     if (credentials.agent !== null) {
       const blobs = identities.flatMap(({ publicBlob }) => publicBlob ?? [])
-      const offer = this.#offer('publickey', 'the agent', () => ({ type: 'agent', username, agent }))
-      const { agent, release } = userAgent(ssh2, clock, credentials.agent, {
+      const agent = userAgent(ssh2, clock, credentials.agent, {
         only: credentials.identitiesOnly ? blobs : null,
         except: keys.map(({ publicBlob }) => publicBlob),
-        onListed: (count) => (offer.label = `${count === 1 ? 'one key' : `${count} keys`} of the agent`),
-        onFailed: (why) => {
-          offer.label = 'no key of the agent'
-          this.#notes.push(`the agent at ${credentials.agent ?? ''} failed: ${printable(why)}`)
-        },
+        onFailed: (why) => this.#notes.push(`the agent at ${credentials.agent ?? ''} failed: ${printable(why)}`),
       })
-      this.release = release
+      this.release = () => agent.release()
+      const listing = this.#offer('publickey', AGENT, async () => {
+        const agents = await agent.list()
+        this.#agentKeys = agents.length
+        const offers = agents.map((each): Offer => ({ method: 'publickey', label: AGENT, make: () => ({ type: 'agent', username, agent: each }) }))
+        this.#offers.splice(this.#offers.indexOf(listing), 0, ...offers)
+        return null
+      })
     }
     for (const identity of identities) {
       if (identity.kind === 'unusable') this.#notes.push(identity.why)
@@ -71,9 +85,23 @@ export class AuthPlan {
     if (password) {
       this.#offer('password', 'the password', () => ({ type: 'password', username, password: password.reveal() }))
       this.#offer('keyboard-interactive', 'the password (keyboard-interactive)', () => ({ type: 'keyboard-interactive', username, prompt: answerWith(password.reveal()) }))
+    } else if (passwords) {
+      let givenUp = false
+      for (let attempt = 0; attempt < PASSWORD_TRIES; attempt++) {
+        this.#offer('password', 'a password that was typed', async () => {
+          const typed = givenUp ? null : await askPerson(() => passwords.password(target, attempt > 0))
+          if (typed === null && !givenUp) this.#notes.push('a password, because none was typed')
+          givenUp = typed === null
+          return typed === null ? null : { type: 'password', username, password: typed }
+        }, true)
+      }
+      this.#offer('keyboard-interactive', 'what was typed (keyboard-interactive)', () => ({
+        type: 'keyboard-interactive', username,
+        prompt: (_name, _instructions, _lang, prompts, finish) => void askPerson(() => passwords.answers(target, prompts)).then((answers) => finish(answers ?? [])),
+      }), true)
     }
     const first = this.#offers[0]
-    this.pipeline = first?.method === 'password' || (keys[0] !== undefined && keys[0].key.type !== 'ssh-rsa')
+    this.pipeline = (first?.method === 'password' && !first.byPerson) || (keys[0] !== undefined && keys[0].key.type !== 'ssh-rsa')
   }
 
   /** Nothing to offer at all: known before anything is dialled. */
@@ -84,27 +112,48 @@ export class AuthPlan {
     return new DialError('XEC_AUTH', `${placeOf(this.target)}: nothing to log ${username} in with: ${why}`, { host, phase: 'auth', verdict: 'sticky', answered: false })
   }
 
-  /** ssh2's authHandler: the next method, or false when there is none. */
-  readonly next = (accepts: AuthenticationType[] | null, partial: boolean | null): AnyAuthMethod | false => {
-    if (accepts) this.#accepts = accepts
-    if (partial && this.#last) {
-      this.#succeeded.add(this.#last)
-      this.#tried = new Set(this.#succeeded)
+  /** Every refusal, as the server puts it: what it takes, and whether the last offer was a part of what it wants. */
+  readonly refused = (accepts: readonly string[], partial: boolean): void => {
+    this.#hears = true
+    this.#accepts = accepts
+    if (!partial || !this.#last) return
+    this.#succeeded.add(this.#last)
+    this.#tried = new Set(this.#succeeded)
+  }
+
+  /** ssh2's authHandler: the next method, false when there is none, or undefined when `reply` will tell. */
+  readonly next = (accepts: readonly string[] | null, partial: boolean | null, reply: (method: AnyAuthMethod | false) => void): AnyAuthMethod | false | undefined => {
+    // Only where nobody tells us first: ssh2's own account may be stale.
+    if (accepts && !this.#hears) {
+      this.refused(accepts, partial === true)
+      this.#hears = false
     }
-    const listed = (method: Method): boolean => !accepts || accepts.includes(method)
-    const offer = this.#offers.find((each) => !this.#tried.has(each) && listed(each.method) && !this.#repeats(each))
+    const offer = this.#offers.find((each) => !this.#tried.has(each) && (this.#accepts?.includes(each.method) ?? true) && !this.#repeats(each))
     if (!offer) return false
+    if (offer.byPerson && !this.#accepts) return { type: 'none', username: this.target.username }
     this.#tried.add(offer)
     this.#last = offer
-    return offer.make()
+    const method = offer.make()
+    if (!(method instanceof Promise)) return method
+    const goOn = (made: AnyAuthMethod | null): void => {
+      // Out of the plan, so that neither the search for the next nor a message meets it again.
+      if (made === null) this.#drop(offer)
+      const next = made ?? this.next(null, null, reply)
+      if (next !== undefined) reply(next)
+    }
+    void method.then(goOn, (error: unknown) => {
+      this.note(messageOf(error))
+      goOn(null)
+    })
+    return undefined
   }
 
   /** After the fact: what was offered by origin, what the server takes, what was left out. */
   failure(said: string | null): DialError {
-    const offered = [...this.#tried].filter((offer) => !this.#succeeded.has(offer)).map(({ label }) => label)
+    const offered = this.#labels([...this.#tried].filter((offer) => !this.#succeeded.has(offer)))
     const parts = [
       offered.length > 0 ? `the server refused ${offered.join(', ')}` : 'the server takes none of the methods at hand',
-      ...(this.#succeeded.size > 0 ? [`it accepted ${[...this.#succeeded].map(({ label }) => label).join(', ')} and wants more`] : []),
+      ...(this.#succeeded.size > 0 ? [`it accepted ${this.#labels([...this.#succeeded]).join(', ')} and wants more`] : []),
       ...(said ? [`it said "${printable(said)}"`] : []),
       ...(this.#accepts ? [`it takes ${printable(this.#accepts.join(', ')) || 'nothing'}`] : []),
       ...(this.#notes.length > 0 ? [`not offered: ${this.#notes.join('; ')}`] : []),
@@ -112,12 +161,24 @@ export class AuthPlan {
     return dialError(this.target, 'XEC_AUTH', 'auth', 'sticky', `authentication as ${this.target.username} failed: ${parts.join('; ')}`)
   }
 
+  /** The agent's keys counted, every other offer by its own label, once. */
+  #labels(offers: readonly Offer[]): string[] {
+    const keys = offers.filter(({ label }) => label === AGENT).length
+    const count = this.#agentKeys !== null && keys < this.#agentKeys ? `${keys} of ${this.#agentKeys} keys` : keys === 1 ? 'one key' : `${keys} keys`
+    return [...new Set(offers.map(({ label }) => (label === AGENT ? `${count} ${AGENT}` : label)))]
+  }
+
   note(text: string): void {
     this.#notes.push(printable(text))
   }
 
-  #offer(method: Method, label: string, make: () => AnyAuthMethod): Offer {
-    const offer = { method, label, make }
+  #drop(offer: Offer): void {
+    this.#tried.delete(offer)
+    this.#offers.splice(this.#offers.indexOf(offer), 1)
+  }
+
+  #offer(method: Method, label: string, make: Offer['make'], byPerson?: true): Offer {
+    const offer: Offer = { method, label, make, ...(byPerson && { byPerson }) }
     this.#offers.push(offer)
     return offer
   }

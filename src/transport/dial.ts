@@ -6,7 +6,7 @@ import { hasIdent, PEEK_BYTES } from './banner.js'
 import type { Deadline } from './deadline.js'
 import { abortedDial, brokenHandshake, dialError, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
 import { HostKeyCheck, preferKnown, type AskAboutKey } from './host-key.js'
-import { holdBanner, missingInternals, quickenAuth, wireOf, type Wire } from './internals.js'
+import { hearAuthFailures, holdBanner, IDENT, missingInternals, quickenAuth, skipIdent, wireOf, type Wire } from './internals.js'
 import type { Ssh2 } from './library.js'
 import { Ssh2Link } from './link.js'
 import type { Path } from './socket.js'
@@ -56,9 +56,9 @@ export class Dial implements Reached {
     for (const warning of known.warnings) warn(warning)
     if (signal.aborted) this.#fail(abortedDial(target, this.#phase))
     if (path.destroyed) {
-      // Given up by the caller, or reset while the dial waited for its permit.
+      // Given up by the caller, or reset before the dial had its permit.
       await shut(path)
-      throw this.#failure ?? this.#broken()
+      throw this.#failure ?? this.#broken(path.errored ? Object.assign(path.errored, { level: 'client-socket' }) : undefined)
     }
     const aborted = (): void => this.#fail(abortedDial(target, this.#phase))
     signal.addEventListener('abort', aborted, { once: true })
@@ -75,7 +75,7 @@ export class Dial implements Reached {
   /** Our listeners stand before ssh2's: what the end of the socket means is decided before ssh2 tells its channels. */
   #handshake(known: KnownHost, ready: (link: Link) => void, failed: (error: DialError) => void): void {
     const { target, plan, path, ssh2, clock, askAboutKey: ask, askPerson, warn, keepAlive, tcpMs } = this.parts
-    const hostKey = new HostKeyCheck(target, known, ask && ((question) => askPerson(() => ask(question))))
+    const hostKey = new HostKeyCheck(target, known, ask && ((question) => askPerson(() => ask(question))), () => path.destroyed)
     const client = new ssh2.Client()
     const started = clock.now()
     let kexMs = 0
@@ -134,8 +134,12 @@ export class Dial implements Reached {
     try {
       client.connect({
         sock: path,
+        ident: IDENT,
         username: target.username,
-        authHandler: (accepts, partial) => plan.next(accepts, partial) as never,
+        authHandler: (accepts, partial, next) => plan.next(accepts, partial, (method) => {
+          // ssh2 throws at what comes after its connection's end.
+          if (!path.destroyed) next(method as never)
+        }) as never,
         hostVerifier: hostKey.verifier,
         algorithms: { serverHostKey: preferKnown(known.knownTypes) },
         // Both are ours, on our clock.
@@ -145,7 +149,9 @@ export class Dial implements Reached {
       const missing = missingInternals(client)
       if (missing.length > 0) throw new Error(`this copy of ssh2 lacks ${missing.join(', ')}; xec is made for ssh2 1.17.0`)
       wire = wireOf(client)
+      skipIdent(client)
       holdBanner(client)
+      hearAuthFailures(client, plan.refused)
       quickenAuth(client, plan.signAtOnce, plan.pipeline)
     } catch (error) {
       this.#fail(dialError(target, 'XEC_CONFIG', 'kex', 'final', `ssh2 did not start: ${printable((error as Error).message)}`, error))

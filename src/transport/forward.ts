@@ -2,6 +2,7 @@
 import type { Duplex } from 'node:stream'
 import type { AcceptConnection, Client, ClientChannel, TcpConnectionDetails } from 'ssh2'
 import { XecError } from '../errors.js'
+import { takesData } from './internals.js'
 import type { RemoteListener, RemotePeer } from './transport.js'
 import { saidOf } from './words.js'
 
@@ -24,8 +25,10 @@ export class Forwarding {
       const { link } = this
       if (!link.alive) return reject(new Error(link.gone))
       this.client.forwardOut('127.0.0.1', 0, address, port, (error, channel) => {
-        if (!error) resolve(channel)
-        else reject(link.alive ? error : new Error(link.gone))
+        if (error) return reject(link.alive ? error : new Error(link.gone))
+        if (takesData(channel)) return resolve(channel)
+        channel.destroy()
+        reject(new Error('it offers packets too small to carry anything'))
       })
     })
   }
@@ -61,8 +64,10 @@ export class Forwarding {
 
   readonly #accept = (details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: () => void): void => {
     const listener = this.#listeners.get(`${details.destIP}:${details.destPort}`)
-    if (listener) listener(quiet(accept()), { address: details.srcIP, port: details.srcPort })
-    else reject()
+    if (!listener) return reject()
+    const channel = quiet(accept())
+    if (takesData(channel)) listener(channel, { address: details.srcIP, port: details.srcPort })
+    else channel.destroy()
   }
 
   #unlisten(place: string, address: string, port: number): Promise<void> {

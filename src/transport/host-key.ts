@@ -38,8 +38,11 @@ export class HostKeyCheck {
   #accepted: Buffer | null = null
   #isNew = false
 
-  /** @param ask null where there is no terminal. */
-  constructor(private readonly target: Target, private readonly known: KnownHost, private readonly ask: AskAboutKey | null) {}
+  /**
+   * @param ask null where there is no terminal
+   * @param isOver whether the dial has ended meanwhile: ssh2 throws at an answer that comes after its connection's end
+   */
+  constructor(private readonly target: Target, private readonly known: KnownHost, private readonly ask: AskAboutKey | null, private readonly isOver: () => boolean = () => false) {}
 
   /**
    * ssh2's hostVerifier. Returns undefined always and answers with a true boolean, because ssh2 takes any other
@@ -55,6 +58,7 @@ export class HostKeyCheck {
     // ssh2 reuses its buffers.
     const blob = Buffer.from(key)
     void this.#judge(blob, (accepted) => {
+      if (this.isOver()) return
       if (accepted) this.#accepted = blob
       verify(accepted === true)
     })

@@ -1,6 +1,6 @@
 /**
- * The only place that reaches past ssh2's public interface. `wireOf` checks the shape of everything it uses;
- * what is required and missing is an error that says so, what only saves time is left out.
+ * The only place that reaches past ssh2's public interface. `missingInternals` names what is required and not there,
+ * which is an error; what only saves time or guards against an odd server is left out where it is missing.
  * Written against ssh2 1.17.0; docs/design/transport.md says why each is needed.
  */
 import type { Client, ClientChannel, ParsedKey } from 'ssh2'
@@ -13,13 +13,15 @@ type Sign = (data: Buffer, done: (signature: Buffer) => void) => void
 
 /** An ssh2 channel with the fields that ssh2 itself reads and writes. */
 export type RawChannel = ClientChannel & {
-  readonly incoming: { readonly id: number; readonly state: string }
-  readonly outgoing: { readonly id: number; readonly state: string }
+  readonly incoming: { readonly id: number; readonly state: string; window: number }
+  readonly outgoing: { readonly id: number; readonly state: string; readonly packetSize: number }
   readonly _callbacks: Reply[]
   readonly _exit?: { readonly code: number | null | undefined }
 }
 
 interface Protocol {
+  /** Sends the identification line, once. */
+  start?: (() => void) | undefined
   parse?(chunk: Buffer, from: number, to: number): void
   session(id: number, window: number, packet: number): void
   exec(id: number, command: string, wantReply: boolean): void
@@ -31,6 +33,7 @@ interface Protocol {
   service(name: string): void
   authPK(username: string, key: ParsedKey, algorithm: string | undefined, sign?: Sign): void
   channelFailure(id: number): void
+  channelWindowAdjust?(id: number, amount: number): void
   _onPacket?(): void
   requestSuccess(): void
   _handlers: Record<string, ((protocol: Protocol, ...args: never[]) => void) | undefined>
@@ -42,9 +45,14 @@ interface Internals {
   _callbacks: ((refused?: unknown) => void)[]
 }
 
+/** Who we are, in the identification line (RFC 4253 §4.2). */
+export const IDENT = 'xec'
+
 /** ssh2's own constants: the window OpenSSH uses too, and the largest packet. */
 const WINDOW = 2 * 1024 * 1024
 const PACKET = 32 * 1024
+/** A server that takes less at a time is no SSH server (RFC 4253 §6.1 asks for 32 KiB); with 0 ssh2's writes would never end. */
+const LEAST_PACKET = 256
 
 /** Names of required internals that are missing or have another shape; empty when all is well. */
 export function missingInternals(client: object): string[] {
@@ -54,6 +62,7 @@ export function missingInternals(client: object): string[] {
   for (const name of ['session', 'exec', 'subsystem', 'pty', 'signal', 'windowChange', 'ping'] as const) {
     if (typeof protocol?.[name] !== 'function') missing.push(`_protocol.${name}`)
   }
+  if (typeof protocol?.start !== 'function') missing.push('_protocol.start')
   if (typeof protocol?._handlers?.['CHANNEL_CLOSE'] !== 'function') missing.push('_protocol._handlers.CHANNEL_CLOSE')
   if (!Array.isArray(callbacks)) missing.push('_callbacks')
   return missing
@@ -76,6 +85,15 @@ export interface Wire {
   onPacket(fn: () => void): boolean
   /** Calls `fn` when the peer's CHANNEL_CLOSE has been answered, read or unread output notwithstanding. */
   onClosed(channel: RawChannel, fn: () => void): void
+  /** Output of a session has been passed on: the server may send as much again. */
+  passedOn(channel: RawChannel): void
+  /** Calls `fn` when the peer sends more than its window allows (RFC 4254 §5.2). */
+  onFlood(fn: () => void): void
+}
+
+/** Whether a channel can carry anything to the server. */
+export function takesData(channel: ClientChannel): boolean {
+  return !((channel as RawChannel).outgoing.packetSize < LEAST_PACKET)
 }
 
 export function wireOf(client: Client): Wire {
@@ -87,12 +105,18 @@ export function wireOf(client: Client): Wire {
     closed.delete(id)
     fn?.()
   })
+  let flood = (): void => {}
+  refuseFloods(protocol, channels, () => flood())
+  const windows = ownWindows(protocol)
   answerLateRequests(protocol, channels)
   keepHostKeysToOurselves(protocol)
 
   return {
     openSession(reply) {
-      const waiting: OpenReply = (error, channel) => reply(error, channel)
+      const waiting: OpenReply = (error, channel) => {
+        if (channel) windows.own(channel)
+        reply(error, channel)
+      }
       waiting.type = 'session'
       const id = channels.add(waiting)
       if (id === -1) reply(new Error('no free channel number'))
@@ -122,8 +146,60 @@ export function wireOf(client: Client): Wire {
       protocol._onPacket = fn
       return true
     },
-    onClosed: (channel, fn) => void closed.set(channel.incoming.id, fn),
+    onClosed: (channel, fn) => void closed.set(channel.incoming.id, () => {
+      windows.disown(channel)
+      fn()
+    }),
+    passedOn: (channel) => windows.grant(channel),
+    onFlood: (fn) => { flood = fn },
   }
+}
+
+/**
+ * ssh2 opens a channel's window anew whenever one of its two streams is read, whatever the other still holds: with a
+ * reader of stderr alone, stdout would fill the memory. A session's window is opened by what both have passed on.
+ */
+function ownWindows(protocol: Protocol): { own(channel: RawChannel): void; disown(channel: RawChannel): void; grant(channel: RawChannel): void } {
+  const owned = new Map<number, RawChannel>()
+  const adjust = protocol.channelWindowAdjust?.bind(protocol)
+  if (!adjust) return { own: () => {}, disown: () => {}, grant: () => {} }
+  protocol.channelWindowAdjust = (id, amount) => {
+    const channel = owned.get(id)
+    if (channel) channel.incoming.window -= amount // ssh2 has added it already
+    else adjust(id, amount)
+  }
+  return {
+    own: (channel) => void owned.set(channel.outgoing.id, channel),
+    disown: (channel) => void owned.delete(channel.outgoing.id),
+    grant(channel) {
+      const { incoming, outgoing } = channel
+      if (incoming.window > WINDOW / 2 || owned.get(outgoing.id) !== channel) return
+      const amount = WINDOW - incoming.window - channel.readableLength - channel.stderr.readableLength
+      if (amount < PACKET) return
+      incoming.window += amount
+      adjust(outgoing.id, amount)
+    },
+  }
+}
+
+/** ssh2 takes whatever comes. */
+function refuseFloods(protocol: Protocol, channels: Internals['_chanMgr'], flood: () => void): void {
+  for (const name of ['CHANNEL_DATA', 'CHANNEL_EXTENDED_DATA']) {
+    around(protocol, name, (pass, id: number, data: Buffer) => {
+      const channel = channels.get(id) as RawChannel | undefined
+      if (typeof channel === 'object' && channel && data.length > channel.incoming.window) flood()
+      else pass()
+    })
+  }
+}
+
+/** Tells of every refusal of the authentication; ssh2's own account leaves those of an agent's keys out. */
+export function hearAuthFailures(client: Client, fn: (accepts: readonly string[], partial: boolean) => void): void {
+  const { _protocol: protocol } = client as unknown as Internals
+  around(protocol, 'USERAUTH_FAILURE', (pass, accepts: readonly string[], partial: boolean) => {
+    fn(accepts, partial)
+    pass()
+  })
 }
 
 /** Wraps the handler of one message; does nothing when ssh2 has none of that name. */
@@ -141,6 +217,12 @@ function answerLateRequests(protocol: Protocol, channels: Internals['_chanMgr'])
     if (ignored && wantReply && typeof protocol.channelFailure === 'function') protocol.channelFailure(channel.outgoing.id)
     else pass()
   })
+}
+
+/** For a path on which our identification line has been sent already. */
+export function skipIdent(client: Client): void {
+  const { _protocol: protocol } = client as unknown as Internals
+  protocol.start = () => { protocol.start = undefined }
 }
 
 /** A banner in more than two pieces is lost in ssh2, and the dial with it. */

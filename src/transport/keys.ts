@@ -100,7 +100,7 @@ export class KeyRing {
   /** Asks at most three times, as ssh does (NumberOfPasswordPrompts), once in this process for each key. */
   async #unlock(ssh2: Ssh2, source: KeySource, prompt: Prompt): Promise<ParsedKey | null> {
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const answer = await prompt(`Passphrase of ${source.origin}: `, { echo: false })
+      const answer = await prompt(`${attempt > 0 ? 'That was not it. ' : ''}Passphrase of ${source.origin}: `, { echo: false })
       if (answer === null) return null
       const attempted = { ...source, passphrase: new Secret(answer) }
       const loaded = await loadKeyText(attempted)

@@ -5,7 +5,7 @@ import { XecError } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Hop } from './carrier.js'
 import { Forwarding, type Carrying } from './forward.js'
-import type { RawChannel, Wire } from './internals.js'
+import { takesData, type RawChannel, type Wire } from './internals.js'
 import { startPulse, type Pulse } from './keepalive.js'
 import { Session, type Carriage } from './session.js'
 import type { Path } from './socket.js'
@@ -21,6 +21,9 @@ const CLOSE_TIMEOUT_MS = 1_000
  * by the time its refusal is here, the slot is free.
  */
 const OPEN_AGAIN = 3
+
+/** Bytes that may wait for the network. A server's windows alone would let a command's whole input pile up here. */
+const SEND_AHEAD = 1024 * 1024
 
 export interface LinkParts {
   readonly host: string
@@ -67,6 +70,8 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
       socket.destroy()
     })
     this.#countsPackets = wire.onPacket(() => this.#pulse?.heard())
+    wire.onFlood(() => this.broke('the server sent more than it was allowed to'))
+    socket.setMaxListeners(0) // each channel may wait for it to drain
   }
 
   get alive(): boolean {
@@ -92,13 +97,20 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
         this.wire.openSession((error, raw) => {
           this.#settled = Math.max(this.#settled, returned)
           if (error && this.alive && early && more > 0) return ask(more - 1)
-          if (raw) return resolve(this.#session(raw))
+          if (raw && takesData(raw)) return resolve(this.#session(raw))
+          raw?.close()
+          error ??= new Error('it offers packets too small to carry anything')
           if (!this.alive) return lost()
           reject(new XecError('XEC_REFUSED', `${host}: the server refused a session channel ("${saidOf(error ?? '')}"); it may be at its MaxSessions`, { host, phase: 'channel', cause: error }))
         })
       }
       ask(OPEN_AGAIN)
     })
+  }
+
+  flushed(done: () => void): void {
+    if (this.#socket.writableLength <= SEND_AHEAD) done()
+    else this.#socket.once('drain', done)
   }
 
   /** For a jump host's carriers. @see Forwarding.open */

@@ -1,8 +1,9 @@
-/** The way to a target, before anything is said on it: a TCP connection, or a carrier that a jump host lends. */
+/** The way to a target, up to the first word from there: a TCP connection, or a carrier that a jump host lends. */
 import { isIP } from 'node:net'
 import { Carrier } from './carrier.js'
 import type { Deadline } from './deadline.js'
 import { abortedDial, carrierFailed, connectFailed, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
+import { IDENT } from './internals.js'
 import { Ssh2Link } from './link.js'
 import { openSocket, type Path } from './socket.js'
 import type { DialError, Link, Target } from './transport.js'
@@ -53,5 +54,32 @@ export function borrowPath(target: Target, via: Link, signal: AbortSignal, deadl
       (channel) => (done ? void channel.resume().close() : settle(() => resolve(new Carrier(channel, via)))),
       (error: Error) => settle(() => reject(via.alive ? carrierFailed(target, error) : hopLost(target, 'tcp', via.gone, error))),
     )
+  })
+}
+
+/**
+ * Says who we are, and waits until the server says something, or hangs up. A host that takes connections and then says
+ * nothing must not hold a permit that others could use. Rejects with a DialError, once the socket is shut.
+ */
+export function heardFrom(path: Path, target: Target, signal: AbortSignal, deadline: Deadline): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let failure: DialError | null = null
+    const fail = (error: DialError): void => {
+      failure ??= error
+      path.destroy()
+    }
+    const aborted = (): void => fail(abortedDial(target, 'banner'))
+    // Readable at its end, too: what an end means here is the handshake's to say.
+    const settle = (): void => {
+      deadline.stop()
+      signal.removeEventListener('abort', aborted)
+      path.off('readable', settle).off('close', settle)
+      if (failure) reject(failure)
+      else resolve()
+    }
+    path.once('readable', settle).once('close', settle)
+    signal.addEventListener('abort', aborted, { once: true })
+    deadline.start(() => fail(timedOutDial(target, 'banner', deadline.totalMs)))
+    path.write(`SSH-2.0-${IDENT}\r\n`)
   })
 }

@@ -14,7 +14,12 @@ export interface Carriage {
   readonly ending: LinkEnd | null
   /** The same in words. */
   readonly gone: string
+  /** Calls back once the network has taken most of what was sent; not at all when the link ends first. */
+  flushed(done: () => void): void
 }
+
+/** RFC 4254 §6.10: a name, without SIG, or `name@domain` for one of a system's own. */
+const SIGNAL_NAME = /^[A-Za-z0-9@._-]{1,64}$/
 
 export class Session implements Channel {
   readonly stdin: Writable
@@ -35,15 +40,18 @@ export class Session implements Channel {
     const isOpen = (): boolean => link.alive && raw.outgoing.state === 'open'
     this.stdin = this.#stdin = new Stdin({
       get open() { return isOpen() },
-      write: (chunk, done) => void raw.write(chunk, done),
+      write: (chunk, done) => void raw.write(chunk, () => link.flushed(done)),
       end: () => void raw.end(),
     })
-    this.stdout = new Output(raw)
-    this.stderr = new Output(raw.stderr)
+    const passedOn = (): void => link.wire.passedOn(raw)
+    this.stdout = new Output(raw, passedOn)
+    this.stderr = new Output(raw.stderr, passedOn)
     // Only Stdin writes to it, and only while it is open; what ssh2 may still complain of is told by `closed`.
     raw.on('error', () => {})
     raw.on('exit', (code: number | null, signal?: string, coreDumped?: unknown) => {
-      this.#settleExit(typeof code === 'number' ? { kind: 'code', code } : { kind: 'signal', signal: (signal ?? '').replace(/^SIG/, ''), coreDumped: coreDumped === true })
+      if (typeof code === 'number') return this.#settleExit({ kind: 'code', code })
+      const name = (signal ?? '').replace(/^SIG/, '')
+      this.#settleExit({ kind: 'signal', signal: SIGNAL_NAME.test(name) ? name : 'unknown', coreDumped: coreDumped === true })
     })
     link.wire.onClosed(raw, () => this.#over())
   }
@@ -57,8 +65,8 @@ export class Session implements Channel {
     this.#over()
   }
 
-  exec(command: string, pty?: PtyRequest): Promise<void> {
-    return this.#heardFirst(this.#exec(command, pty))
+  exec(command: string, pty?: PtyRequest, isWanted: () => boolean = () => true): Promise<void> {
+    return this.#heardFirst(this.#exec(command, pty, isWanted))
   }
 
   subsystem(name: string): Promise<void> {
@@ -66,9 +74,13 @@ export class Session implements Channel {
     return this.#heardFirst(this.#request(`the ${name} subsystem`, (reply) => wire.subsystem(this.raw, name, reply), true))
   }
 
-  async #exec(command: string, pty: PtyRequest | undefined): Promise<void> {
-    const { wire } = this.link
+  async #exec(command: string, pty: PtyRequest | undefined, isWanted: () => boolean): Promise<void> {
+    const { host, wire } = this.link
     if (pty) await this.#request('a terminal', (reply) => wire.pty(this.raw, pty, reply), false)
+    if (!isWanted()) {
+      this.close()
+      throw new XecError('XEC_ABORTED', `${host}: given up before the command was sent`, { host, phase: 'exec' })
+    }
     await this.#request('the command', (reply) => wire.exec(this.raw, command, reply), true)
   }
 

@@ -10,7 +10,8 @@ import { askOnce } from './host-key.js'
 import { KeyRing } from './keys.js'
 import { loadSsh2 } from './library.js'
 import { Ssh2Link } from './link.js'
-import { borrowPath, connectPath } from './path.js'
+import { Passwords } from './passwords.js'
+import { borrowPath, connectPath, heardFrom } from './path.js'
 import { corkWrites } from './socket.js'
 import type { Reached, ReachOptions, Target, Transport } from './transport.js'
 
@@ -19,6 +20,8 @@ export interface Ssh2TransportOptions {
   readonly clock?: Clock
   /** Asks for passphrases and about new host keys; null (default): there is no terminal. */
   readonly prompt?: Prompt | null
+  /** Asks for passwords, too, where the target has none. Default false: a question for each of many hosts helps nobody. */
+  readonly askPasswords?: boolean
   /** Default: one of its own. */
   readonly knownHosts?: KnownHosts
   /** Hears what went wrong without failing the dial, e.g. a known_hosts file that cannot be written. Default: a process warning, once each. */
@@ -28,10 +31,12 @@ export interface Ssh2TransportOptions {
 export class Ssh2Transport implements Transport {
   readonly #shared: Shared
   readonly #keys: KeyRing
+  readonly #passwords: Passwords | null
 
-  constructor({ clock = systemClock, prompt = null, knownHosts = new KnownHosts(), warn = warnOnce() }: Ssh2TransportOptions = {}) {
+  constructor({ clock = systemClock, prompt = null, askPasswords = false, knownHosts = new KnownHosts(), warn = warnOnce() }: Ssh2TransportOptions = {}) {
     this.#shared = { clock, knownHosts, askAboutKey: prompt && askOnce(prompt), warn }
     this.#keys = new KeyRing(prompt)
+    this.#passwords = prompt && askPasswords ? new Passwords(prompt) : null
   }
 
   /** As Transport says. Credentials are read first: what is wrong with them is known before anything is dialled. */
@@ -48,7 +53,7 @@ export class Ssh2Transport implements Transport {
         deadline.resume()
       }
     }
-    const plan = new AuthPlan(ssh2, clock, target, await this.#keys.identities(ssh2, target), askPerson)
+    const plan = new AuthPlan(ssh2, clock, target, await this.#keys.identities(ssh2, target), this.#passwords, askPerson)
     if (plan.empty) throw plan.empty
     // Nothing heard of an abort while the keys were read.
     if (signal.aborted) {
@@ -57,8 +62,10 @@ export class Ssh2Transport implements Transport {
     }
     const started = clock.now()
     const path = via ? await borrowPath(target, via, signal, deadline) : await connectPath(target, signal, deadline)
+    const tcpMs = clock.now() - started
     corkWrites(path)
-    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, via: via instanceof Ssh2Link ? via : null, keepAlive, tcpMs: clock.now() - started })
+    await heardFrom(path, target, signal, deadline)
+    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, via: via instanceof Ssh2Link ? via : null, keepAlive, tcpMs })
   }
 }
 

@@ -58,10 +58,12 @@ export class Stdin extends Writable {
  * so that a reader who leaves never stalls the channel. Backpressure passes through to the SSH window.
  */
 export class Output extends Readable {
-  constructor(private readonly source: Readable) {
+  /** @param passedOn called after every chunk that has left the source */
+  constructor(private readonly source: Readable, passedOn: () => void = () => {}) {
     super({ highWaterMark: 64 * 1024 })
     source.on('data', (chunk: Buffer) => {
       if (!this.destroyed && !this.push(chunk)) source.pause()
+      passedOn()
     })
     source.on('end', () => {
       if (!this.destroyed) this.push(null)

@@ -67,13 +67,13 @@ export interface ReachOptions {
 
 export interface Transport {
   /**
-   * Opens the path to a target: TCP, or a carrier through `via`. Nothing is said on it yet.
+   * Opens the path to a target: TCP, or a carrier through `via`, up to the server's first word (or its hanging up).
    * Rejects with a DialError; leaves nothing open when it rejects.
    */
   reach(target: Target, options: ReachOptions): Promise<Reached>
 }
 
-/** A socket to the target, before the handshake. */
+/** A socket to the target, before the handshake: somebody there has said something, or hung up. */
 export interface Reached {
   /** Banner, key exchange, host key, authentication. Rejects with a DialError once the socket is shut. */
   authenticate(signal: AbortSignal): Promise<Link>
@@ -101,8 +101,8 @@ export interface Link {
    */
   openSession(): Promise<Channel>
   /**
-   * A TCP connection that the server makes for us (direct-tcpip, RFC 4254 §7.2), with half-close. `close` without `end`
-   * ahead of it means that it was cut off. Rejects with XEC_REFUSED when the server does not make it, with
+   * A TCP connection that the server makes for us (direct-tcpip, RFC 4254 §7.2), with half-close. It ends in order also
+   * when the link is lost; `alive` tells. Rejects with XEC_REFUSED when the server does not make it, with
    * XEC_CONNECTION_LOST when the link ends first. Does not count against the server's MaxSessions.
    */
   forward(address: string, port: number): Promise<Duplex>
@@ -162,8 +162,9 @@ export interface Channel {
    * Requests a pty if asked, then sends the command. Resolves when the server accepted it.
    * Rejects with XEC_REFUSED (executed no) on a live link; when the link ends first with
    * XEC_CONNECTION_LOST, executed `no` if the exec request had not left, else `maybe`.
+   * @param isWanted asked just before the command is sent; when false it is not, and XEC_ABORTED (executed no) says so
    */
-  exec(command: string, pty?: PtyRequest): Promise<void>
+  exec(command: string, pty?: PtyRequest, isWanted?: () => boolean): Promise<void>
   /** Starts a subsystem of the server's (RFC 4254 §6.5), `sftp` for one, in place of a command. Resolves and rejects as `exec` does. */
   subsystem(name: string): Promise<void>
   /** Best effort, also after stdin has ended; the protocol has no reply (RFC 4254 §6.9). */

@@ -326,6 +326,17 @@ describe('timeout and cancel', () => {
     expect(await it.done()).toMatchObject({ outcome: 'cancelled', executed: 'no', remoteProcess: null })
   })
 
+  test('an abort while the terminal is asked for keeps the command back', async () => {
+    const abort = new AbortController()
+    const it = new Setting().run({ signal: abort.signal }, { pty: { term: 'xterm', rows: 24, cols: 80 } })
+    await settle()
+    expect(it.pool.last.isWanted()).toBe(true)
+    abort.abort()
+    expect(it.pool.last.isWanted()).toBe(false)
+    it.pool.last.refuse(new XecError('XEC_ABORTED', 'web1: given up before the command was sent'))
+    expect(await it.done()).toMatchObject({ outcome: 'cancelled', executed: 'no', remoteProcess: null, error: { code: 'XEC_ABORTED', message: 'web1: cancelled; it did not run' } })
+  })
+
   test('the queue timeout covers all the waits of a command together, and none of the time it ran', async () => {
     const it = new Setting().run({ queueTimeoutMs: 1_000, retryCommands: 1 })
     await settle()

@@ -4,7 +4,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import type { XecError } from '../../src/errors.js'
 import { DEFAULT_POOL_OPTIONS } from '../../src/pool/options.js'
 import type { AcquireOptions, Lease, Pool, PoolTarget } from '../../src/pool/types.js'
-import type { Link, Channel, Exit, SignalName } from '../../src/transport/transport.js'
+import type { Link, Channel, Exit, PtyRequest, SignalName } from '../../src/transport/transport.js'
 
 export function target(host = 'web1', more: Partial<PoolTarget> = {}): PoolTarget {
   return {
@@ -26,6 +26,7 @@ export class FakeChannel implements Channel {
   received = Buffer.alloc(0)
   stdinEnded = false
   line: string | null = null
+  isWanted: () => boolean = () => true
   cut = false
   closes = 0
   /** False: a close of ours is not answered. */
@@ -52,8 +53,9 @@ export class FakeChannel implements Channel {
     },
   })
 
-  exec(line: string): Promise<void> {
+  exec(line: string, _pty?: PtyRequest, isWanted: () => boolean = () => true): Promise<void> {
     this.line = line
+    this.isWanted = isWanted
     return new Promise((resolve, reject) => {
       this.accept = resolve
       this.refuse = reject

@@ -8,7 +8,9 @@ import { Secret } from '../../src/runtime/secret.js'
 import { Ssh2Transport } from '../../src/transport/ssh2.js'
 import type { Credentials, KeySource, Target } from '../../src/transport/transport.js'
 import { makePlace, type Place } from '../rig/place.js'
+import { startProxy } from '../rig/proxy.js'
 import { describeWorld, keygen, startSshd, type Sshd } from '../rig/sshd.js'
+import { collectUncaught } from '../rig/uncaught.js'
 import { startAgent } from './agent-process.js'
 import { dial, errorOf, keyFile, makeTarget, quiet, run } from './fixture.js'
 
@@ -73,7 +75,8 @@ describeWorld('authentication on a real server', () => {
     const transport = new Ssh2Transport({ ...quiet, prompt: async (question, { echo }) => { asked.push(`${question}${echo}`); return asked.length === 1 ? 'wrong' : PASSPHRASE } })
     await Promise.all([1, 2, 3, 4].map(() => logsIn({ keys: [locked()] }, transport)))
     await logsIn({ keys: [locked()] }, transport)
-    expect(asked).toEqual(Array(2).fill(`Passphrase of ${place.path('locked_ed25519')}: false`))
+    const question = `Passphrase of ${place.path('locked_ed25519')}: false`
+    expect(asked).toEqual([question, `That was not it. ${question}`])
   })
 
   test('the clock of the dial stands while the passphrase is typed', async () => {
@@ -81,6 +84,23 @@ describeWorld('authentication on a real server', () => {
     const link = await dial(target({ keys: [locked()] }, { connectTimeoutMs: 600 }), { transport })
     link.end()
     await link.ended
+  })
+
+  test('what is typed when the server has left hurts nobody: a passphrase, a password, an answer', async () => {
+    const uncaught = collectUncaught()
+    const chatty = await startSshd({ config: ['UsePAM yes', 'KbdInteractiveAuthentication yes', 'PasswordAuthentication no'] })
+    for (const [server, keys] of [[sshd, [locked()]], [sshd, []], [chatty, []]] as const) {
+      const proxy = await startProxy({ port: server.port })
+      let say: (answer: string) => void = () => {}
+      const asked = new Promise<string>((resolve) => (say = resolve))
+      const transport = new Ssh2Transport({ ...quiet, askPasswords: true, prompt: () => { proxy.reset(); return asked } })
+      expect(await errorOf(dial(makeTarget({ ...server, port: proxy.port }, place.path(`left.${proxy.port}`), { credentials: { keys } }), { transport }))).toMatchObject({ code: 'XEC_CONNECT', phase: 'auth' })
+      say(PASSPHRASE)
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve))
+      await proxy.stop()
+    }
+    await chatty.stop()
+    expect(uncaught).toEqual([])
   })
 
   test('nobody is asked about a key that the server would not take', async () => {
@@ -194,9 +214,48 @@ describeWorld('authentication on a real server', () => {
     const agent = await startAgent(place.path('agent3'), keys)
     const error = await errorOf(dial(makeTarget(strict, place.path('strict'), { credentials: { agent: agent.socket } })))
     expect(error).toMatchObject({ code: 'XEC_AUTH', verdict: 'sticky' })
-    expect(error.message).toMatch(/the server refused 5 keys of the agent; it said "Too many authentication failures"/)
+    expect(error.message).toMatch(/the server refused [12] of 5 keys of the agent; it said "Too many authentication failures"/)
     await agent.stop()
     await strict.stop()
+  })
+
+  test('a part of what the server wants is not offered again, also with an agent of many keys', async () => {
+    const strict = await startSshd({ config: ['PasswordAuthentication yes', 'AuthenticationMethods publickey,password'] })
+    const others = Array.from({ length: 7 }, (_, i) => place.path(`more${i}`))
+    for (const key of others) keygen(key, 'ed25519')
+    const agent = await startAgent(place.path('agent5'), [strict.privateKeyPath, ...others])
+    if (strict.password !== null) {
+      const link = await dial(makeTarget(strict, place.path('both'), { credentials: { agent: agent.socket, password: new Secret(strict.password) } }))
+      link.end()
+      await link.ended
+      expect(strict.log().match(/Failed publickey/g)).toBeNull()
+    }
+    const error = await errorOf(dial(makeTarget(strict, place.path('both'), { credentials: { agent: agent.socket, password: new Secret('wrong') } })))
+    expect(error.message).toContain('the server refused the password; it accepted 1 of 8 keys of the agent and wants more')
+    await agent.stop()
+    await strict.stop()
+  })
+
+  test('where a person may be asked for passwords: once for a login, three times when they are refused, not when they give up', async () => {
+    const asked: string[] = []
+    const answering = (...answers: (string | null)[]): Ssh2Transport => new Ssh2Transport({ ...quiet, askPasswords: true, prompt: async (question, { echo }) => { asked.push(`${question}${echo}`); return answers.shift() ?? null } })
+    const question = `${sshd.user}@web1's password: false`
+    const again = `That was not accepted. ${question}`
+    if (sshd.password !== null) {
+      const transport = answering('wrong', sshd.password)
+      await logsIn({ keys: [keyFile(place.path('stranger'))] }, transport)
+      await logsIn({}, transport)
+      expect(asked.splice(0)).toEqual([question, again])
+    }
+    const error = await errorOf(dial(target({}), { transport: answering('a', 'b', 'c', 'd') }))
+    expect(asked.splice(0)).toEqual([question, again, again])
+    expect(error).toMatchObject({ code: 'XEC_AUTH', message: expect.stringContaining('the server refused a password that was typed') })
+    expect((await errorOf(dial(target({}), { transport: answering(null) }))).message).toContain('not offered: a password, because none was typed')
+    const keysOnly = await startSshd()
+    expect(await errorOf(dial(makeTarget(keysOnly, place.path('keys-only')), { transport: answering() }))).toMatchObject({ code: 'XEC_AUTH' })
+    expect(asked).toEqual([question])
+    await keysOnly.stop()
+    expect(await errorOf(dial(target({}), { transport: new Ssh2Transport({ ...quiet, prompt: () => { throw new Error('asked') } }) }))).toMatchObject({ code: 'XEC_AUTH' })
   })
 
   test('a server that wants two methods gets both, in its order', async () => {

@@ -46,6 +46,24 @@ describeWorld('commands on a live link', () => {
     expect(await channel.exit).toEqual({ kind: 'code', code: 0 })
   })
 
+  test('stdout that nobody takes holds the server back, also while stderr is read; and flows on when it is taken', async () => {
+    const channel = await link.openSession()
+    let heard = 0
+    channel.stderr.on('data', (data: Buffer) => { heard += data.length })
+    await channel.exec('i=0; while [ $i -lt 100 ]; do head -c 65536 /dev/zero >&2; head -c 262144 /dev/zero; i=$((i+1)); done')
+    channel.stdin.end()
+    // Until the server stands still.
+    for (let before = -1, still = 0; still < 50; before = heard) {
+      still = before === heard && heard > 0 ? still + 1 : 0
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    // The window that both streams share, and what sshd and its pipes hold.
+    expect(heard).toBeLessThan(3e6)
+    expect((await text(channel.stdout)).length).toBe(100 * 262_144)
+    expect(await channel.exit).toEqual({ kind: 'code', code: 0 })
+    expect(heard).toBe(100 * 65_536)
+  })
+
   test('a signal reaches the process after stdin has ended', async () => {
     const channel = await link.openSession()
     channel.stderr.resume()

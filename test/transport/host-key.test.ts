@@ -5,7 +5,9 @@ import { HostKeyCheck } from '../../src/transport/host-key.js'
 import { Ssh2Transport, type Ssh2TransportOptions } from '../../src/transport/ssh2.js'
 import type { HostKeyPolicy, Target } from '../../src/transport/transport.js'
 import { makePlace, type Place } from '../rig/place.js'
+import { startProxy } from '../rig/proxy.js'
 import { describeWorld, keygen, startSshd, type Sshd } from '../rig/sshd.js'
+import { collectUncaught } from '../rig/uncaught.js'
 import { dial, errorOf, keyFile, makeTarget, quiet, run } from './fixture.js'
 
 let place: Place
@@ -97,6 +99,22 @@ describeWorld('host keys of a real server', () => {
       expect(await errorOf(dial(target, { transport: new Ssh2Transport({ ...quiet, prompt: async () => answer }) }))).toMatchObject({ code: 'XEC_HOST_KEY' })
     }
     expect((await errorOf(dial(setup([], { mode: 'ask' }).target))).message).toContain('there is no terminal to ask')
+  })
+
+  test('ask: an answer that comes when the server has left hurts nobody', async () => {
+    const uncaught = collectUncaught()
+    for (const answer of ['no', 'yes', null]) {
+      const proxy = await startProxy({ port: sshd.port })
+      const { target } = setup([], { mode: 'ask' }, { ...sshd, port: proxy.port })
+      let say: (answer: string | null) => void = () => {}
+      const asked = new Promise<string | null>((resolve) => (say = resolve))
+      const failing = errorOf(dial(target, { transport: new Ssh2Transport({ ...quiet, prompt: () => { proxy.reset(); return asked } }) }))
+      expect(await failing).toMatchObject({ code: 'XEC_CONNECT', phase: 'kex' })
+      say(answer)
+      await new Promise((resolve) => setImmediate(resolve))
+      await proxy.stop()
+    }
+    expect(uncaught).toEqual([])
   })
 
   test('a known_hosts that cannot be written is a warning, and the connection goes on', async () => {

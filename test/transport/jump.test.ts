@@ -52,7 +52,7 @@ describeWorld('through a jump host', () => {
   })
 
   test('a hop that dies during the handshake fails the dial', async () => {
-    const silent = await startRawServer(() => {})
+    const silent = await startRawServer((socket) => void socket.write('SSH-'))
     const via = await dial(hop())
     const { signal } = new AbortController()
     const reached = await new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal, keepAlive: null })
@@ -84,10 +84,10 @@ describeWorld('through a jump host', () => {
     const via = await dial(hop())
     expect((await errorOf(dial(behind({ port: silent.port, connectTimeoutMs: 200 }), { via }))).message).toContain('no answer within 200ms, waiting for the SSH banner')
     const abort = new AbortController()
-    const reached = await new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal: abort.signal, keepAlive: null })
-    const failing = errorOf(reached.authenticate(abort.signal))
+    const reaching = errorOf(new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal: abort.signal, keepAlive: null }))
+    while (silent.accepted < 2) await new Promise((resolve) => setImmediate(resolve))
     abort.abort()
-    expect(await failing).toMatchObject({ code: 'XEC_ABORTED' })
+    expect(await reaching).toMatchObject({ code: 'XEC_ABORTED' })
     for (const socket of silent.sockets) await once(socket, 'close')
     via.end()
     await via.ended

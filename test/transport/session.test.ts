@@ -1,4 +1,6 @@
+import { createRequire } from 'node:module'
 import type { AddressInfo, Socket } from 'node:net'
+import { Readable } from 'node:stream'
 import ssh2, { type Connection, type Session as ServerSession } from 'ssh2'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { makeKey } from '../../src/demo/keys.js'
@@ -46,6 +48,84 @@ describe('sessions on a server that misbehaves', () => {
     expect(error.message).toBe('web1: the server refused the command; the account may be restricted (ForceCommand, authorized_keys options, shell)')
     expect(await errorOf(channel.exec('again'))).toMatchObject({ code: 'XEC_REFUSED', executed: 'no', message: 'web1: the channel was closed before the command could be asked for' })
     expect(link.alive).toBe(true)
+  })
+
+  /** What ssh2's own server sends, below its manners. */
+  interface Below { channelOpenConfirm(remote: number, local: number, window: number, packet: number): void; channelData(id: number, data: Buffer): void; channelWindowAdjust(id: number, amount: number): void; exitSignal(id: number, name: string, core: boolean, message: string): void }
+  const below = (): Below => (connection as unknown as { _protocol: Below })._protocol
+  const idOf = (stream: unknown): number => (stream as { outgoing: { id: number } }).outgoing.id
+
+  test('a channel that can carry nothing is a refused one: with packets of 0 bytes the first byte of stdin would never end', async () => {
+    await served(() => {})
+    const confirm = below().channelOpenConfirm.bind(below())
+    below().channelOpenConfirm = (remote, local, window) => confirm(remote, local, window, 0)
+    expect(await errorOf(link.openSession())).toMatchObject({ code: 'XEC_REFUSED', phase: 'channel', executed: 'no', message: expect.stringContaining('packets too small to carry anything') })
+    expect(link.alive).toBe(true)
+  })
+
+  test('the name of a signal is a name, or unknown: it is shown to people', async () => {
+    const names = ['KILL', 'LOCAL@EXAMPLE.COM', '\u001B]0;TITLE\u0007', 'TERM\nWEB1 OK', '\u202EX']
+    // ssh2's own server sends only these.
+    const { SIGNALS } = createRequire(createRequire(import.meta.url).resolve('ssh2'))('./protocol/constants.js') as { SIGNALS: Record<string, number> }
+    for (const name of names) SIGNALS[name] = 1
+    await served((session) => session.on('exec', (accept, _reject, { command }) => {
+      const stream = accept()
+      below().exitSignal(idOf(stream), names[Number(command)] ?? '', false, '')
+      stream.close()
+    }))
+    const heard: unknown[] = []
+    for (const index of names.keys()) heard.push((await run(link, String(index))).exit)
+    expect(heard).toMatchObject(['KILL', 'LOCAL@EXAMPLE.COM', 'unknown', 'unknown', 'unknown'].map((signal) => ({ kind: 'signal', signal })))
+  })
+
+  test('a server that sends more than its window allows loses the connection, before it fills the memory', async () => {
+    await served((session) => session.on('exec', (accept) => {
+      const id = idOf(accept())
+      for (let sent = 0; sent < 4 * 1024 * 1024; sent += 32_768) below().channelData(id, Buffer.alloc(32_768))
+    }))
+    const channel = await link.openSession()
+    channel.stderr.resume()
+    await channel.exec('x') // and nobody reads its stdout
+    expect(await channel.exit).toMatchObject({ kind: 'lost', end: { reason: 'lost', detail: 'the server sent more than it was allowed to' } })
+  })
+
+  test('stdin waits for the network, not only for the window that the server gives', async () => {
+    await served((session) => session.on('exec', (accept) => {
+      below().channelWindowAdjust(idOf(accept()), 2 ** 31)
+      ;(connection as unknown as { _sock: Socket })._sock.pause()
+    }))
+    const channel = await link.openSession()
+    channel.stdout.resume()
+    channel.stderr.resume()
+    await channel.exec('x')
+    let taken = 0
+    const source = new Readable({ read() { this.push(taken < 500e6 ? Buffer.alloc(65_536) : null); taken += 65_536 } })
+    source.pipe(channel.stdin)
+    for (let before = -1, still = 0; still < 20; before = taken) {
+      still = before === taken ? still + 1 : 0
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+    // What the kernel keeps on its way, and one MiB of ours.
+    expect(taken).toBeLessThan(100e6)
+    source.destroy()
+    ;(connection as unknown as { _sock: Socket })._sock.resume()
+  })
+
+  test('a command that is given up while its terminal is asked for is not sent', async () => {
+    let grant: (() => void) | undefined
+    const seen: string[] = []
+    await served((session) => session
+      .on('pty', (accept) => { grant = () => accept?.() })
+      .on('exec', (accept, _reject, { command }) => { seen.push(command); accept().close() }))
+    let wanted = true
+    const channel = await link.openSession()
+    const failing = errorOf(channel.exec('shutdown', { term: 'xterm', rows: 24, cols: 80 }, () => wanted))
+    while (!grant) await new Promise((resolve) => setImmediate(resolve))
+    wanted = false
+    grant()
+    expect(await failing).toMatchObject({ code: 'XEC_ABORTED', executed: 'no', message: 'web1: given up before the command was sent' })
+    expect(await (await link.openSession()).exec('next')).toBeUndefined()
+    expect(seen).toEqual(['next'])
   })
 
   test('a channel that closes without an exit status ends as none, not as success, not as lost', async () => {
@@ -132,6 +212,6 @@ describe('the self-check of ssh2\'s internals', () => {
     client.on('error', () => {})
     client.connect({ host: '127.0.0.1', port: 1, username: 'u' })
     expect(missingInternals(client)).toEqual([])
-    expect(missingInternals({ _protocol: {} })).toEqual(['_chanMgr', '_protocol.session', '_protocol.exec', '_protocol.subsystem', '_protocol.pty', '_protocol.signal', '_protocol.windowChange', '_protocol.ping', '_protocol._handlers.CHANNEL_CLOSE', '_callbacks'])
+    expect(missingInternals({ _protocol: {} })).toEqual(['_chanMgr', '_protocol.session', '_protocol.exec', '_protocol.subsystem', '_protocol.pty', '_protocol.signal', '_protocol.windowChange', '_protocol.ping', '_protocol.start', '_protocol._handlers.CHANNEL_CLOSE', '_callbacks'])
   })
 })

@@ -254,6 +254,20 @@ describeWorld('a real conversation, damaged', () => {
     await damaged.xec.close()
   })
 
+  test('hosts that take connections and say nothing hold no permit that a healthy one could use', async () => {
+    const silent = await startRawServer(() => {})
+    const abort = new AbortController()
+    const xec = createXec({ pool: { maxConcurrentDials: 1, autoReconnect: false } })
+    const waiting = Array.from({ length: 5 }, (_, i) => xec.execute(makeTarget({ port: silent.port, user: 'nobody' }, place.path('real'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, target: { host: `silent${i}`, username: `u${i}`, connectTimeoutMs: 100_000 } }), { line: 'true' }, { signal: abort.signal }))
+    await eventually(() => expect(silent.accepted).toBeGreaterThan(0))
+    const healthy = makeTarget({ port: sshd.port, user: sshd.user }, place.path('real'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'real' } })
+    expect(await xec.execute(healthy, { line: 'echo healthy' })).toMatchObject({ outcome: 'ok', stdout: Buffer.from('healthy\n') })
+    abort.abort()
+    expect((await Promise.all(waiting)).map(({ outcome }) => outcome)).toEqual(Array(5).fill('cancelled'))
+    await xec.close()
+    await silent.stop()
+  })
+
   test('dripping byte by byte it is slow, and whole', async () => {
     const proxy = await startProxy({ port: sshd.port, dripMs: 0 })
     const xec = createXec({ pool: { autoReconnect: false, ...KEEPALIVE } })

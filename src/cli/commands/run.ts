@@ -34,7 +34,7 @@ export const run: CommandRunner = async (io, invocation) => {
   if (item === undefined) throw usage(`${name} names no host`)
   if (options.dryRun) return showDryRun(io, [item], titleOf(asked), json)
 
-  return withSession(io, { command: 'run', pool: fleet.pool, verbose: options.verbose, notices }, async (session) => {
+  return withSession(io, { command: 'run', pool: fleet.pool, verbose: options.verbose, notices, askPasswords: true }, async (session) => {
     const { xec, interrupts } = session
     const startedAt = new Date().toISOString()
     const began = systemClock.now()
