@@ -47,8 +47,7 @@ export class Channels {
     }))
     // Only a channel shows that the outage is over: some servers accept a login and hang up.
     if (endpoint.failures > 0 || endpoint.notBefore > 0) {
-      endpoint.failures = 0
-      endpoint.throttledSince = null
+      endpoint.endSeries()
       endpoint.notBefore = 0
     }
     if (connection.state === 'draining') this.dropSpare(connection)

@@ -16,7 +16,7 @@ export class Endpoint {
   readonly names = new Set<string>()
   /** Strictest of what its targets ask for. */
   maxConnections = Infinity
-  /** Dials that failed since the last channel: the series. */
+  /** Dials that failed since the last channel, or since somebody began to wait where nobody did: the series. */
   failures = 0
   /** No dial before this. */
   notBefore = 0
@@ -60,12 +60,23 @@ export class Endpoint {
     return this.#learned?.until ?? Infinity
   }
 
+  /** True while somebody waits for a connection to it. */
+  get wanted(): boolean {
+    for (const queue of this.queues) if (queue.wanted) return true
+    return false
+  }
+
+  /** The next dial begins a new series; not before its time. */
+  endSeries(): void {
+    this.failures = 0
+    this.throttledSince = null
+  }
+
   /** Forgets failures and what was learned. */
   forget(): void {
-    this.failures = 0
+    this.endSeries()
     this.notBefore = 0
     this.dialLimit = Infinity
-    this.throttledSince = null
     this.#learned = null
   }
 }

@@ -207,6 +207,32 @@ export class Facts implements PoolView {
     for (const queue of endpoint.queues) this.touch(queue)
   }
 
+  /** A waiter takes its place. */
+  want(waiter: Waiter): void {
+    const { queue } = waiter
+    this.#begin(queue.endpoint)
+    this.waiting++
+    queue.waiters.add(waiter)
+    this.deadlines.set(waiter, waiter.deadline)
+    this.touch(queue)
+    // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
+    if (queue.endpoint.queues.size > 1) this.touchEndpoint(queue.endpoint)
+  }
+
+  /** A queue wishes to be carried by a jump host that is not open. */
+  askHop(queue: Queue): void {
+    const { hop } = queue
+    if (!hop) return
+    this.#begin(hop.endpoint)
+    hop.children.add(queue)
+    this.touch(hop)
+  }
+
+  /** Somebody begins to wait. Where nobody did and nothing is under way, what failed before is another story. */
+  #begin(endpoint: Endpoint): void {
+    if (endpoint.failures > 0 && !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()
+  }
+
   /** A queue's wish to be carried is over: it dials, or nobody waits in it any more. */
   leaveHop(queue: Queue): void {
     if (queue.hop?.children.delete(queue)) this.touch(queue.hop)

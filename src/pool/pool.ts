@@ -102,12 +102,7 @@ export class ConnectionPool implements Pool {
         waiter.onSettled = () => signal.removeEventListener('abort', abort)
       }
       this.#pump.run(() => {
-        facts.waiting++
-        queue.waiters.add(waiter)
-        facts.deadlines.set(waiter, waiter.deadline)
-        facts.touch(queue)
-        // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
-        if (queue.endpoint.queues.size > 1) facts.touchEndpoint(queue.endpoint)
+        facts.want(waiter)
         // Told when it has its place: who asks at hearing of it comes behind.
         requested()
         for (const connection of queue.connections) {

@@ -111,8 +111,7 @@ export class Pump {
         this.hands.channels.ask(step.connection as Connection)
         break
       case 'askHop':
-        queue.hop?.children.add(queue)
-        if (queue.hop) facts.touch(queue.hop)
+        facts.askHop(queue)
         break
       case 'dial':
         this.hands.dialling.dial(queue, step.hop as Connection | null)

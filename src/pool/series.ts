@@ -48,8 +48,7 @@ export class Series {
     // The next series, too, does not start before its time.
     if (again || verdict === 'transient' || verdict === 'throttled') endpoint.notBefore = now + delay
     if (again) return delay
-    endpoint.failures = 0
-    endpoint.throttledSince = null
+    endpoint.endSeries()
     return null
   }
 
@@ -130,8 +129,7 @@ export class Series {
     if (!given) return
     this.#over(last, false)
     for (const [endpoint, own] of given) {
-      endpoint.failures = 0
-      endpoint.throttledSince = null
+      endpoint.endSeries()
       for (const queue of endpoint.queues) {
         if (queue.wanted) this.giveUp(queue, own.error ?? stillOut(queue.target.host, given.size, error))
       }

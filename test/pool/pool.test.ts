@@ -403,6 +403,60 @@ describe('dial series', () => {
     expect(sim.dials).toHaveLength(2)
   })
 
+  test('a series ends when nobody waits for it any more: hours later, a throttled dial is the first of a new minute', async () => {
+    const sim = new Sim()
+    const first = sim.acquire(web1)
+    sim.dials[0]!.fail('throttled')
+    await sim.settle()
+    first.abort()
+    await sim.advance(3_600_000)
+    const second = sim.acquire(web1)
+    await sim.settle()
+    sim.dials[1]!.fail('throttled')
+    await sim.advance(15_000)
+    expect(second.error()).toBeUndefined()
+    sim.dials[2]!.succeed()
+    await sim.settle()
+    expect(second.lease()).toBeDefined()
+  })
+
+  test.each(['a host', 'a jump host'])('a series of %s that was left in the middle does not cost the next one its dials', async (what) => {
+    const sim = new Sim({ maxReconnectAttempts: 3 })
+    const wanted = what === 'a host' ? web1 : target('behind', { jump: web1 })
+    const first = sim.acquire(wanted)
+    for (let i = 0; i < 3; i++) {
+      await sim.advance(20_000)
+      sim.dials[i]!.fail('transient')
+      await sim.settle()
+    }
+    first.abort()
+    await sim.advance(24 * 3_600_000)
+    const second = sim.acquire(wanted)
+    for (let i = 3; i < 7; i++) {
+      expect(second.error()).toBeUndefined()
+      await sim.advance(20_000)
+      sim.dials[i]!.fail('transient')
+      await sim.settle()
+    }
+    expect(second.error()).toMatchObject({ code: 'XEC_CONNECT' })
+    expect(sim.dials).toHaveLength(7)
+  })
+
+  test('who joins while a dial of the series is under way, or another still waits, joins the series', async () => {
+    const sim = new Sim({ maxReconnectAttempts: 1, reconnectDelay: 1_000 })
+    const first = sim.acquire(web1)
+    sim.dials[0]!.fail('transient')
+    await sim.advance(1_000)
+    expect(sim.parked).toHaveLength(1)
+    first.abort()
+    const second = sim.acquire(web1)
+    await sim.settle()
+    sim.dials[1]!.fail('transient')
+    await sim.settle()
+    expect(second.error()).toMatchObject({ code: 'XEC_CONNECT' })
+    expect(sim.dials).toHaveLength(2)
+  })
+
   test('a server that accepts the login and hangs up is not dialled for ever', async () => {
     const sim = new Sim({ maxReconnectAttempts: 2 })
     sim.tune = (link) => (link.answersOpens = false)
