@@ -71,9 +71,11 @@ export class Channels {
     else connection.refusing = true // nothing more is asked of it until everything it was asked is answered
     this.effects.emit(queue, { type: 'refused', host: queue.target.host, connection: connection.id, capacity: queue.capacity(facts.now()) })
     if (confirmed === 0 && connection.opening === 0 && connection.state === 'open') {
-      // Refused even when alone: one that has served is worn out; one that never served speaks for the server.
-      if (connection.grants === 0) this.effects.failQueue(queue, thrown)
-      this.ends.drain(connection, 'refused')
+      // Refused even when alone: one that has served is worn out; one that never served speaks for the server, of sessions
+      // alone. What that one carries, or is to carry, needs it still; who asks for a session later is refused anew.
+      if (connection.grants === 0) this.effects.failWaiters(queue, thrown)
+      if (connection.grants === 0 && carriesOthers(connection)) connection.refusing = false
+      else this.ends.drain(connection, 'refused')
     }
     facts.changed(connection)
   }
@@ -137,4 +139,11 @@ export class Channels {
       this.facts.changed(connection)
     }
   }
+}
+
+/** Whether a connection is a jump host's that is in use, or about to be. */
+function carriesOthers({ carriers, queue }: Connection): boolean {
+  if (carriers.size > 0) return true
+  for (const behind of queue.behind) if (behind.wanted) return true
+  return false
 }

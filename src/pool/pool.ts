@@ -61,6 +61,7 @@ export class ConnectionPool implements Pool {
     const rejections = (this.#rejections = new Rejections(facts, ledger))
     const effects: Effects = {
       emit: (queue, event) => ledger.write(queue, event),
+      failWaiters: (queue, error) => rejections.rejectOwn(queue, error),
       failQueue: (queue, error) => rejections.rejectAll(queue, error),
       pump: (news) => this.#pump.run(news),
     }

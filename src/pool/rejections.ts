@@ -20,9 +20,14 @@ export class Rejections {
     waiter.reject(error)
   }
 
+  /** Everybody who waits in a queue. */
+  rejectOwn(queue: Queue, error: XecError): void {
+    for (const waiter of [...queue.waiters]) this.reject(waiter, forHost(error, waiter.host))
+  }
+
   /** Everybody who waits in a queue, and everybody behind it. */
   rejectAll(queue: Queue, error: XecError): void {
-    for (const waiter of [...queue.waiters]) this.reject(waiter, forHost(error, waiter.host))
+    this.rejectOwn(queue, error)
     for (const child of [...queue.children]) {
       this.rejectAll(child, forHost(error, child.target.host, queue.target.host))
       this.facts.leaveHop(child)

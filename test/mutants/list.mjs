@@ -83,7 +83,11 @@ export const MUTANTS = [
     ['      connection.refusing = true\n      if (connection.link', '      if (connection.link'],
     ['if (connection.link?.alive) connection.link.destroy()', ''],
     ['          slot.releasedAt = this.facts.now()\n          this.facts.leases--', '          this.facts.leases--'],
-    ['if (connection.grants === 0) this.effects.failQueue(queue, thrown)', ''],
+    ['if (connection.grants === 0) this.effects.failWaiters(queue, thrown)', ''],
+    ['if (connection.grants === 0) this.effects.failWaiters(queue, thrown)', 'if (connection.grants === 0) this.effects.failQueue(queue, thrown)'],
+    ['connection.grants === 0 && carriesOthers(connection)', 'false'],
+    ['if (carriers.size > 0) return true', ''],
+    ['if (behind.wanted) return true', ''],
   ]),
   ...of('src/pool/series.ts', pool, [
     ['endpoint.failures <= options.maxReconnectAttempts', 'true'],

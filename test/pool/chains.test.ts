@@ -120,6 +120,28 @@ describe('a bastion that does not do its work', () => {
     expect(own.lease()).toBeDefined()
   })
 
+  test.each([2, 10])('one that allows no session carries its own all the same, with %i connections at most', async (maxConnections) => {
+    const sim = new Sim({ maxConnections, maxChannelsPerConnection: 1 })
+    sim.tune = (link) => { if (link.dial.target.host === 'bastion') link.maxSessions = 0 }
+    const bastion = target('bastion')
+    const own = sim.acquire(bastion)
+    const behind = [0, 1, 2].map((i) => sim.acquire(target(`h${i}`, { jump: bastion })))
+    await sim.settle()
+    for (let round = 0; round < 20; round++) {
+      for (const dial of sim.parked) dial.succeed()
+      await sim.settle()
+      // Who asks while it carries something hears it again, and costs nobody anything.
+      if (round === 2) sim.acquire(bastion)
+      for (const waiter of behind) if (round > 5) waiter.lease()?.release()
+      await sim.settle()
+    }
+    expect(own.error()).toMatchObject({ code: 'XEC_REFUSED', host: 'bastion' })
+    expect(behind.map((waiter) => waiter.error())).toEqual([undefined, undefined, undefined])
+    expect(behind.map((waiter) => waiter.lease() !== undefined)).toEqual([true, true, true])
+    expect(sim.dials.filter((dial) => dial.target.host === 'bastion')).toHaveLength(1)
+    expect(sim.events.filter((event) => event.type === 'rejected')).toHaveLength(2)
+  })
+
   test('a dead one blocks nobody but those behind it, although it takes the whole connect timeout', async () => {
     const sim = new Sim({ maxConnections: 4, maxConcurrentDials: 1, autoReconnect: false })
     const dead = target('dead')
