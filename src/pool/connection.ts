@@ -38,6 +38,8 @@ export class Connection implements InLine<Connection> {
   readonly slots = new Line<Slot>()
   /** Connections that this one carries. */
   readonly carriers = new Set<Connection>()
+  /** How many it was to carry so far. */
+  carried = 0
   /** Session channels asked for and not yet answered. */
   opening = 0
   /** When the oldest unanswered one, or the last answer, was. */

@@ -180,6 +180,11 @@ export class Facts implements PoolView {
     connection.queue.endpoint.connections.add(connection)
     if (connection.hop) {
       connection.hop.carriers.add(connection)
+      connection.hop.carried++
+      // Who had its turn is the last to be carried by the next one.
+      const { behind } = connection.hop.queue
+      behind.delete(connection.queue)
+      behind.add(connection.queue)
       this.changed(connection.hop)
     }
   }
@@ -194,9 +199,7 @@ export class Facts implements PoolView {
     connection.dirty = false
     if (connection.hop) {
       connection.hop.carriers.delete(connection)
-      // The first that an open jump host carries goes before others, and any of those behind it may be that now.
-      if (connection.hop.carriers.size === 0) this.moved(connection.hop)
-      else this.changed(connection.hop)
+      this.changed(connection.hop)
     }
     // There is room for the successor of one that is too old.
     for (const other of connection.queue.endpoint.connections) this.touch(other)

@@ -36,7 +36,7 @@ export interface PoolView {
   readonly connections: Iterable<ConnectionView>
   /** Queues that lack only a slot, in the order in which they asked. */
   readonly slotRing: ReadonlySet<QueueView>
-  /** Likewise, those that an open jump host waits to carry as its first; they go before the others. */
+  /** Likewise, those that a jump host was opened to carry and that has carried nothing yet; they go before the others. */
   readonly chainRing: ReadonlySet<QueueView>
   /** Connections that lack only a permit, likewise. */
   readonly permitRing: ReadonlySet<ConnectionView>
@@ -97,6 +97,8 @@ export interface ConnectionView {
   readonly openedAt: number
   readonly drainReason: DrainReason | null
   readonly carriers: { readonly size: number }
+  /** How many connections it was to carry so far. */
+  readonly carried: number
   readonly idleSince: number
   readonly expiresAt: number
   readonly closeBy: number
@@ -204,8 +206,8 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
     if (!first && !pool.slotRing.has(queue)) return wait(Infinity, 'held')
   }
   // A jump host leaves room for what it is to carry: otherwise jump hosts could take every slot, each waiting for one.
-  // For the same reason the first connection through an open jump host goes before the ring.
-  const ring = hop?.carriers.size === 0 ? pool.chainRing : pool.slotRing
+  // For the same reason the first connection through a jump host goes before the ring: the one for which there was room.
+  const ring = hop?.carried === 0 ? pool.chainRing : pool.slotRing
   const lacks = ring === pool.chainRing ? 'chainSlot' : 'slot'
   const need = slotsNeeded(queue)
   if (pool.slots + need > pool.maxConnections) {
@@ -215,9 +217,12 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
       const [first] = ring
       if (!first || first === queue) {
         for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
-        // Jump hosts that chains behind it have opened: kept by each, they could hold for ever what the other one needs.
-        if (ring === pool.chainRing && pool.slots - pool.freeing + need > pool.maxConnections) {
-          for (const idle of pool.idle) if (idle.queue.waiting === 0 && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+        // Jump hosts that wait to carry something: kept by each, they could hold for ever what the other one needs. One
+        // that has carried has had its turn; one that has not has it after the head of those whose turn it is.
+        if (pool.slots - pool.freeing + need > pool.maxConnections) {
+          for (const idle of pool.idle) {
+            if (idle.queue.waiting === 0 && (idle.carried > 0 || ring === pool.chainRing) && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+          }
         }
       }
       const waited = pool.grants - queue.ringGrants < QUANTUM_GRANTS ? now - queue.ringSince : QUANTUM_MS

@@ -14,7 +14,7 @@ export class Queue {
   readonly waiters = new Line<Waiter>()
   /** Everything that holds a slot for this key: opening to closing. */
   readonly connections = new Set<Connection>()
-  /** Queues of targets behind this one. */
+  /** Queues of targets behind this one; who was carried least recently is the first. */
   readonly behind = new Set<Queue>()
   /** Of these, the ones that wait for it to open, to be carried. */
   readonly children = new Set<Queue>()

@@ -118,6 +118,34 @@ describe('law 14: whoever is first in the ring', () => {
   })
 })
 
+describe('laws 13 and 14: a stranger and jump hosts', () => {
+  test.each([[2, 1, 2], [2, 1, 3], [2, 1, 4], [3, 1, 3], [4, 2, 2], [4, 2, 3], [5, 2, 3], [6, 3, 3]])('at %i connections, of %i jump hosts with %i busy hosts behind each: it is served, and so are all of these', async (maxConnections, bastions, children) => {
+    const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const town = new Town(sim, 10)
+    const behind = Array.from({ length: bastions * children }, (_, i) => target(`b${i % bastions}-h${i}`, { jump: target(`b${i % bastions}`) }))
+    for (const each of behind) town.want(each, 300)
+    for (let i = 0; i < 6; i++) await town.round(10)
+    const before = behind.map(({ host }) => town.count(host))
+    town.want(target('stranger'), 1)
+    for (let i = 0; i < 150 && town.count('stranger') === 0; i++) await town.round(10)
+    // Each has at most one turn before the stranger's.
+    expect(town.count('stranger')).toBe(1)
+    expect(Math.max(...behind.map(({ host }, i) => town.count(host) - before[i]!))).toBeLessThanOrEqual(2 * QUANTUM_GRANTS + 2 * behind.length)
+    for (let i = 0; i < 250; i++) await town.round(10)
+    for (const { host } of behind) expect(town.count(host), town.served.join(' ')).toBeGreaterThan(0)
+  })
+
+  test('strangers without end do not keep those behind a jump host away, nor one of these the others', async () => {
+    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const town = new Town(sim, 10)
+    const all = [...['c0', 'c1', 'c2'].map((host) => target(host, { jump: target('bastion') })), target('s'), target('t')]
+    for (const each of all) town.want(each, 400)
+    for (let i = 0; i < 600; i++) await town.round(10)
+    const counts = all.map(({ host }) => town.count(host))
+    expect(Math.min(...counts), counts.join(' ')).toBeGreaterThanOrEqual(3 * QUANTUM_GRANTS)
+  })
+})
+
 describe('law 13: equal hosts', () => {
   test.each([[8, 2], [12, 5], [30, 4]])('%i hosts that want without end at %i connections are served within a factor of two', async (hosts, maxConnections) => {
     const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })

@@ -16,7 +16,7 @@ const queue = (more: Partial<QueueView> = {}): QueueView => ({
 })
 const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
   state: 'open', stage: 'authenticating', queue: queue({ waiting: 0, wanted: false }), idle: false, spare: undefined, used: 0, leases: 0,
-  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, lastGrantAt: 0, openedAt: 0, drainReason: null, carriers: { size: 0 }, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
+  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, lastGrantAt: 0, openedAt: 0, drainReason: null, carriers: { size: 0 }, carried: 0, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
 })
 const wait = { do: 'wait', until: Infinity, lacks: null }
 
@@ -30,7 +30,7 @@ describe('what a queue does', () => {
   const quick = connection({ leases: 1, used: 1, queue: queue(), lastGrantAt: NOW - 5 })
   const opening = connection({ state: 'opening' })
   const hop = (open: ConnectionView[]): QueueView => queue({ waiting: 0, wanted: false, connections: open })
-  const carrier = connection({ carriers: { size: 3 } })
+  const carrier = connection({ carriers: { size: 3 }, carried: 3 })
   const fresh = connection({ carriers: { size: 0 } })
 
   test.each<[string, QueueView, PoolView, unknown]>([

@@ -659,22 +659,31 @@ describe('jump hosts', () => {
     expect(a.lease() && b.lease()).toBeTruthy()
   })
 
-  test('when the only one that a jump host carries is given up, another of those behind it is the first', async () => {
+  test('when the only one that a jump host carries is given up, another of those behind it waits for its turn', async () => {
     const sim = new Sim({ maxConnections: 4, maxChannelsPerConnection: 1 })
     const hop = target('hop')
-    for (const each of [hop, web1, web2]) await leased(sim, each)
+    const leases = []
+    for (const each of [hop, web1, web2]) leases.push((await leased(sim, each)).lease)
     sim.acquire(target('d', { jump: hop }))
     await sim.settle()
     // The head of the ring needs two slots, one for what it is to carry.
-    sim.acquire(target('f', { jump: target('hop-2') }))
+    const f = sim.acquire(target('f', { jump: target('hop-2') }))
     const e = sim.acquire(target('e', { jump: hop }))
     await sim.settle()
     sim.parked[0]?.fail('final')
     await sim.settle()
-    expect(sim.parked.map((dial) => dial.target.host)).toEqual(['e'])
+    expect(sim.parked).toEqual([])
+    leases[1]!.release()
+    await sim.settle()
+    expect(sim.parked.map((dial) => dial.target.host)).toEqual(['hop-2', 'e'])
+    for (const dial of sim.parked) dial.succeed()
+    await sim.settle()
+    e.lease()!.release()
+    await sim.settle()
+    expect(sim.parked.map((dial) => dial.target.host)).toEqual(['f'])
     sim.parked[0]?.succeed()
     await sim.settle()
-    expect(e.lease()).toBeDefined()
+    expect(f.lease()).toBeDefined()
   })
 
   test('a queue behind a jump host that gives up waiting stops asking for it', async () => {

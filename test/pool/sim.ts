@@ -11,7 +11,7 @@ import type { PoolOptions } from '../../src/pool/options.js'
 import type { AcquireOptions, Lease, PoolTarget } from '../../src/pool/types.js'
 import { XecError } from '../../src/errors.js'
 import { DialError, type Channel, type DialVerdict, type Exit, type Link, type LinkEnd, type Reached, type ReachOptions, type Target, type Transport } from '../../src/transport/transport.js'
-import { checkDial, checkInvariants, checkSnapshot } from './invariants.js'
+import { checkDial, checkInvariants, checkSnapshot, Turns } from './invariants.js'
 
 export class FakeClock implements Clock {
   #now = 1_000
@@ -271,11 +271,13 @@ export class Sim implements Transport {
 
   constructor(options: Partial<PoolOptions> = {}, seed = 1) {
     this.pool = createPool({ transport: this, clock: this.clock, random: seededRandom(seed) }, options)
+    const turns = new Turns(this.pool)
     this.pool.subscribe((event) => {
       this.events.push(event)
       if (event.type !== 'dialling') return
       try {
         checkDial(this.pool, event)
+        turns.dialled(event)
       } catch (error) {
         // A listener cannot stop the pool; the next settle tells.
         this.#broken ??= error as Error
