@@ -38,7 +38,7 @@ export class Channels {
       channel.close()
       return
     }
-    const slot: Slot = { channel, leased: false, releasedAt: Infinity, channelClosed: false, ahead: null, behind: null }
+    const slot: Slot = { channel, leased: false, leasedAt: Infinity, releasedAt: Infinity, channelClosed: false, ahead: null, behind: null }
     connection.slots.add(slot)
     connection.refusing = false
     void channel.closed.then(() => this.effects.pump(() => {
@@ -87,8 +87,8 @@ export class Channels {
     if (!waiter.settle()) throw new Error('bug: a settled waiter is still queued')
     this.facts.forget(waiter)
     slot.leased = true
+    slot.leasedAt = now
     connection.grants++
-    connection.lastGrantAt = now
     this.facts.leases++
     const waitMs = now - waiter.since
     this.effects.emit(queue, { type: 'granted', host: waiter.host, connection: connection.id, waitMs, nth: connection.grants })

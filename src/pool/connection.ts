@@ -22,6 +22,7 @@ export type Stage = 'reaching' | 'reached' | 'authenticating'
 export interface Slot extends InLine<Slot> {
   readonly channel: Channel
   leased: boolean
+  leasedAt: number
   /** When the lease came back, or the channel was dropped; Infinity before. */
   releasedAt: number
   channelClosed: boolean
@@ -47,13 +48,16 @@ export class Connection implements InLine<Connection> {
   /** It refused a channel while it had none. */
   refusing = false
   grants = 0
-  lastGrantAt = 0
   dialMs = 0
   openedAt = 0
   expiresAt = Infinity
   idleSince = 0
   closeBy = Infinity
   drainReason: DrainReason | null = null
+  /** Until when a stranger for whom it is given up waits for no other. */
+  leavesBy = 0
+  /** Its place among those that have had their turn. */
+  readonly turn: { entry: Entry | null; readonly connection: Connection } = { entry: null, connection: this }
   /** Whether the pool has it among the idle ones, and among those to be decided. */
   listedIdle = false
   dirty = false
@@ -85,6 +89,13 @@ export class Connection implements InLine<Connection> {
     let n = 0
     for (let slot = this.slots.first; slot; slot = slot.behind) if (slot.leased) n++
     return n
+  }
+
+  /** When the oldest command that runs on it began; Infinity when none does. */
+  get runningSince(): number {
+    // Channels are granted in the order in which they were confirmed.
+    for (let slot = this.slots.first; slot; slot = slot.behind) if (slot.leased) return slot.leasedAt
+    return Infinity
   }
 
   /** A confirmed channel that nobody has yet. */

@@ -38,6 +38,11 @@ export class Deadlines<T extends HasDeadline> {
     return this.#first()?.at ?? Infinity
   }
 
+  /** The subject with the nearest deadline. */
+  get nearest(): T | null {
+    return (this.#first()?.subject ?? null) as T | null
+  }
+
   at(subject: T): number {
     return subject.entry?.at ?? Infinity
   }

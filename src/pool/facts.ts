@@ -11,7 +11,7 @@ import { Figures } from './metrics.js'
 import { Line } from './line.js'
 import type { PoolOptions } from './options.js'
 import { Outage } from './outage.js'
-import type { PoolMode, PoolView } from './policy.js'
+import type { PoolMode, PoolView, Turn } from './policy.js'
 import { Queue } from './queue.js'
 import type { PoolTarget } from './types.js'
 import type { Waiter } from './waiter.js'
@@ -49,6 +49,9 @@ export class Facts implements PoolView {
   #sweepAt = SWEEP_AT
   readonly #freeing = new Set<Connection>()
   readonly #opening = new Set<Connection>()
+  /** Those that have had their turn. A heap of times serves: the later its oldest command began, the nearer to its top. */
+  readonly #spent = new Deadlines<Connection['turn']>()
+  readonly #leaving = new Set<Connection>()
 
   constructor(
     readonly options: PoolOptions,
@@ -84,6 +87,14 @@ export class Facts implements PoolView {
 
   get freeing(): number {
     return this.#freeing.size
+  }
+
+  get spent(): Connection | null {
+    return this.#spent.nearest?.connection ?? null
+  }
+
+  get leaving(): number {
+    return this.#leaving.size
   }
 
   /** Work that must keep the process alive: somebody waits for it. */
@@ -167,6 +178,14 @@ export class Facts implements PoolView {
     this.touch(connection.queue)
   }
 
+  /** Where a connection stands among those that are given up for strangers. */
+  keepTurn(connection: Connection, turn: Turn): void {
+    if (turn === 'spent') this.#spent.set(connection.turn, -connection.runningSince)
+    else if (connection.turn.entry) this.#spent.set(connection.turn, Infinity)
+    if (turn === 'leaving') this.#leaving.add(connection)
+    else if (this.#leaving.size > 0) this.#leaving.delete(connection)
+  }
+
   /** A connection changed its state: those it may carry are concerned too. */
   moved(connection: Connection): void {
     this.changed(connection)
@@ -196,6 +215,8 @@ export class Facts implements PoolView {
     connection.queue.endpoint.connections.delete(connection)
     this.permitRing.delete(connection)
     this.deadlines.clear(connection)
+    this.#spent.clear(connection.turn)
+    this.#leaving.delete(connection)
     connection.dirty = false
     if (connection.hop) {
       connection.hop.carriers.delete(connection)
@@ -218,6 +239,7 @@ export class Facts implements PoolView {
     queue.waiters.add(waiter)
     this.deadlines.set(waiter, waiter.deadline)
     this.touch(queue)
+    if (queue.waiting === 1) for (const connection of queue.connections) this.touch(connection)
     // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
     if (queue.endpoint.queues.size > 1) this.touchEndpoint(queue.endpoint)
   }

@@ -33,7 +33,10 @@ export interface PoolView {
   readonly handshakes: number
   /** Leases granted so far. */
   readonly grants: number
-  readonly connections: Iterable<ConnectionView>
+  /** Of the connections that have had their turn and whose own queue wants more, the one on which what runs began last. */
+  readonly spent: ConnectionView | null
+  /** How many are on their way out for strangers, and expected to be gone soon. */
+  readonly leaving: number
   /** Queues that lack only a slot, in the order in which they asked. */
   readonly slotRing: ReadonlySet<QueueView>
   /** Likewise, those that a jump host was opened to carry and that has carried nothing yet; they go before the others. */
@@ -93,9 +96,11 @@ export interface ConnectionView {
   readonly unansweredSince: number
   readonly refusing: boolean
   readonly grants: number
-  readonly lastGrantAt: number
+  /** When the oldest command that runs on it began; Infinity when none does. */
+  readonly runningSince: number
   readonly openedAt: number
-  readonly drainReason: DrainReason | null
+  /** Until when a stranger for whom it is given up waits for no other. */
+  readonly leavesBy: number
   readonly carriers: { readonly size: number }
   /** How many connections it was to carry so far. */
   readonly carried: number
@@ -108,6 +113,9 @@ export type Lack = 'slot' | 'chainSlot' | 'endpoint' | 'held' | 'permit' | null
 
 export type Wait = { readonly do: 'wait'; readonly until: number; readonly lacks: Lack }
 
+/** Of a connection: it has had its turn, and may have to be given up for a stranger; or it has been, and is on its way out. */
+export type Turn = 'spent' | 'leaving' | null
+
 export type QueueStep =
   | Wait
   | { readonly do: 'fail' }
@@ -115,10 +123,11 @@ export type QueueStep =
   | { readonly do: 'channel'; readonly connection: ConnectionView }
   | { readonly do: 'askHop' }
   | { readonly do: 'dial'; readonly hop: ConnectionView | null }
-  | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'evicted' | 'fairness' }
+  | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'evicted' }
+  | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'fairness'; readonly leavesBy: number }
 
 export type ConnectionStep =
-  | Wait
+  | (Wait & { readonly turn?: Turn })
   | { readonly do: 'authenticate' }
   | { readonly do: 'dropSpare' }
   | { readonly do: 'drain'; readonly reason: DrainReason }
@@ -191,7 +200,7 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
     for (const other of endpoint.connections) {
       if (other.idle && other.queue !== queue && other.queue.waiting === 0 && (!oldest || other.idleSince < oldest.idleSince)) oldest = other
     }
-    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, endpoint.connections, 1, now - queue.ringSince, 'endpoint', now)
+    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, turnsAt(endpoint, now), 1, now - queue.ringSince, 'endpoint', now)
   }
   if (endpoint.ring.size > 0) {
     const [first] = endpoint.ring
@@ -226,7 +235,7 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
         }
       }
       const waited = pool.grants - queue.ringGrants < QUANTUM_GRANTS ? now - queue.ringSince : QUANTUM_MS
-      return decideQuantum(queue, pool.connections, asking, waited, lacks, now)
+      return decideQuantum(queue, { spent: pool.spent, leaving: pool.leaving, until: Infinity }, asking, waited, lacks, now)
     }
     return wait(Infinity, lacks)
   }
@@ -235,27 +244,45 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   return head && head !== queue ? wait(Infinity, lacks) : { do: 'dial', hop }
 }
 
+interface Turns {
+  readonly spent: ConnectionView | null
+  readonly leaving: number
+  /** When either may be different although nothing happens; connections of the pool tell by themselves. */
+  readonly until: number
+}
+
 /**
  * A full pool, or a full endpoint, without an idle connection. Who has no connection at all gets one after a quantum: of those whose own
- * queue would go on using theirs, and that have had their quantum too, the one that was granted last gives way, because
- * its commands are the shortest to wait for.
+ * queue would go on using theirs, and that have had their quantum too, the one whose oldest command began last gives way,
+ * because it is likely to be gone first. If it is not gone after another quantum, one more has to; after twice that
+ * time the next, and so on, so that commands of hours on all of them do not stop the whole pool for one stranger.
  */
-function decideQuantum(queue: QueueView, connections: Iterable<ConnectionView>, asking: number, waited: number, lacks: Lack, now: number): QueueStep {
+function decideQuantum(queue: QueueView, { spent, leaving, until }: Turns, asking: number, waited: number, lacks: Lack, now: number): QueueStep {
   for (const _own of queue.connections) return wait(Infinity, lacks)
   // Not yet in a ring: it will be, and be asked again.
   if (!(waited >= QUANTUM_MS)) return wait(queue.ringSince + QUANTUM_MS, lacks)
-  let best: ConnectionView | null = null
+  if (leaving >= asking || !spent || turnEnd(spent) > now) return wait(until, lacks)
+  return { do: 'evict', connection: spent, reason: 'fairness', leavesBy: now + Math.max(QUANTUM_MS, now - queue.ringSince) }
+}
+
+/** An endpoint has few connections: they are looked at one by one. */
+function turnsAt(endpoint: EndpointView, now: number): Turns {
+  let spent: ConnectionView | null = null
   let leaving = 0
-  let next = Infinity
-  for (const connection of connections) {
-    if (connection.drainReason === 'fairness') leaving++
-    if (connection.state !== 'open' || connection.grants === 0 || connection.queue.waiting === 0 || connection.carriers.size > 0) continue
-    const from = connection.grants >= QUANTUM_GRANTS ? now : connection.openedAt + QUANTUM_MS
-    if (from > now) next = Math.min(next, from)
-    else if (!best || connection.lastGrantAt > best.lastGrantAt) best = connection
+  let until = Infinity
+  for (const connection of endpoint.connections) {
+    const changes = connection.state === 'open' ? turnEnd(connection) : connection.leavesBy
+    if (changes > now) until = Math.min(until, changes)
+    if (connection.state !== 'open') leaving += connection.leavesBy > now ? 1 : 0
+    else if (changes <= now && (!spent || connection.runningSince > spent.runningSince)) spent = connection
   }
-  if (leaving >= asking) return wait(Infinity, lacks)
-  return best ? { do: 'evict', connection: best, reason: 'fairness' } : wait(next, lacks)
+  return { spent, leaving, until }
+}
+
+/** When an open connection has had its turn; Infinity when nobody would go on using it, or when it carries others. */
+function turnEnd({ grants, queue, carriers, openedAt }: ConnectionView): number {
+  if (grants === 0 || queue.waiting === 0 || carriers.size > 0) return Infinity
+  return grants >= QUANTUM_GRANTS ? openedAt : openedAt + QUANTUM_MS
 }
 
 /** One for the connection itself, and one for each further hop of the longest chain that waits to be carried by it. */
@@ -290,7 +317,8 @@ export function decideConnection(connection: ConnectionView, pool: PoolView, now
     case 'open':
       return decideOpen(connection, pool, now)
     case 'draining':
-      return connection.leases === 0 && connection.carriers.size === 0 ? { do: 'close' } : wait()
+      if (connection.leases === 0 && connection.carriers.size === 0) return { do: 'close' }
+      return connection.leavesBy > now ? { ...wait(connection.leavesBy), turn: 'leaving' } : wait()
     case 'closing':
       return now >= connection.closeBy ? { do: 'destroy' } : wait(connection.closeBy)
     case 'closed':
@@ -315,5 +343,7 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
     idleUntil = connection.idleSince + queue.idleTimeoutMs
     if (now >= idleUntil) return { do: 'drain', reason: 'idle' }
   }
-  return wait(Math.min(answerBy, connection.expiresAt > now ? connection.expiresAt : Infinity, idleUntil))
+  const spentAt = turnEnd(connection)
+  const until = Math.min(answerBy, connection.expiresAt > now ? connection.expiresAt : Infinity, idleUntil, spentAt > now ? spentAt : Infinity)
+  return spentAt > now ? wait(until) : { ...wait(until), turn: 'spent' }
 }

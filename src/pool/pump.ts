@@ -120,11 +120,13 @@ export class Pump {
         const connection = step.connection as Connection
         // Who had its turn goes to the end, so that the room it leaves is not its own again.
         if (step.reason === 'fairness') {
+          connection.leavesBy = step.leavesBy
           facts.slotRing.delete(connection.queue)
           this.#keepPlace(connection.queue, false)
           this.#keepQuantum(connection.queue, false, now)
         }
         this.hands.ends.drain(connection, step.reason)
+        if (step.reason === 'fairness') facts.keepTurn(connection, 'leaving')
         break
       }
     }
@@ -152,6 +154,7 @@ export class Pump {
     if (step.do === 'wait') {
       facts.deadlines.set(connection, step.until)
       keep(facts.permitRing, connection, step.lacks === 'permit')
+      facts.keepTurn(connection, step.turn ?? null)
       return false
     }
     facts.permitRing.delete(connection)

@@ -97,6 +97,41 @@ describe('law 14: a stranger at a full pool', () => {
   })
 })
 
+describe('law 14: long commands', () => {
+  test.each([[10, 25, 1], [10, 100, 1], [10, 100, 2], [10, 500, 2]])('a stranger does not wait for a command of an hour where others take %i and %i ms, %i connections a host', async (aMs, bMs, maxConnectionsPerHost) => {
+    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost, maxChannelsPerConnection: 2 })
+    const [hour, a, b, s] = [new Town(sim, 3_600_000), new Town(sim, aMs), new Town(sim, bMs), new Town(sim, 10)]
+    hour.want(target('a'), 1)
+    a.want(target('a'), 3_000)
+    b.want(target('b'), 3_000)
+    const round = async (): Promise<void> => { for (const each of [a, b, s]) await each.round(5) }
+    for (let i = 0; i < 20; i++) await round()
+    s.want(target('stranger'), 1)
+    const since = sim.clock.now()
+    while (s.count('stranger') === 0 && sim.clock.now() - since < 60_000) await round()
+    expect(sim.clock.now() - since).toBeLessThanOrEqual(4 * QUANTUM_MS + 2 * bMs)
+  })
+
+  test('one whose first choice does not leave gets another, and the pool is not stopped for it', async () => {
+    const sim = new Sim({ maxConnections: 20, maxConnectionsPerHost: 1, maxChannelsPerConnection: 2 })
+    sim.checksSnapshots = false
+    const hosts = Array.from({ length: 20 }, (_, i) => target(`h${i}`))
+    // Each runs one of hours, and wants more than it may have.
+    for (const host of hosts) for (let i = 0; i < 3; i++) sim.acquire(host)
+    await sim.settle()
+    for (const dial of sim.parked) dial.succeed()
+    await sim.settle()
+    sim.acquire(target('stranger'))
+    const leaving = (): number => sim.events.filter((event) => event.type === 'draining').length
+    const after: number[] = []
+    for (const ms of [1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 3_600_000]) {
+      await sim.advance(ms)
+      after.push(leaving())
+    }
+    expect(after).toEqual([1, 2, 3, 4, 5, 6, 12])
+  })
+})
+
 describe('law 14: whoever is first in the ring', () => {
   test('a stranger behind one that cannot ask for it gets a connection as soon as one may be given up', async () => {
     const sim = new Sim({ maxConnections: 2, maxChannelsPerConnection: 1 })

@@ -55,10 +55,17 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     const behind = [facts.slotRing, facts.chainRing, facts.heldRing].some((ring) => ring.has(queue) && [...ring][0] !== queue)
     law(4, behind || facts.deadlines.at(queue) === step.until, () => `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${facts.deadlines.at(queue)}`)
   }
+  let leaving = 0
+  let newest = -Infinity
   for (const connection of live) {
     const step = decideConnection(connection, facts, now)
     law(4, step.do === 'wait', () => `connection ${connection.id} could ${step.do}`)
+    if (step.do !== 'wait') continue
+    if (step.turn === 'leaving') leaving++
+    if (step.turn === 'spent') newest = Math.max(newest, connection.runningSince)
   }
+  law('index', facts.leaving === leaving, () => `${facts.leaving} are counted as leaving, a scan finds ${leaving}`)
+  law('index', (facts.spent?.runningSince ?? -Infinity) === newest, () => `first to be given up is one that runs something since ${facts.spent?.runningSince}, a scan finds ${newest}`)
   let waiting = 0
   for (const waiter of facts.waiters()) {
     waiting++

@@ -4,7 +4,7 @@ import { CHANNEL_ANSWER_TIMEOUT_MS, QUANTUM_GRANTS, QUANTUM_MS, decideConnection
 const NOW = 100_000
 
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
-  mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, connections: [],
+  mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, spent: null, leaving: 0,
   slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
@@ -16,7 +16,7 @@ const queue = (more: Partial<QueueView> = {}): QueueView => ({
 })
 const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
   state: 'open', stage: 'authenticating', queue: queue({ waiting: 0, wanted: false }), idle: false, spare: undefined, used: 0, leases: 0,
-  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, lastGrantAt: 0, openedAt: 0, drainReason: null, carriers: { size: 0 }, carried: 0, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
+  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, runningSince: 0, openedAt: 0, leavesBy: 0, carriers: { size: 0 }, carried: 0, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
 })
 const wait = { do: 'wait', until: Infinity, lacks: null }
 
@@ -26,8 +26,9 @@ describe('what a queue does', () => {
   const empty = connection({ used: 0 })
   const ready = connection({ used: 1, spare: {} })
   const stranger = connection({ idle: true })
-  const busy = connection({ leases: 1, used: 1, queue: queue(), lastGrantAt: NOW - 500 })
-  const quick = connection({ leases: 1, used: 1, queue: queue(), lastGrantAt: NOW - 5 })
+  const busy = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 500 })
+  const quick = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 5 })
+  const old = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 50_000 })
   const opening = connection({ state: 'opening' })
   const hop = (open: ConnectionView[]): QueueView => queue({ waiting: 0, wanted: false, connections: open })
   const carrier = connection({ carriers: { size: 3 }, carried: 3 })
@@ -56,14 +57,19 @@ describe('what a queue does', () => {
     ['leaves room at its endpoint to whoever asked before', queue({ endpoint: endpoint({ ring: new Set([queue()]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['evicts the least recently used idle connection for it', queue(), pool({ slots: 4, idle: [stranger, empty] }), { do: 'evict', connection: stranger }],
-    ['waits for its quantum at a full pool', queue({ ringSince: NOW - 400, ringGrants: 0 }), pool({ slots: 4, grants: 7, connections: [busy] }), { do: 'wait', until: NOW + 600, lacks: 'slot' }],
-    ['gets a connection that another gives up after so much time', queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }), pool({ slots: 4, connections: [busy] }), { do: 'evict', connection: busy, reason: 'fairness' }],
-    ['gets one after so many grants', queue({ ringSince: NOW, ringGrants: 2 }), pool({ slots: 4, grants: 2 + QUANTUM_GRANTS, connections: [busy] }), { do: 'evict', connection: busy, reason: 'fairness' }],
-    ['takes it from the quickest', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [busy, quick] }), { do: 'evict', connection: quick }],
-    ['lets a new connection have its own quantum', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [connection({ ...busy, openedAt: NOW - 300 })] }), { do: 'wait', until: NOW + 700, lacks: 'slot' }],
-    ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full] }), pool({ slots: 4, connections: [busy] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [connection({ leases: 1, used: 1 })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, connections: [busy, connection({ state: 'draining', drainReason: 'fairness' })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['waits for its quantum at a full pool', queue({ ringSince: NOW - 400, ringGrants: 0 }), pool({ slots: 4, grants: 7, spent: busy }), { do: 'wait', until: NOW + 600, lacks: 'slot' }],
+    ['gets a connection that another gives up after so much time', queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }), pool({ slots: 4, spent: busy }), { do: 'evict', connection: busy, reason: 'fairness' }],
+    ['gets one after so many grants', queue({ ringSince: NOW, ringGrants: 2 }), pool({ slots: 4, grants: 2 + QUANTUM_GRANTS, spent: busy }), { do: 'evict', connection: busy, reason: 'fairness' }],
+    ['waits for it another quantum', queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }), pool({ slots: 4, spent: busy }), { do: 'evict', leavesBy: NOW + QUANTUM_MS }],
+    ['and for the next ones as long as it has waited', queue({ ringSince: NOW - 7_000, ringGrants: 0 }), pool({ slots: 4, spent: busy }), { do: 'evict', leavesBy: NOW + 7_000 }],
+    ['takes it from whose oldest command began last', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([busy, quick, old]) }) }), pool(), { do: 'evict', connection: quick }],
+    ['at its endpoint takes no second one while the first is on its way', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', leavesBy: NOW + 300 })]) }) }), pool(), { do: 'wait', until: NOW + 300, lacks: 'endpoint' }],
+    ['but does when that is not gone in time', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', leavesBy: NOW })]) }) }), pool(), { do: 'evict', connection: busy }],
+    ['at its endpoint lets a new connection have its own quantum', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([connection({ ...busy, openedAt: NOW - 300 }), connection({ ...busy, openedAt: NOW - 200 })]) }) }), pool(), { do: 'wait', until: NOW + 700, lacks: 'endpoint' }],
+    ['lets a new connection have its own quantum', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ ...busy, openedAt: NOW - 300 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full] }), pool({ slots: 4, spent: busy }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ leases: 1, used: 1 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, leaving: 1 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['does not evict when a slot is on its way', queue(), pool({ slots: 4, freeing: 1, idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['follows the first of those that an outage held back', queue(), pool({ heldRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'held' }],
     ['leaves it to the head of its ring to evict', queue(), pool({ slots: 4, slotRing: new Set([queue()]), idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
@@ -108,6 +114,10 @@ describe('what a connection does', () => {
     ['does not idle out while its queue is wanted', { idle: true, idleSince: 0, queue: wanted }, {}, wait],
     ['drains after its lifetime, also while it works', { leases: 1, used: 1, expiresAt: NOW }, {}, { do: 'drain', reason: 'lifetime' }],
     ['but not while it works where no successor has room', { leases: 1, used: 1, expiresAt: NOW, queue: queue({ waiting: 0, wanted: false, endpoint: endpoint({ maxConnections: 1, connections: new Set([connection()]) }) }) }, {}, { do: 'wait', until: Infinity, lacks: null }],
+    ['has had its turn after so many grants, if its queue wants more', { leases: 1, used: 1, grants: QUANTUM_GRANTS, openedAt: NOW, queue: wanted }, {}, { do: 'wait', until: Infinity, turn: 'spent' }],
+    ['or after so much time', { leases: 1, used: 1, openedAt: NOW - QUANTUM_MS, queue: wanted }, {}, { do: 'wait', turn: 'spent' }],
+    ['which it waits for', { leases: 1, used: 1, openedAt: NOW - 400, queue: wanted }, {}, { do: 'wait', until: NOW + 600 }],
+    ['draining for a stranger says for how long it is expected to go', { state: 'draining', leases: 1, leavesBy: NOW + 5 }, {}, { do: 'wait', until: NOW + 5, turn: 'leaving' }],
     ['is suspect when a channel request stays unanswered', { opening: 1, used: 1, unansweredSince: NOW - CHANNEL_ANSWER_TIMEOUT_MS }, {}, { do: 'drain', reason: 'suspect' }],
     ['drops a channel that nobody waits for', { spare: {}, used: 1 }, {}, { do: 'dropSpare' }],
     ['drains after one command where pooling is off', { leases: 1, used: 1, grants: 1 }, { enabled: false }, { do: 'drain', reason: 'disabled' }],
