@@ -1,12 +1,12 @@
 /** A port on the remote host that leads to an address as this machine sees it, as `ssh -R` makes one. */
-import { connect, type Socket } from 'node:net'
+import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { XecError } from '../errors.js'
 import { tell } from '../pool/tell.js'
 import type { Pool, PoolTarget } from '../pool/types.js'
 import type { LinkEnd } from '../transport/transport.js'
 import { HeldLink } from './held-link.js'
-import { join } from './join.js'
+import { Connections } from './join.js'
 import { checkPort, type Tunnel } from './tunnel.js'
 
 export interface ReverseTunnelOptions {
@@ -33,7 +33,7 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
   const { localHost = '127.0.0.1', localPort, remoteHost = '127.0.0.1', remotePort = 0, signal, onError } = options
   checkPort(host, 'localPort', localPort, 1)
   checkPort(host, 'remotePort', remotePort, 0)
-  const sockets = new Set<Socket>()
+  const connections = new Connections()
   let open = true
   let settle: (error: XecError | null) => void = () => {}
   const closed = new Promise<XecError | null>((resolve) => (settle = resolve))
@@ -46,28 +46,20 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
     if (!open) return
     open = false
     signal?.removeEventListener('abort', abort)
-    for (const socket of sockets) socket.destroy()
+    connections.cut()
     held.release()
     settle(error)
   }
   const link = await held.get()
   const take = (remote: Duplex): void => {
     const socket = connect({ host: localHost, port: localPort, allowHalfOpen: true })
-    sockets.add(socket)
-    socket.once('close', () => {
-      sockets.delete(socket)
-      // Also one that is cut off before it was made: the far side must not wait for it.
-      remote.destroy()
-      remote.resume()
-    })
+    connections.add(socket)
+    // Before it is made: one that is not must not leave the far side waiting.
+    connections.join(socket, remote, link)
     const failed = (cause: Error): void => {
       tell(() => onError?.(new XecError('XEC_CONNECT', `${host}: nobody takes the connections of the reverse tunnel at ${localHost}:${localPort} here: ${cause.message}`, { host, cause })))
     }
-    socket.once('error', failed)
-    socket.once('connect', () => {
-      socket.off('error', failed)
-      join(socket, remote, link)
-    })
+    socket.once('error', failed).once('connect', () => socket.off('error', failed))
   }
   const close = async (): Promise<void> => {
     if (open) {
@@ -91,7 +83,7 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
     localHost, localPort, remoteHost, closed, close,
     remotePort: listener.port,
     get open() { return open },
-    get connections() { return sockets.size },
+    get connections() { return connections.size },
     [Symbol.asyncDispose]: close,
   }
 }

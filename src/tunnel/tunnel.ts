@@ -4,7 +4,7 @@ import { isXecError, messageOf, XecError } from '../errors.js'
 import { tell } from '../pool/tell.js'
 import type { AcquireOptions, Pool, PoolTarget } from '../pool/types.js'
 import { HeldLink } from './held-link.js'
-import { join } from './join.js'
+import { Connections } from './join.js'
 
 export interface TunnelOptions {
   /** Where the remote host connects to, as it sees it. Default `127.0.0.1`: the host itself. */
@@ -27,7 +27,7 @@ export interface Tunnel extends AsyncDisposable {
   readonly remotePort: number
   /** False once it is closed. */
   readonly open: boolean
-  /** Connections through it now. */
+  /** Connections through it now, also those that only the far side has not taken to the end. */
   readonly connections: number
   /** Resolves when it is closed: null, or the loss that closed it. Never rejects. */
   readonly closed: Promise<XecError | null>
@@ -45,20 +45,19 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
   const acquire: AcquireOptions = { signal }
   checkPort(target.host, 'remotePort', remotePort, 1)
   checkPort(target.host, 'localPort', localPort, 0)
-  const sockets = new Set<Socket>()
+  const connections = new Connections()
   let open = true
   const held = new HeldLink(pool, target, acquire, (end) => {
     // What we closed ourselves, with the pool or by a reset, is not to come back by the next connection.
     if (end.reason === 'closed') void close()
   })
   const carry = async (socket: Socket): Promise<void> => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket)).on('error', () => {})
+    connections.add(socket)
     try {
       const link = await held.get()
       const remote = await link.forward(remoteHost, remotePort)
       if (socket.destroyed) remote.destroy()
-      else join(socket, remote, link)
+      else connections.join(socket, remote, link)
     } catch (error) {
       socket.resetAndDestroy()
       // Of anything else somebody should hear, too: it is a mistake of ours.
@@ -76,7 +75,7 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
     open = false
     signal?.removeEventListener('abort', abort)
     const ended = new Promise<void>((resolve) => server.close(() => resolve()))
-    for (const socket of sockets) socket.destroy()
+    connections.cut()
     held.release()
     await ended
     settle(null)
@@ -97,7 +96,7 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
     localHost, remoteHost, remotePort, closed, close,
     localPort: (server.address() as AddressInfo).port,
     get open() { return open },
-    get connections() { return sockets.size },
+    get connections() { return connections.size },
     [Symbol.asyncDispose]: close,
   }
 }

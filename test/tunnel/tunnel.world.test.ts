@@ -18,6 +18,28 @@ function startEcho(): Promise<Server> {
   })
   return new Promise((resolve) => server.listen(0, '127.0.0.1', () => resolve(server)))
 }
+/** Takes what comes, slowly; how many bytes that were when they ended, or were cut off. */
+function takeSlowly(socket: Socket): Promise<number> {
+  let took = 0
+  return new Promise((resolve) => {
+    socket.on('data', (chunk) => {
+      took += chunk.length
+      socket.pause()
+      void delay(12).then(() => socket.resume())
+    }).on('end', () => resolve(took)).on('error', () => resolve(took))
+  })
+}
+
+/** Waits for the other side's end before it sends a lot. */
+function sendAfterTheEnd(socket: Socket, bytes: number): void {
+  socket.on('error', () => {}).on('end', () => socket.end(Buffer.alloc(bytes))).resume()
+}
+
+async function serve(onConnection: (socket: Socket) => void): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, onConnection).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return server
+}
 const portOf = (server: Server): number => (server.address() as AddressInfo).port
 
 /** Everything that the other side says until its end; rejects when it is cut off. */
@@ -169,6 +191,29 @@ describeWorld('forwarded ports', () => {
       expect((await tunnel.closed)?.message).toMatch(/^web1: Connection closed under a reverse tunnel \(.*\); nobody listens there any more$/)
       expect(tunnel.open).toBe(false)
       await tunnel.close()
+    })
+  })
+
+  describe('a far side that ends its half first and reads slowly gets all that is sent here', () => {
+    const call = (port: number): Socket => connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+
+    test('through a tunnel', async () => {
+      let took: (bytes: Promise<number>) => void = () => {}
+      const all = new Promise<number>((resolve) => (took = resolve))
+      const server = await serve((socket) => took(takeSlowly(socket.end('bye'))))
+      await using tunnel = await openTunnel(xec.pool, target(), { remotePort: portOf(server) })
+      sendAfterTheEnd(call(tunnel.localPort), 20_000_000)
+      expect(await all).toBe(20_000_000)
+      await expect.poll(() => tunnel.connections).toBe(0)
+      server.close()
+    })
+
+    test('through a reverse tunnel', async () => {
+      const server = await serve((socket) => sendAfterTheEnd(socket, 20_000_000))
+      await using tunnel = await openReverseTunnel(xec.pool, target(), { localPort: portOf(server) })
+      expect(await takeSlowly(call(tunnel.remotePort).end('GET /'))).toBe(20_000_000)
+      await expect.poll(() => tunnel.connections).toBe(0)
+      server.close()
     })
   })
 
