@@ -141,8 +141,9 @@ async function openSession(pool: Pool, target: PoolTarget, options: TransferOpti
   const askedAt = clock.now()
   for (let unsent = 1; ; unsent++) {
     const lease = await pool.acquire(target, { signal, queueTimeoutMs: queueTimeoutMs === undefined ? undefined : Math.max(0, queueTimeoutMs - (clock.now() - askedAt)) })
-    // A server that takes its time is left as soon as the caller gives up.
-    const leave = (): void => lease.channel.close()
+    // A server that takes its time is left as soon as the caller gives up; `giveBack` waits a little for its goodbye.
+    let leave = (): void => {}
+    const left = new Promise<never>((_, reject) => (leave = () => reject(new SessionOver('the server did not answer', null))))
     let isLate = false
     const late = timeoutMs === undefined ? null : clock.timer(timeoutMs, () => {
       isLate = true
@@ -151,7 +152,7 @@ async function openSession(pool: Pool, target: PoolTarget, options: TransferOpti
     signal?.addEventListener('abort', leave, { once: true })
     if (signal?.aborted) leave()
     try {
-      return { lease, sftp: await Sftp.start(lease.channel, clock) }
+      return { lease, sftp: await Promise.race([Sftp.start(lease.channel, clock), left]) }
     } catch (error) {
       await giveBack(lease, clock)
       if (signal?.aborted) throw new XecError('XEC_ABORTED', `${host}: cancelled before the transfer began`, { host, phase: 'exec', cause: signal.reason })
