@@ -4,10 +4,10 @@ import type { Duplex } from 'node:stream'
 import { XecError } from '../errors.js'
 import { tell } from '../pool/tell.js'
 import type { Pool, PoolTarget } from '../pool/types.js'
-import type { LinkEnd } from '../transport/transport.js'
+import type { Link, LinkEnd, RemoteListener } from '../transport/transport.js'
 import { HeldLink } from './held-link.js'
 import { Connections } from './join.js'
-import { checkPort, type Tunnel } from './tunnel.js'
+import { checkPort, notOpened, type Tunnel } from './tunnel.js'
 
 export interface ReverseTunnelOptions {
   /** Where connections go to from here. Default `127.0.0.1`. */
@@ -26,7 +26,7 @@ export interface ReverseTunnelOptions {
 /**
  * Opens a reverse tunnel. It holds one channel of a pooled connection, which so does not idle out. The port goes with
  * that connection: when it is lost the tunnel is closed, and `closed` says so.
- * @throws XecError as the pool's acquire does; XEC_REFUSED when the server does not listen
+ * @throws XecError as the pool's acquire does; XEC_REFUSED when the server does not listen; XEC_ABORTED, XEC_POOL_CLOSED
  */
 export async function openReverseTunnel(pool: Pool, target: PoolTarget, options: ReverseTunnelOptions): Promise<Tunnel> {
   const { host } = target
@@ -50,8 +50,7 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
     held.release()
     settle(error)
   }
-  const link = await held.get()
-  const take = (remote: Duplex): void => {
+  const take = (link: Link, remote: Duplex): void => {
     const socket = connect({ host: localHost, port: localPort, allowHalfOpen: true })
     connections.add(socket)
     // Before it is made: one that is not must not leave the far side waiting.
@@ -61,24 +60,30 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
     }
     socket.once('error', failed).once('connect', () => socket.off('error', failed))
   }
+  let listener: RemoteListener | null = null
   const close = async (): Promise<void> => {
     if (open) {
       // The server stops listening before the channel is given back, so that nothing comes in without a taker.
-      await listener.close()
+      await listener?.close()
       finish(null)
     }
     await closed
   }
-  // A declaration, because a link may end, and `finish` name it, before this line is reached.
-  function abort(): void {
-    void close()
-  }
-  const listener = await link.listen(remoteHost, remotePort, take).catch((error: unknown) => {
-    held.release()
-    throw error
-  })
+  const abort = (): void => void close()
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
+  try {
+    const opening = held.get().then((link) => {
+      if (!open) throw notOpened(host, signal)
+      return link.listen(remoteHost, remotePort, (remote) => take(link, remote))
+    })
+    // A server may take its time, and then listen although we gave up.
+    opening.then((late) => (open ? undefined : late.close()), () => {})
+    listener = await Promise.race([opening, closed.then((lost) => { throw lost ?? notOpened(host, signal) })])
+  } catch (error) {
+    finish(null)
+    throw error
+  }
   return {
     localHost, localPort, remoteHost, closed, close,
     remotePort: listener.port,

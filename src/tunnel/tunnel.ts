@@ -38,7 +38,7 @@ export interface Tunnel extends AsyncDisposable {
 /**
  * Opens a tunnel. It holds one channel of a pooled connection, which so does not idle out; when that connection is lost,
  * the connections through the tunnel are reset, and the next one dials again. Closing the pool closes it.
- * @throws XecError as the pool's acquire does; XEC_CONFIG when the local port cannot be had
+ * @throws XecError as the pool's acquire does; XEC_CONFIG when the local port cannot be had; XEC_ABORTED, XEC_POOL_CLOSED
  */
 export async function openTunnel(pool: Pool, target: PoolTarget, options: TunnelOptions): Promise<Tunnel> {
   const { remoteHost = '127.0.0.1', remotePort, localHost = '127.0.0.1', localPort = 0, signal, onError } = options
@@ -81,17 +81,18 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
     settle(null)
   }
   const abort = (): void => void close()
-  await held.get()
+  signal?.addEventListener('abort', abort, { once: true })
+  if (signal?.aborted) abort()
   try {
-    await listen(server, localPort, localHost)
+    const opening = held.get().then(() => (open ? listen(server, localPort, localHost, target.host) : undefined))
+    // A server that is closed while a name is looked up never says that it does not listen.
+    await Promise.race([opening, closed.then(() => { throw notOpened(target.host, signal) })])
   } catch (error) {
-    held.release()
-    throw new XecError('XEC_CONFIG', `${target.host}: the tunnel cannot listen on ${localHost}:${localPort} here: ${messageOf(error)}`, { host: target.host, cause: error })
+    await close()
+    throw error
   }
   // A connection that could not be accepted (no file descriptors, say); the next one may be.
   server.on('error', (cause) => tell(() => onError?.(new XecError('XEC_CONNECT', `${target.host}: the tunnel at ${localHost}:${localPort} could not take a connection here: ${messageOf(cause)}`, { host: target.host, cause }))))
-  signal?.addEventListener('abort', abort, { once: true })
-  if (signal?.aborted) abort()
   return {
     localHost, remoteHost, remotePort, closed, close,
     localPort: (server.address() as AddressInfo).port,
@@ -101,14 +102,21 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
   }
 }
 
-function listen(server: Server, port: number, host: string): Promise<void> {
+function listen(server: Server, port: number, address: string, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ port, host, exclusive: true }, () => {
-      server.off('error', reject)
+    const failed = (cause: Error): void => reject(new XecError('XEC_CONFIG', `${host}: the tunnel cannot listen on ${address}:${port} here: ${messageOf(cause)}`, { host, cause }))
+    server.once('error', failed)
+    server.listen({ port, host: address, exclusive: true }, () => {
+      server.off('error', failed)
       resolve()
     })
   })
+}
+
+/** A tunnel was closed before it was open: by its signal, or with its connection. */
+export function notOpened(host: string, signal: AbortSignal | undefined): XecError {
+  return signal?.aborted ? new XecError('XEC_ABORTED', `${host}: cancelled before the tunnel was open`, { host, phase: 'channel', cause: signal.reason })
+    : new XecError('XEC_POOL_CLOSED', `${host}: the connection pool was closed before the tunnel was open`, { host })
 }
 
 /** @throws XecError XEC_CONFIG */

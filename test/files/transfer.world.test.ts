@@ -362,14 +362,16 @@ describeWorld('files to and from a real server', () => {
     })
 
     test('a server whose SFTP ends in the middle', async () => {
-      const killed = new Set<number>()
+      let killed = 0
       const error = await failed(put(Buffer.alloc(40_000_000), there('a'), { onProgress: () => {
-        for (const pid of sshd.children()) {
-          if (killed.has(pid)) continue
-          killed.add(pid)
-          if (readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('internal-sftp')) process.kill(pid, 'SIGKILL')
+        if (killed > 0) return
+        // It is a child of the process that speaks the protocol.
+        for (const pid of sshd.children().flatMap((child) => readFileSync(`/proc/${child}/task/${child}/children`, 'utf8').match(/\d+/g) ?? [])) {
+          process.kill(Number(pid), 'SIGKILL')
+          killed++
         }
       } }))
+      expect(killed).toBe(1)
       expect(error).toMatchObject({ code: 'XEC_EXIT', executed: 'no', message: expect.stringMatching(/the server ended the SFTP session (by signal KILL|without an exit status)/) as string })
       expect(existsSync(there('a'))).toBe(false)
     })
