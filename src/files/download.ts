@@ -15,6 +15,7 @@ import type { TransferOptions, TransferResult } from './types.js'
 
 const DEFAULT_MODE = 0o644
 const DEFAULT_DIRECTORY_MODE = 0o755
+const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
 
 /**
  * Copies a file, or a directory with all that is in it, from a host, over a channel of the pool.
@@ -41,8 +42,10 @@ export async function download(pool: Pool, target: PoolTarget, remote: string, l
         if (own !== null) made.push({ path, mode: own })
       }
     }
+    let known: Promise<number> | null = null
+    const allowed = (): Promise<number> => (known ??= allowedBeside(to))
     await each(tree.files, FILES_AT_ONCE, async ({ path, mode }) => {
-      await getFile(job, within(root, path), show(path.length > 0 ? path : nameOf(root)), within(to, path), mode ?? DEFAULT_MODE)
+      await getFile(job, within(root, path), show(path.length > 0 ? path : nameOf(root)), within(to, path), mode ?? DEFAULT_MODE, allowed)
     })
     // After all files, so that none is written through a link that came from the server.
     for (const { path, leadsTo } of tree.links) await getLink(job, within(to, path), leadsTo)
@@ -52,7 +55,7 @@ export async function download(pool: Pool, target: PoolTarget, remote: string, l
   })
 }
 
-async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mode: number): Promise<void> {
+async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mode: number, allowed: () => Promise<number>): Promise<void> {
   const { sftp } = job
   job.signal.throwIfAborted()
   const handle = await sftp.openToRead(from)
@@ -61,13 +64,13 @@ async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mo
     const temporary = temporaryBeside(to)
     await temporarily(job, temporary, async () => {
       // Not through a link that somebody else made, and not into a file of somebody else's.
-      // The host's mode, less what the umask takes, as with every new file; one that was asked for is given as it is.
-      const copy = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, job.options.mode === undefined ? mode : 0o600).catch((cause: NodeJS.ErrnoException) => {
+      const copy = await open(temporary, NEW, 0o600).catch((cause: NodeJS.ErrnoException) => {
         throw cause.code === 'ENOENT' ? new Trouble(`the directory ${show(directoryOf(to))} does not exist here; make it, or give { parents: true }`, { cause }) : cause
       })
       try {
         await pull(job, handle, from, size, file, copy)
-        if (job.options.mode !== undefined) await copy.chmod(job.options.mode)
+        // The host's mode, less what the umask takes, as with every new file; one that was asked for is given as it is.
+        await copy.chmod(job.options.mode ?? mode & await allowed())
         if (job.options.fsync) await copy.sync()
       } finally {
         await copy.close()
@@ -82,6 +85,18 @@ async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mo
     await sftp.close(handle, from).catch(() => {})
   }
   job.placed(file)
+}
+
+/** The permissions that a new file may have. One that is empty tells: to ask for the umask is to be without it for a moment. */
+async function allowedBeside(path: Buffer): Promise<number> {
+  const probe = temporaryBeside(path)
+  const file = await open(probe, NEW, 0o777)
+  try {
+    return (await file.stat()).mode & 0o777
+  } finally {
+    await file.close()
+    await unlink(probe)
+  }
 }
 
 /**
@@ -143,8 +158,10 @@ async function getLink(job: Transfer, path: Buffer, leadsTo: Buffer): Promise<vo
   })
 }
 
-/** @returns whether it was made. One that exists is taken as it is; below the root not by a link, which may lead anywhere. */
-/** @returns the mode it is to have in the end, less what the umask takes; null for one that was there */
+/**
+ * One that exists is taken as it is; below the root not by a link, which may lead anywhere.
+ * @returns the mode it is to have in the end, less what the umask takes; null for one that was there
+ */
 async function makeDirectory(job: Transfer, path: Buffer, isRoot: boolean, mode: number): Promise<number | null> {
   job.signal.throwIfAborted()
   try {

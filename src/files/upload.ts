@@ -63,7 +63,7 @@ export async function upload(pool: Pool, target: PoolTarget, local: UploadSource
     // When all is in them, because one may be closed to its owner; from the deepest, which it is then on the way to.
     for (const level of levels.reverse()) {
       await each(level, FILES_AT_ONCE, async (directory) => {
-        if (made.has(directory) && directory.mode !== undefined) await job.sftp.setMode(within(to, directory.path), directory.mode)
+        if (made.has(directory) && directory.mode !== undefined) await ifItCan(job.sftp.setMode(within(to, directory.path), directory.mode), true)
       })
     }
     return { skipped: tree.skipped.map(show) }
@@ -134,7 +134,7 @@ async function fill(job: Transfer, handle: Handle, source: Source, file: string,
       if (length < data.length) break
     }
     if (source.size !== null && sent !== source.size) throw new Trouble(`${file} became shorter while it was read`)
-    const rest = [sftp.fstat(handle, temporary), sftp.setModeOf(handle, temporary, mode), options.fsync ? sftp.sync(handle, temporary) : null, sftp.close(handle, temporary)] as const
+    const rest = [sftp.fstat(handle, temporary), ifItCan(sftp.setModeOf(handle, temporary, mode), options.mode === undefined), options.fsync ? sftp.sync(handle, temporary) : null, sftp.close(handle, temporary)] as const
     closing = true
     const settled = await Promise.allSettled([flight.done(), ...rest])
     for (const each of settled) if (each.status === 'rejected') throw each.reason
@@ -150,6 +150,13 @@ async function fill(job: Transfer, handle: Handle, source: Source, file: string,
   }
 }
 
+/** Permissions that nobody asked for: a server that cannot set any is let off. */
+function ifItCan(work: Promise<void>, isLetOff: boolean): Promise<void> {
+  return work.catch((error: unknown) => {
+    if (!(isLetOff && error instanceof Refusal && error.status === STATUS.unsupported)) throw error
+  })
+}
+
 /** @see aside */
 function temporarily(job: Transfer, temporary: Buffer, work: () => Promise<void>): Promise<void> {
   const missing = (cause: unknown): boolean => cause instanceof Refusal && cause.status === STATUS.noSuchFile
@@ -158,19 +165,18 @@ function temporarily(job: Transfer, temporary: Buffer, work: () => Promise<void>
 
 async function replace(job: Transfer, temporary: Buffer, to: Buffer): Promise<void> {
   const { sftp } = job
-  await job.change(async () => {
-    try {
-      await sftp.rename(temporary, to)
-    } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      if ((await sftp.stat(to).then(kindOf, () => 'unknown')) === 'directory') throw new Trouble(`${show(to)} is a directory on the host; to put it in there, end the path with /`, { cause: error })
-      if (sftp.renamesOver) throw new Trouble(`${show(to)}: ${wordsOf(error)}`, { cause: error })
-      // Version 3's rename does not replace: without OpenSSH's there is a moment without the file.
-      await job.change(() => sftp.remove(to)).catch(() => { throw new Trouble(`${show(to)}: ${wordsOf(error)}`, { cause: error }) })
-      await sftp.rename(temporary, to).catch((cause: unknown) => {
-        throw cause instanceof Refusal ? new Stranded(`${show(to)} was removed to make room, and then the new one could not be given its name (${wordsOf(cause)})`, { cause }) : cause
-      })
-    }
+  try {
+    return await job.change(() => sftp.rename(temporary, to))
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error
+    if ((await sftp.stat(to).then(kindOf, () => 'unknown')) === 'directory') throw new Trouble(`${show(to)} is a directory on the host; to put it in there, end the path with /`, { cause: error })
+    const refused = new Trouble(`${show(to)}: ${wordsOf(error)}`, { cause: error })
+    if (sftp.renamesOver) throw refused
+    // Version 3's rename does not replace: without OpenSSH's there is a moment without the file.
+    await job.change(() => sftp.remove(to)).catch(() => { throw refused })
+  }
+  await job.change(() => sftp.rename(temporary, to)).catch((cause: unknown) => {
+    throw cause instanceof Refusal ? new Stranded(`${show(to)} was removed to make room, and then the new one could not be given its name (${wordsOf(cause)})`, { cause }) : cause
   })
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { download } from '../../src/files/download.js'
@@ -66,6 +66,60 @@ describe('a server that wants to write elsewhere', () => {
     await start({ list: () => [['deeper', { mode: DIRECTORY }]] })
     expect(await failed(download(xec.pool, target, '/tree', here()))).toMatchObject({ code: 'XEC_FILE', message: expect.stringContaining('more than 256 deep') as string })
     expect(existsSync(here())).toBe(false)
+  })
+})
+
+describe('a server that lists more than a memory holds', () => {
+  test('is bounded by the bytes of the names too', async () => {
+    let names = 0
+    const file = { mode: FILE, size: 1, uid: 0, gid: 0, atime: 0, mtime: 0 }
+    await start({
+      list: () => [],
+      instead: (request, sftp, id) => request === 'READDIR' && (sftp.name(id, [{ filename: String(names++).padStart(200_000, 'x'), longname: '', attrs: file }]), true),
+    })
+    expect(await failed(download(xec.pool, target, '/tree', here()))).toMatchObject({ code: 'XEC_FILE', message: expect.stringContaining('/tree on the host has more than 128 MiB of names; take it in parts') as string })
+    expect(names).toBeLessThan(700)
+    expect(existsSync(here())).toBe(false)
+  })
+})
+
+describe('while a file comes in', () => {
+  test('nobody else can read it; then it has the mode of the host less the umask, or the one that was asked for', async () => {
+    const before = process.umask(0o027)
+    try {
+      for (const [options, mode] of [[{}, 0o640], [{ mode: 0o666 }, 0o666]] as const) {
+        let during: number[] = []
+        const content = Buffer.from('secret')
+        await start({ list: () => [], files: new Map([['/a', { mode: 0o100666, content }]]), instead: (request) => {
+          if (request === 'READ') during = readdirSync(place.path('work')).map((name) => statSync(place.path('work', name)).mode & 0o777)
+          return false
+        } })
+        await download(xec.pool, target, '/a', here(), options)
+        expect([during, statSync(here()).mode & 0o777, readdirSync(place.path('work'))]).toEqual([[0o600], mode, ['tree']])
+        rmSync(here())
+        if (mode === 0o640) await server.stop()
+      }
+    } finally {
+      process.umask(before)
+    }
+  })
+})
+
+describe('a server that cannot set permissions', () => {
+  const cannot: OddOptions['instead'] = (request, sftp, id) => ['FSETSTAT', 'SETSTAT'].includes(request) && (sftp.status(id, 8), true)
+
+  test('takes files all the same', async () => {
+    const files = new Map<string, OddFile>()
+    await start({ list: () => [], files, instead: cannot })
+    expect(await upload(xec.pool, target, Buffer.from('new'), '/a')).toMatchObject({ files: 1 })
+    expect([...files.keys()]).toEqual(['/a'])
+  })
+
+  test('but not with the permissions that were asked for', async () => {
+    const files = new Map<string, OddFile>()
+    await start({ list: () => [], files, instead: cannot })
+    expect(await failed(upload(xec.pool, target, Buffer.from('new'), '/a', { mode: 0o600 }))).toMatchObject({ code: 'XEC_FILE', message: 'web1: upload to /a: /a: the server does not support this' })
+    expect([...files.keys()]).toEqual([])
   })
 })
 
