@@ -13,24 +13,86 @@ export class CaptureStore {
     this.#spill = spill
   }
 
-  /** Keeps a chunk; returns the way to get it back. @throws what the file system says when it cannot. */
-  keep(chunk: Buffer): { readonly read: () => Buffer; readonly spilled: boolean } {
-    if (this.#inMemory + chunk.length <= this.memoryBytes) {
-      this.#inMemory += chunk.length
-      // A slice of a pooled read buffer would hold all of that buffer.
-      const own = chunk.length * 2 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk
-      return { read: () => own, spilled: false }
+  /** Keeps a chunk behind what it keeps in `last`, or in a new part. @throws what the file system says when it cannot. */
+  keep(chunk: Buffer, last: Part | undefined): Part {
+    const fits = this.#inMemory + chunk.length <= this.memoryBytes
+    const kept = last && last.spilled !== fits && last.add(chunk) ? last : fits ? new Block(chunk) : new Extent(this.#spill, chunk)
+    if (fits) this.#inMemory += chunk.length
+    return kept
+  }
+}
+
+/** What small chunks are gathered into: each by itself would cost a hundred times its size. */
+const PART_BYTES = 64 * 1024
+
+/** Bytes that came one behind the other. */
+interface Part {
+  readonly spilled: boolean
+  /** False when there is no room for it. */
+  add(chunk: Buffer): boolean
+  read(): Buffer
+}
+
+/** In memory; no larger than what is in it needs, because there may be thousands. */
+class Block implements Part {
+  readonly spilled = false
+  #bytes: Buffer
+  #used: number
+
+  constructor(chunk: Buffer) {
+    // A slice of a pooled read buffer would hold all of that buffer.
+    this.#bytes = chunk.length * 2 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk
+    this.#used = chunk.length
+  }
+
+  add(chunk: Buffer): boolean {
+    const needed = this.#used + chunk.length
+    if (needed > PART_BYTES) return false
+    if (needed > this.#bytes.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(needed * 2, PART_BYTES))
+      this.#bytes.copy(larger)
+      this.#bytes = larger
     }
-    const at = this.#spill.append(chunk)
-    return { read: () => this.#spill.read(at, chunk.length), spilled: true }
+    chunk.copy(this.#bytes, this.#used)
+    this.#used = needed
+    return true
+  }
+
+  read(): Buffer {
+    return this.#bytes.subarray(0, this.#used)
+  }
+}
+
+/** In the file; room that is not used is a hole in it. */
+class Extent implements Part {
+  readonly spilled = true
+  readonly #at: number
+  readonly #size: number
+  #used: number
+
+  constructor(private readonly file: SpillFile, chunk: Buffer) {
+    this.#used = chunk.length
+    this.#size = Math.max(chunk.length, PART_BYTES)
+    this.#at = file.reserve(this.#size)
+    file.write(this.#at, chunk)
+  }
+
+  add(chunk: Buffer): boolean {
+    if (this.#used + chunk.length > this.#size) return false
+    this.file.write(this.#at + this.#used, chunk)
+    this.#used += chunk.length
+    return true
+  }
+
+  read(): Buffer {
+    return this.file.read(this.#at, this.#used)
   }
 }
 
 /** One stream of one command. */
 export class Capture {
-  readonly #parts: (() => Buffer)[] = []
+  #parts: Part[] = []
   #length = 0
-  #spilled = false
   #cut: string | null = null
 
   /** @param limit bytes to keep; 0: none, and nothing is said to be missing. */
@@ -46,9 +108,9 @@ export class Capture {
     if (kept.length < chunk.length) this.#cut = `only the first ${this.limit} bytes of a stream are kept`
     if (kept.length === 0) return
     try {
-      const { read, spilled } = this.store.keep(kept)
-      this.#parts.push(read)
-      this.#spilled ||= spilled
+      const last = this.#parts.at(-1)
+      const part = this.store.keep(kept, last)
+      if (part !== last) this.#parts.push(part)
       this.#length += kept.length
     } catch (error) {
       // A full disk costs the rest of this output, not the command.
@@ -67,9 +129,10 @@ export class Capture {
 
   /** What was kept. Spilled output is read at each call, so hold the value for as long as it is needed and no longer. */
   bytes(): Buffer {
-    if (this.#parts.length === 1 && this.#parts[0]) return this.#parts[0]()
-    const all = Buffer.concat(this.#parts.map((part) => part()))
-    if (!this.#spilled) this.#parts.splice(0, Infinity, () => all)
+    const [only, second] = this.#parts
+    if (only && !second) return only.read()
+    const all = Buffer.concat(this.#parts.map((part) => part.read()))
+    if (only && !this.#parts.some(({ spilled }) => spilled)) this.#parts = [new Block(all)]
     return all
   }
 }

@@ -14,14 +14,25 @@ export class SpillFile {
     return this.#length
   }
 
-  /** Appends and returns where the bytes are. @throws what the file system says, e.g. ENOSPC. */
+  /** Writes at the end and returns where that is. @throws as `write` does */
   append(bytes: Uint8Array): number {
-    const fd = (this.#fd ??= this.#open())
-    const at = this.#length
-    let written = 0
-    while (written < bytes.length) written += writeSync(fd, bytes, written, bytes.length - written, at + written)
-    this.#length += bytes.length
+    const at = this.reserve(bytes.length)
+    this.write(at, bytes)
     return at
+  }
+
+  /** Makes room at the end and returns where it is. @throws what the file system says. */
+  reserve(length: number): number {
+    this.#fd ??= this.#open()
+    const at = this.#length
+    this.#length += length
+    return at
+  }
+
+  /** Into room that was reserved. @throws what the file system says, e.g. ENOSPC. */
+  write(at: number, bytes: Uint8Array): void {
+    if (this.#fd === null) throw new Error('bug: no room was reserved')
+    for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written, bytes.length - written, at + written)
   }
 
   read(at: number, length: number): Buffer {

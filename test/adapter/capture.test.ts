@@ -28,6 +28,48 @@ test('exactly the limit is not a cut; a limit of 0 keeps nothing and says nothin
   expect([none.length, none.cut, none.bytes().length]).toEqual([0, null, 0])
 })
 
+/** Bytes that `work` makes this process hold. */
+function held(work: () => unknown): number {
+  const now = (): number => process.memoryUsage().heapUsed + process.memoryUsage().arrayBuffers
+  const before = now()
+  const kept = work()
+  const bytes = now() - before
+  expect(kept).toBeDefined() // and so alive until here
+  return bytes
+}
+
+test.each([['memory', 256 * 1024 * 1024], ['a file', 0]])('a stream of single bytes costs about its size in %s', (_, memory) => {
+  const store = new CaptureStore(memory, new SpillFile(dir))
+  const captures = [new Capture(10_000_000, store), new Capture(10_000_000, store)]
+  const chunk = Buffer.from('x')
+  const times = memory > 0 ? 500_000 : 50_000
+  expect(held(() => {
+    for (let i = 0; i < times; i++) for (const capture of captures) capture.push(chunk)
+    return captures
+  })).toBeLessThan(times * 30)
+  for (const capture of captures) expect(capture.bytes().equals(Buffer.alloc(times, 'x'))).toBe(true)
+})
+
+test('thousands of small streams cost no block each', () => {
+  const store = new CaptureStore()
+  const line = Buffer.from('a line of a host\n')
+  expect(held(() => Array.from({ length: 5_000 }, () => {
+    const capture = new Capture(10_000_000, store)
+    for (let i = 0; i < 5; i++) capture.push(line)
+    return capture
+  }))).toBeLessThan(5_000 * 4_096)
+})
+
+test('what was read stays as it was when more comes', () => {
+  const capture = new Capture(100, new CaptureStore())
+  const first = Buffer.from('ab')
+  capture.push(first)
+  const read = capture.bytes()
+  capture.push(Buffer.from('cd'))
+  capture.push(Buffer.from('ef'))
+  expect([String(read), String(first), String(capture.bytes())]).toEqual(['ab', 'ab', 'abcdef'])
+})
+
 test('what is past the bound of the store goes to a file without a name, and comes back whole', () => {
   const spill = new SpillFile(dir)
   const store = new CaptureStore(100, spill)
