@@ -5,7 +5,7 @@ import type { Clock, Timer } from '../runtime/clock.js'
 import type { Channel, Exit, PtyRequest, SignalName } from '../transport/transport.js'
 import type { Capture } from './capture.js'
 import type { Encoded } from './command.js'
-import { nextRung } from './kill.js'
+import { nextRung, signalsSent } from './kill.js'
 import { Intake } from './output.js'
 import type { Ran, Stop } from './result.js'
 import { nextStep } from './settle.js'
@@ -38,7 +38,8 @@ class Running {
   #stoppedAt: number | null = null
   #rungs = 0
   #closedAt: number | null = null
-  #lingering = false
+  /** Why the output was still open some time after the exit, when it was. */
+  #open: Ran['open'] = null
   #lastOutputAt: number
   #timer: { readonly at: number; readonly handle: Timer } | null = null
   #settled = false
@@ -140,7 +141,7 @@ class Running {
           break
         }
         case 'close':
-          this.#lingering = true
+          this.#open = this.#outputs.some(({ behind }) => behind) ? 'untaken' : 'lingering'
           this.#close(now)
           break
         case 'wait':
@@ -170,7 +171,7 @@ class Running {
     this.#timer?.handle.clear()
     this.sending.options.signal?.removeEventListener('abort', this.#aborted)
     this.sending.feed.stop()
-    const complete = this.#outputs.every(({ over }) => over) && !this.#lingering
+    const complete = this.#outputs.every(({ over }) => over) && this.#open === null
     for (const output of this.#outputs) output.end()
     this.channel.close()
     this.resolve({
@@ -178,9 +179,9 @@ class Running {
       failure: this.#failure,
       exit: this.#exit,
       stop: this.#stop,
-      signalled: this.#rungs > 0,
+      signals: signalsSent(this.#rungs),
       complete,
-      lingering: this.#lingering,
+      open: this.#open,
       handled: this.#handled,
       delivered: this.#outputs.some(({ delivered }) => delivered),
       durationMs: this.clock.now() - this.#sentAt,

@@ -8,7 +8,7 @@ import type { Clock } from '../runtime/clock.js'
 import { Capture, CaptureStore, DEFAULT_CAPTURE_BYTES } from './capture.js'
 import { encodeCommand } from './command.js'
 import { runOn } from './exec.js'
-import { afterLoss, connectionsKeepEnding, judge, judgeUnsent, type Ran, type Verdict } from './result.js'
+import { afterLoss, connectionsKeepEnding, judge, judgeUnsent, STILL_OPEN, type Ran, type Verdict } from './result.js'
 import { CLOSE_WAIT_MS } from './settle.js'
 import { Feed } from './stdin.js'
 import type { Command, CommandAttempt, ExecuteOptions, Outcome, Result } from './types.js'
@@ -119,7 +119,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
   /** Among the attempts, where there is more than the result itself says. */
   function list({ verdict, lease, ran, stdout, stderr }: Try): void {
     const notes = ran === null ? [] : [
-      ...(ran.lingering && !ran.stop ? ['the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown'] : []),
+      ...(ran.open && !ran.stop ? [STILL_OPEN[ran.open]] : []),
       ...(lease?.channel.cut && verdict.exitCode !== null ? ['the connection was lost after the exit status, so the end of the output may be missing'] : []),
       ...[stdout.cut, stderr.cut].flatMap((cut, index, all) => (cut === null || all.indexOf(cut) < index ? [] : [cut])),
     ]

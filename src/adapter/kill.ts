@@ -1,4 +1,5 @@
 /** The kill ladder: TERM, KILL after 5 s, the channel's close after 2 s more. Pure; the times are counted from the stop. */
+import type { SignalName } from '../transport/transport.js'
 
 export const KILL_AFTER_MS = 5_000
 export const CLOSE_AFTER_MS = KILL_AFTER_MS + 2_000
@@ -17,4 +18,9 @@ export type Rung = (typeof RUNGS)[number]
  */
 export function nextRung(climbed: number): Rung | null {
   return RUNGS[climbed] ?? null
+}
+
+/** The signals among the rungs that were climbed. */
+export function signalsSent(climbed: number): readonly SignalName[] {
+  return RUNGS.slice(0, climbed).flatMap((rung) => (rung.do === 'close' ? [] : [rung.do]))
 }

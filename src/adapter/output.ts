@@ -38,6 +38,11 @@ export class Intake {
     return this.#busy
   }
 
+  /** Not all that is here has been taken. */
+  get behind(): boolean {
+    return this.#busy || this.stream.readableLength > 0
+  }
+
   /** Takes and gives nothing more; what still comes is read and dropped, or the channel could not close. */
   end(): void {
     this.#ended = true
@@ -52,11 +57,11 @@ export class Intake {
     if (!this.#sink) return
     this.delivered = true
     try {
-      const held = this.#sink(chunk)
-      if (!held) return
+      const held: unknown = this.#sink(chunk)
+      if (!isThenable(held)) return
       this.stream.pause()
       this.#busy = true
-      held.then(undefined, (error: unknown) => this.#failed(error)).then(() => {
+      Promise.resolve(held).then(undefined, (error: unknown) => this.#failed(error)).then(() => {
         this.#busy = false
         this.stream.resume()
         // What waited behind it comes now, so the quiet begins now.
@@ -73,4 +78,9 @@ export class Intake {
     this.#sink = undefined
     this.onError(error)
   }
+}
+
+/** Callers without types give back anything, as `stream.write` its boolean. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function'
 }

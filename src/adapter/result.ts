@@ -1,7 +1,7 @@
 /** What became of a command, from the facts: the outcome table of docs/semantics.md. Pure. */
 import { messageOf, XecError, type ErrorCode, type Executed } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
-import type { Exit } from '../transport/transport.js'
+import type { Exit, SignalName } from '../transport/transport.js'
 import type { Outcome, RemoteProcess } from './types.js'
 
 /** Why a running command was stopped: its time was over, the caller cancelled, or its input or output broke. */
@@ -19,12 +19,12 @@ export interface Ran {
   /** null: none was heard before we gave up. */
   readonly exit: Exit | null
   readonly stop: Stop | null
-  /** At least TERM was sent. */
-  readonly signalled: boolean
+  /** What the ladder sent. */
+  readonly signals: readonly SignalName[]
   /** Both streams ended by themselves. */
   readonly complete: boolean
-  /** The output was still open some time after the exit, so we closed it. */
-  readonly lingering: boolean
+  /** The output was still open some time after the exit, so we closed it: our own side had not taken all, or a process keeps it. */
+  readonly open: 'untaken' | 'lingering' | null
   /** Its caller has sent it a signal. */
   readonly handled: boolean
   /** A sink has received output. */
@@ -40,6 +40,12 @@ export interface Verdict {
   readonly remoteProcess: RemoteProcess | null
   readonly error: XecError | null
 }
+
+/** What `Ran.open` means for a command that was not stopped. */
+export const STILL_OPEN = {
+  untaken: 'the command has ended, but its output was not taken to the end here within its time',
+  lingering: 'the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown',
+} as const
 
 const NOTHING = { exitCode: null, signal: null, remoteProcess: null } as const
 
@@ -71,7 +77,7 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
   const executed: Executed = accepted ? 'yes' : failure ? failure.executed : ended ? 'yes' : 'maybe'
   if (stop) {
     const remoteProcess = executed === 'no' ? null : remoteAfter(ran)
-    return { ...NOTHING, outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled', executed, remoteProcess, error: stopError(host, stop, executed, remoteProcess, ran.lingering, timeoutMs) }
+    return { ...NOTHING, outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled', executed, remoteProcess, error: stopError(host, stop, ran, executed, remoteProcess, timeoutMs) }
   }
   if (failure) {
     if (failure.code === 'XEC_CONNECTION_LOST') return { ...NOTHING, outcome: 'lost', executed, remoteProcess: executed === 'no' ? null : 'maybe-running', error: failure }
@@ -109,20 +115,25 @@ export function afterLoss(host: string, lost: Verdict, later: Verdict): Verdict 
   return { ...NOTHING, outcome, executed, remoteProcess: 'maybe-running', error }
 }
 
-function remoteAfter({ accepted, exit, signalled, lingering }: Ran): RemoteProcess {
-  // Output that stays open after the exit is held by another process of the command, e.g. one that ignores TERM under a shell that does not.
-  if (exit?.kind === 'code' || exit?.kind === 'signal') return lingering ? 'maybe-running' : 'exited'
-  return accepted && signalled && exit?.kind !== 'lost' ? 'signalled' : 'maybe-running'
+function remoteAfter({ accepted, exit, signals, open }: Ran): RemoteProcess {
+  // Output that a process keeps open after the exit: one that ignores TERM under a shell that does not, say.
+  if (exit?.kind === 'code' || exit?.kind === 'signal') return open === 'lingering' ? 'maybe-running' : 'exited'
+  return accepted && signals.length > 0 && exit?.kind !== 'lost' ? 'signalled' : 'maybe-running'
 }
 
-function stopError(host: string, stop: Stop, executed: Executed, remote: RemoteProcess | null, lingering: boolean, timeoutMs = 0): XecError {
-  const [code, what]: [ErrorCode, string] = stop.why === 'timeout' ? ['XEC_TIMEOUT', `not finished within ${formatDuration(timeoutMs)}`]
-    : stop.why === 'abort' ? ['XEC_ABORTED', 'cancelled']
-    : stop.why === 'stdin' ? ['XEC_ABORTED', `cancelled, because its input could not be read to the end: ${messageOf(stop.cause)}`]
-    : ['XEC_ABORTED', `cancelled, because its output could not be delivered: ${messageOf(stop.cause)}`]
-  const then = remote === 'exited' ? 'the remote process has ended'
-    : remote === 'signalled' ? 'TERM and KILL were sent, but the server did not confirm that the remote process has ended'
-    : remote === 'maybe-running' ? (lingering ? 'the remote shell has ended, but a process of the command keeps the output open and may still be running' : 'the remote process could not be signalled and may still be running')
-    : 'it did not run'
-  return new XecError(code, `${host}: ${what}; ${then}`, { host, phase: executed === 'no' ? 'exec' : 'run', executed, cause: stop.cause })
+function stopError(host: string, stop: Stop, { signals, open }: Ran, executed: Executed, remote: RemoteProcess | null, timeoutMs = 0): XecError {
+  const what: Record<Stop['why'], string> = {
+    timeout: `not finished within ${formatDuration(timeoutMs)}`,
+    abort: 'cancelled',
+    stdin: `cancelled, because its input could not be read to the end: ${messageOf(stop.cause)}`,
+    output: `cancelled, because its output could not be delivered: ${messageOf(stop.cause)}`,
+  }
+  const then: Record<RemoteProcess, string> = {
+    exited: open === 'untaken' ? 'the remote process has ended, but its output was not taken to the end here' : 'the remote process has ended',
+    signalled: `${signals.join(' and ')} ${signals.length === 1 ? 'was' : 'were'} sent, but the server did not confirm that the remote process has ended`,
+    'maybe-running': open === 'lingering' ? 'the remote shell has ended, but a process of the command keeps the output open and may still be running'
+      : 'the remote process could not be signalled and may still be running',
+  }
+  const code = stop.why === 'timeout' ? 'XEC_TIMEOUT' : 'XEC_ABORTED'
+  return new XecError(code, `${host}: ${what[stop.why]}; ${remote === null ? 'it did not run' : then[remote]}`, { host, phase: executed === 'no' ? 'exec' : 'run', executed, cause: stop.cause })
 }

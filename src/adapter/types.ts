@@ -13,7 +13,7 @@ export interface Command {
   readonly script?: { readonly name: string; readonly content: Buffer; readonly args: readonly string[] }
   /** Set for the command; a Secret travels on stdin ahead of the data, never on a command line. */
   readonly env?: Readonly<Record<string, string | Secret>>
-  /** `cd DIR &&`. */
+  /** The directory it runs in; where that cannot be entered, it does not run. */
   readonly cwd?: string
   readonly pty?: PtyRequest
 }
