@@ -81,7 +81,8 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
       status = interrupts.status ?? status
     } finally {
       await xec.close()
-      await stats?.stop(status)
+      // What is still under way there would hold the process open.
+      if (await stats?.stop(status) === false) io.exit(status)
     }
     return status
   } finally {

@@ -65,8 +65,9 @@ function isLatency(value: unknown): value is Latency {
   return isFields(value) && isNumber(value.n) && (['p50', 'p95', 'p99', 'max'] as const).every((name) => orNull(isNumber)(value[name]))
 }
 
+/** Their names are shown as they are: outcomes, phases, reasons and limits are words of letters. */
 function areCounts(value: unknown): boolean {
-  return isFields(value) && Object.values(value).every(isNumber)
+  return isFields(value) && Object.entries(value).every(([name, count]) => /^[A-Za-z]{1,40}$/.test(name) && isNumber(count))
 }
 
 function areFigures(value: unknown): value is Fields {

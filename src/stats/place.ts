@@ -1,6 +1,6 @@
 /** Where stats files live, and whether that place is ours: other local users must not be able to feed or misdirect us. */
 import { lstat, mkdir, chmod } from 'node:fs/promises'
-import { isAbsolute, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { messageOf } from '../errors.js'
 
 export interface PlaceOptions {
@@ -41,15 +41,30 @@ export async function checkOwned(directory: string): Promise<{ readonly problem:
  */
 export async function makePlace(options: PlaceOptions): Promise<string> {
   const { base, own, runs } = statsPlace(options)
-  await mkdir(base, { recursive: true, mode: 0o700 })
+  await makeWithParents(base)
   for (const directory of [own, runs]) {
-    await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-    })
+    await make(directory)
     const wrong = await checkOwned(directory)
     if (wrong) throw new Error(wrong.problem)
     // The umask may have taken bits away, an older program may have left some too many.
     await chmod(directory, 0o700)
   }
   return runs
+}
+
+async function make(directory: string): Promise<void> {
+  await mkdir(directory, { mode: 0o700 }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  })
+}
+
+/** One by one: mkdir's own `recursive` never ends where a directory that exists answers ENOENT, as /proc does (Node 20). */
+async function makeWithParents(directory: string): Promise<void> {
+  try {
+    await make(directory)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(directory) === directory) throw error
+    await makeWithParents(dirname(directory))
+    await make(directory)
+  }
 }

@@ -12,10 +12,14 @@ export interface ProcessIdentity {
 /** Without /proc a writer counts as alive only if it wrote within this, in ms. */
 const SILENCE = 10_000
 
-/** Field 22 of a /proc/<pid>/stat line; the command's name in field 2 may itself contain spaces and parentheses. */
+/**
+ * Field 22 of a /proc/<pid>/stat line; the command's name in field 2 may itself contain spaces and parentheses.
+ * Undefined for a process that has ended and only waits for its parent to ask how.
+ */
 export function startTimeOf(stat: string): string | undefined {
-  const field = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]
-  return field !== undefined && /^\d+$/.test(field) ? field : undefined
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const [state = '', start = ''] = [fields[0], fields[19]]
+  return /^\d+$/.test(start) && !/^[ZXx]$/.test(state) ? start : undefined
 }
 
 export function ownIdentity(): ProcessIdentity {

@@ -20,13 +20,15 @@ export interface OpenStatsOptions extends PlaceOptions {
 }
 
 export interface StatsFile {
-  /** Writes the last figures with the exit status and stops. Idempotent; never rejects. */
-  stop(exitCode: number): Promise<void>
+  /** Writes the last figures with the exit status and stops. Idempotent; never rejects. False when a file system holds it up. */
+  stop(exitCode: number): Promise<boolean>
 }
 
 /** The first write comes early, so that `pool stats` in another terminal sees a run of a few seconds; a short run writes once, at its end. */
 const FIRST_WRITE_MS = 500
 const EVERY_MS = 1_000
+/** Nobody waits longer than this for a last write. */
+const STOP_MS = 2_000
 /** Of runs that have ended. */
 const KEPT_RUNS = 20
 const KEPT_MS = 24 * 3_600_000
@@ -41,7 +43,7 @@ export function openStats(options: OpenStatsOptions): StatsFile {
   let failed = false
   let timer: Timer | undefined
   let writing: Promise<void> = Promise.resolve()
-  let stopped: Promise<void> | undefined
+  let stopped: Promise<boolean> | undefined
 
   const write = async (ended: { readonly exitCode: number } | null): Promise<void> => {
     if (failed) return
@@ -71,7 +73,16 @@ export function openStats(options: OpenStatsOptions): StatsFile {
   return {
     stop(exitCode) {
       timer?.clear()
-      return (stopped ??= writing.then(() => write({ exitCode })))
+      return (stopped ??= new Promise((resolve) => {
+        const late = clock.timer(STOP_MS, () => {
+          warn('no stats for "xec pool stats": the file system of the state directory does not answer')
+          resolve(false)
+        })
+        void writing.then(() => write({ exitCode })).then(() => {
+          late.clear()
+          resolve(true)
+        })
+      }))
     },
   }
 }

@@ -133,6 +133,11 @@ describe('a process that is gone', () => {
     expect(startTimeOf('')).toBe(undefined)
   })
 
+  test.each(['Z', 'X', 'x'])('one that nobody has asked for its end yet (%s) has ended', (state) => {
+    const fields = Array.from({ length: 40 }, (_, at) => String(at + 4))
+    expect(startTimeOf(`7 (a) ${state} ${fields.join(' ')}`)).toBe(undefined)
+  })
+
   test('without /proc a recent file and an existing pid are what counts', async () => {
     const identity = { pid: process.pid, startTime: '5', startedBy: 'wall' as const }
     expect(await isAlive(identity, 1_000)).toBe(true)
@@ -223,6 +228,16 @@ describe('a place that is not ours', () => {
     expect(readdirSync(runs())).toEqual([])
   })
 
+  test.runIf(existsSync('/proc/self'))('a file system that lets nobody make one is a warning, and no loop', async () => {
+    await begin({ env: { XDG_STATE_HOME: '/proc/nope/state' } }).stop(0)
+    expect(warnings).toEqual([expect.stringContaining('/proc/nope')])
+  })
+
+  test('the levels above it are made', async () => {
+    await begin({ env: { XDG_STATE_HOME: join(home, 'a', 'b') } }).stop(0)
+    expect(readdirSync(join(home, 'a', 'b', 'xec', 'runs'))).toHaveLength(1)
+  })
+
   test('a file in place of the directory is a warning', async () => {
     mkdirSync(join(home, '.local', 'state'), { recursive: true })
     writeFileSync(join(home, '.local', 'state', 'xec'), '')
@@ -268,6 +283,7 @@ describe('reading', () => {
     expect(parseRecord(text)).toBeDefined()
     for (const wrong of [
       { pid: '1' }, { asOf: 'yesterday' }, { startedBy: 'x' }, { totals: null }, { totals: { ...busy, waiting: '4' } }, { hosts: [{}] }, { hosts: {} }, { hostsOmitted: null },
+      { totals: { ...busy, commands: { 'ok\u001b[2J': 1 } } }, { totals: { ...busy, closedByReason: { 'a b': 1 } } }, { totals: { ...busy, failuresByPhase: { '\n': 1 } } },
     ]) expect(parseRecord(JSON.stringify({ ...(JSON.parse(text) as object), ...wrong }))).toBe(undefined)
     expect(parseRecord('null')).toBe(undefined)
   })
