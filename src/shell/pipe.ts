@@ -28,7 +28,10 @@ export function into(run: RunCommand, stream: Writable): RunCommand {
       }
       throw error
     } finally {
-      stream.off('error', ignore)
+      // Broken off, it says so a tick from now, and then that it is closed: the promise has told why already.
+      const heed = (): void => void stream.off('error', ignore)
+      if (stream.destroyed) stream.once('close', heed)
+      else heed()
     }
   }
 }
