@@ -19,7 +19,7 @@ export interface Fleet {
   /** The configuration's, with flags and variables over it. */
   readonly pool: Partial<PoolOptions>
   /**
-   * The names that -g, -w, -x, -a and further expressions stand for.
+   * The names that -g, -w, -x, -a and further expressions stand for; without -g, -w and expressions, all.
    * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when they stand for nothing
    */
   select(options: Pick<OptionValues, 'group' | 'hosts' | 'exclude' | 'all'>, expressions?: readonly string[]): readonly string[]
@@ -40,7 +40,10 @@ export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, '
   return {
     inventory: open.inventory,
     pool: { ...open.pool, ...flags },
-    select: ({ group, hosts = [], exclude, all }, expressions = []) => open.select({ groups: group, hosts: [...hosts, ...expressions], exclude, all }),
+    select: ({ group = [], hosts = [], exclude, all }, expressions = []) => {
+      const said = [...hosts, ...expressions]
+      return open.select({ groups: group, hosts: said, exclude, all: all ?? (group.length === 0 && said.length === 0) })
+    },
     async resolve(names, secrets) {
       const { targets, warnings } = await open.resolve(names, secrets)
       for (const warning of warnings) notices.warning(warning)

@@ -87,33 +87,38 @@ function termOf(word: string, at: number, fail: (column: number, problem: string
   return { kind: 'names', names: hasRange(word) && !word.startsWith('ssh://') && !/\[[^\]]*:/.test(word) ? expandRange(word) : [word] }
 }
 
+/** Text stands for a list of one. */
 export interface SelectionRequest {
-  readonly groups?: readonly string[]
+  readonly groups?: string | readonly string[] | undefined
   /** Selectors; more than one are united. */
-  readonly hosts?: readonly string[]
+  readonly hosts?: string | readonly string[] | undefined
   /** Selectors to leave out, after all else. */
-  readonly exclude?: readonly string[]
-  readonly all?: boolean
+  readonly exclude?: string | readonly string[] | undefined
+  /** Every host of the inventory. */
+  readonly all?: boolean | undefined
 }
 
 /**
  * The names that a request stands for: inventory hosts in the order of the inventory, each once, then names outside it
- * in the order of mention. Without groups, hosts and `all`, everything.
+ * in the order of mention. Every host only by `all`: a list that came out empty does not stand for it.
  * @param outside whether a name that is no inventory name may be dialled all the same (an address, an ssh_config host);
  *   throws for one that may not
  * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected
  */
-export function select(inventory: Inventory, request: SelectionRequest, outside: (name: string) => void): readonly string[] {
+export function select(inventory: Inventory, { groups = [], hosts = [], exclude = [], all = false }: SelectionRequest, outside: (name: string) => void): readonly string[] {
+  const said: Said = { groups: [groups].flat(), hosts: [hosts].flat(), exclude: [exclude].flat() }
+  if (!all && said.groups.length === 0 && said.hosts.length === 0) throw new XecError('XEC_CONFIG', 'the selection names no groups and no hosts; every host is all: true', { phase: 'select' })
   const chosen = new Set<string>()
-  const { groups = [], hosts = [], exclude = [], all = groups.length === 0 && hosts.length === 0 } = request
   if (all) for (const name of inventory.hosts.keys()) chosen.add(name)
-  for (const name of groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
-  for (const text of hosts) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.add(name)
-  for (const text of exclude) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.delete(name)
-  if (chosen.size === 0) throw nothingSelected(inventory, request)
+  for (const name of said.groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
+  for (const text of said.hosts) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.add(name)
+  for (const text of said.exclude) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.delete(name)
+  if (chosen.size === 0) throw nothingSelected(inventory, said)
   const inside = inOrder(inventory, chosen)
   return Object.freeze([...inside, ...[...chosen].filter((name) => !inventory.hosts.has(name))])
 }
+
+type Said = Readonly<Record<'groups' | 'hosts' | 'exclude', readonly string[]>>
 
 function inOrder(inventory: Inventory, chosen: ReadonlySet<string>): string[] {
   const names: string[] = []
@@ -159,7 +164,7 @@ function groupMembers(inventory: Inventory, name: string): ReadonlySet<string> {
   throw new XecError('XEC_CONFIG', `no group ${name}; ${hint}`, { phase: 'select' })
 }
 
-function nothingSelected(inventory: Inventory, { groups = [], hosts = [], exclude = [] }: SelectionRequest): XecError {
+function nothingSelected(inventory: Inventory, { groups, hosts, exclude }: Said): XecError {
   if (inventory.hosts.size === 0 && hosts.length === 0) {
     return new XecError('XEC_CONFIG', 'no hosts: the inventory is empty, or no xec.config.yaml was found from here upwards (xec init writes one)', { phase: 'select' })
   }

@@ -1,9 +1,9 @@
 /** The inventory for programs: the same files, the same selection and the same targets as on the command line. */
 import { homedir } from 'node:os'
 import type { ResolvedTarget } from '../inventory/resolve.js'
-import type { SelectionRequest } from '../inventory/selector.js'
 import type { PoolOptions } from '../pool/options.js'
 import { checkNames } from './check.js'
+import { requestOf, type Selection } from './selection.js'
 
 export interface LoadInventoryOptions {
   /** The configuration file; default: searched from `cwd` upwards, then in `$XDG_CONFIG_HOME/xec/config.yaml`. */
@@ -16,9 +16,6 @@ export interface LoadInventoryOptions {
   readonly sshConfig?: string
 }
 
-/** `'@web&web*7'`, or groups, expressions and exclusions as the command line's -g, -w and -x. */
-export type Selection = string | SelectionRequest
-
 export interface LoadedInventory {
   /** The file it came from; null when there was none, and every host is then given by address. */
   readonly source: string | null
@@ -30,8 +27,8 @@ export interface LoadedInventory {
   /** What the command line would warn about. */
   readonly warnings: readonly string[]
   /**
-   * Names, in the order of the inventory, each once. Without a selection: all.
-   * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected
+   * Names, in the order of the inventory, each once. Without an argument: all.
+   * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST, also when nothing is selected or asked for (`{}`, `{ hosts: [] }`); TypeError for what is no selection
    */
   select(selection?: Selection): readonly string[]
   /**
@@ -50,7 +47,7 @@ export async function loadInventory(options: LoadInventoryOptions = {}): Promise
   // What reads files is loaded by whoever has files.
   const { openInventory } = await import('../config/open.js')
   const open = await openInventory({ cwd, home: env['HOME'] || homedir(), env, file, sshConfig })
-  const select = (selection: Selection = { all: true }): readonly string[] => open.select(typeof selection === 'string' ? { hosts: [selection] } : selection)
+  const select = (selection: Selection = { all: true }): readonly string[] => open.select(requestOf(selection))
   const targets = async (names: readonly string[]): Promise<readonly ResolvedTarget[]> => (await open.resolve(names, true)).targets
   return Object.freeze({
     source: open.source,

@@ -76,7 +76,9 @@ describe('a request', () => {
     [{ groups: ['web', 'odd'], exclude: ['web0[1-4],db*'] }, 'web05 web06'],
     [{ hosts: ['cache1', 'bastion'] }, 'bastion cache1'],
     [{ all: true, exclude: ['@prod'] }, 'bastion cache1'],
-    [{}, 'bastion web01 web02 web03 web04 web05 web06 db1 db2 cache1'],
+    [{ all: true }, 'bastion web01 web02 web03 web04 web05 web06 db1 db2 cache1'],
+    [{ hosts: 'web01,db1' }, 'web01 db1'],
+    [{ groups: 'odd', hosts: [], exclude: 'web*' }, 'db1'],
   ])('%j', (request, names) => expect(chosen(request.exclude?.[0] === 'web0[1-4],db*' ? { ...request, exclude: ['web[01-04],db*'] } : request)).toBe(names))
 
   test.each<[SelectionRequest, string]>([
@@ -85,9 +87,13 @@ describe('a request', () => {
     [{ hosts: ['zz*'] }, 'nothing is selected: -w zz* stands for none of the 10 hosts of the inventory'],
   ])('%j selects nothing, which is an error', (request, message) => expect(() => chosen(request)).toThrow(message))
 
+  test.each<SelectionRequest>([{}, { hosts: [] }, { groups: [] }, { hosts: undefined }, { exclude: ['web*'] }, { all: false }])('%j does not stand for every host', (request) => {
+    expect(() => chosen(request)).toThrow('the selection names no groups and no hosts; every host is all: true')
+  })
+
   test('without an inventory, that is what is said', () => {
     const { inventory: empty } = parseConfig('c.yaml', '')
-    expect(() => select(empty, {}, () => {})).toThrow('no hosts: the inventory is empty, or no xec.config.yaml was found from here upwards (xec init writes one)')
+    expect(() => select(empty, { all: true }, () => {})).toThrow('no hosts: the inventory is empty, or no xec.config.yaml was found from here upwards (xec init writes one)')
   })
 })
 
