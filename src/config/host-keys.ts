@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net'
 import type { HostSettings, SecretSource } from '../inventory/inventory.js'
-import { parseMention } from '../inventory/outside.js'
+import { addressFault, parseMention } from '../inventory/outside.js'
 import { HOST_KEY_CHECKING } from '../openssh/host-options.js'
 import { checkPoolOption, POOL_OPTIONS, POOL_OPTION_NAMES, type HostPoolOptions, type PoolOptionName, type PoolOptions } from '../pool/options.js'
 import type { HostKeyPolicy } from '../transport/transport.js'
@@ -14,6 +14,8 @@ const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) =
   host: (v) => {
     const address = v.string('a host name or an address')
     if (address === '' || /[\s\0]/.test(address) || address.startsWith('-')) v.fail(`must be a host name or an address, not ${v.shown}`)
+    const fault = addressFault(address)
+    if (fault !== undefined) v.fail(fault)
     const said = isIP(address) ? undefined : parseMention(address)
     if (said?.username !== undefined || said?.port !== undefined || address.startsWith('ssh://') || address.startsWith('[')) {
       const parts = [`host: ${said?.base ?? '…'}`, ...(said?.port === undefined ? [] : [`port: ${said.port}`]), ...(said?.username === undefined ? [] : [`username: ${said.username}`])]

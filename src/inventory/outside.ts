@@ -14,14 +14,34 @@ export interface Mention {
   readonly explicit: boolean
 }
 
-/** `[user@]host[:port]` or `ssh://[user@]host[:port]`; the last `@` divides; an IPv6 address needs brackets for a port. Undefined when it is none. */
-export function parseMention(text: string): Mention | undefined {
+/** The last `@` divides. In a URL the user may be percent-encoded; what cannot be decoded is none. */
+function divide(text: string): { readonly url: boolean; readonly username: string | undefined; readonly place: string } {
   const url = text.startsWith('ssh://')
   const rest = url ? text.slice(6).replace(/\/$/, '') : text
   const at = rest.lastIndexOf('@')
-  const username = at >= 0 ? rest.slice(0, at) : undefined
-  const place = rest.slice(at + 1)
-  if (username === '' || place.startsWith('-') || username?.startsWith('-') || /[\s\0]/.test(rest)) return undefined
+  return { url, username: at < 0 ? undefined : url ? decoded(rest.slice(0, at)) : rest.slice(0, at), place: rest.slice(at + 1) }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return ''
+  }
+}
+
+/** What an address may not hold, in words that do not repeat a password; undefined when it holds nothing of the kind. */
+export function addressFault(text: string): string | undefined {
+  const { url, username, place } = divide(text)
+  if (username?.includes(':')) return `the address of ${place} has a password in it, which is not taken from there: others could read it. Write user@host; the password goes into the host's \`password\`, or better, use a key`
+  if (url && /[/?#]/.test(place)) return `${JSON.stringify(place)} is more than a host: an address ends with its port, as in ssh://user@host:22; a directory goes into the command, or is its cwd`
+  return undefined
+}
+
+/** `[user@]host[:port]` or `ssh://[user@]host[:port]`; an IPv6 address needs brackets for a port. Undefined when it is none; `addressFault` may know why. */
+export function parseMention(text: string): Mention | undefined {
+  const { url, username, place } = divide(text)
+  if (addressFault(text) !== undefined || username === '' || place.startsWith('-') || username?.startsWith('-') || /[\s\0]/.test(`${username ?? ''}${place}`)) return undefined
   const user = username === undefined ? {} : { username }
   if (isIP(place)) return { base: place, ...user, explicit: true }
   const parts = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(place)
@@ -29,16 +49,18 @@ export function parseMention(text: string): Mention | undefined {
   if (!parts || !base || (parts[1] !== undefined && !isIP(parts[1]))) return undefined
   const port = parts[3] === undefined ? undefined : Number(parts[3])
   if (port !== undefined && (port < 1 || port > 65_535)) return undefined
-  return { base, ...user, ...(port === undefined ? {} : { port }), explicit: url || at >= 0 || port !== undefined || base.includes('.') || isIP(base) > 0 }
+  return { base, ...user, ...(port === undefined ? {} : { port }), explicit: url || username !== undefined || port !== undefined || base.includes('.') || isIP(base) > 0 }
 }
 
 /**
  * Passes a name that may be dialled: an inventory name (with a user or a port), a Host that ssh_config names outright,
  * `[user@]host[:port]`, `ssh://…`, an IP address, a dotted name.
- * @throws XecError XEC_UNKNOWN_HOST with the nearest name, for a bare word that is none of these
+ * @throws XecError XEC_UNKNOWN_HOST with the nearest name, for a bare word that is none of these; XEC_CONFIG for an address with a password or a path
  */
 export function checkHost(name: string, inventory: Inventory, ssh: SshConfig): Mention {
   if (inventory.hosts.has(name)) return { base: name, explicit: true }
+  const fault = addressFault(name)
+  if (fault !== undefined) throw new XecError('XEC_CONFIG', fault, { phase: 'select' })
   const mention = parseMention(name)
   if (mention && (mention.explicit || ssh.names(mention.base))) return mention
   const group = inventory.groups.has(name) ? `; it is a group: -g ${name}` : undefined

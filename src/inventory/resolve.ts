@@ -6,6 +6,7 @@ import { messageOf, XecError } from '../errors.js'
 import { DEFAULT_CONNECT_TIMEOUT_MS } from '../openssh/host-options.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
+import { keyGivenAs, tornKey } from '../openssh/key-format.js'
 import type { SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
 import type { HostPoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
@@ -139,7 +140,9 @@ class Resolver {
 
   /** A path with `~`, or the text of a key. */
   async #key(name: string, source: SecretSource, passphrase: Secret | null): Promise<KeySource> {
-    if (source.kind === 'plain' && !source.value.includes('\n') && !source.value.includes('-----BEGIN')) {
+    const as = source.kind === 'plain' ? keyGivenAs(source.value) : 'text'
+    if (as === 'torn') throw new XecError('XEC_CONFIG', tornKey(name), { host: name })
+    if (source.kind === 'plain' && as === 'path') {
       const path = this.#path(name, source.value)
       return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
     }

@@ -19,6 +19,23 @@ const CURVES: Readonly<Record<string, string>> = { 'P-256': 'nistp256', 'P-384':
 const USABLE = /^(ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(256|384|521))$/
 const MAGIC = Buffer.from('openssh-key-v1\0')
 
+/**
+ * Whether what may be a path or a key's text is which; `torn`: a piece of a key's base64, which as a path would be
+ * printed by the first who does not find it.
+ */
+export function keyGivenAs(given: string): 'path' | 'text' | 'torn' {
+  if (/[\r\n]|-----BEGIN/.test(given)) return 'text'
+  // OpenSSH's own format and ASN.1 begin so; further on, no name in a path is that long and that mixed.
+  if (/^(b3BlbnNzaC1rZXktdjEA|M[A-P][A-Za-z0-9+/]{40})/.test(given)) return 'torn'
+  const mixed = (name: string): boolean => /^[A-Za-z0-9+=]{48,}$/.test(name) && /[a-z]/.test(name) && /[A-Z]/.test(name) && /[0-9]/.test(name)
+  return given.split('/').some(mixed) ? 'torn' : 'path'
+}
+
+/** What is said of a torn one; it is not repeated. */
+export function tornKey(host: string): string {
+  return `${host}: privateKey looks like a key's text that lacks its -----BEGIN … PRIVATE KEY----- line; give the whole text, as it stands in the file, or the file's path`
+}
+
 /** Reads any key text; `passphrase` null when none is known. Never throws, and no problem quotes the text. */
 export function readKeyText(text: string, passphrase: string | null): KeyText {
   const clean = text.replace(/^\ufeff/, '').replaceAll('\r\n', '\n')

@@ -2,11 +2,13 @@
  * What `$.ssh` takes, as a target for dialling. Reads no file: keys are read when the host is dialled.
  * Credentials, known_hosts and user default as OpenSSH's do; ssh_config is not consulted.
  */
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { messageOf, XecError } from '../errors.js'
-import { parseMention } from '../inventory/outside.js'
+import { addressFault, parseMention } from '../inventory/outside.js'
 import { DEFAULT_CONNECT_TIMEOUT_MS, HOST_KEY_CHECKING } from '../openssh/host-options.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
+import { keyGivenAs, tornKey } from '../openssh/key-format.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import { checkPoolOption, POOL_OPTIONS, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
@@ -16,6 +18,7 @@ import { localUser } from '../runtime/local-user.js'
 import { nearest } from '../runtime/nearest.js'
 import { Secret } from '../runtime/secret.js'
 import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
+import { shown } from './check.js'
 
 /** A host's keys, as in the inventory; `undefined` is the same as absent. Names from ssh_config are in camelCase. */
 export interface HostKeys {
@@ -26,8 +29,8 @@ export interface HostKeys {
   readonly username?: string
   /** The same as `username`. */
   readonly user?: string
-  /** A path (`~` is the home directory), the key's text, or its bytes. Default: OpenSSH's identity files. */
-  readonly privateKey?: string | Buffer | Secret
+  /** A path (`~` is the home directory), the key's text, or its bytes; a Secret is a text. Default: OpenSSH's identity files. */
+  readonly privateKey?: string | Uint8Array | Secret
   readonly passphrase?: string | Secret
   readonly password?: string | Secret
   /** Path of an agent's socket, or `none`. Default: SSH_AUTH_SOCK. */
@@ -69,8 +72,8 @@ export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; 
     const meant = nearest(name, Object.keys(NAMES))
     throw wrong(`${describe(keys)}: unknown key ${name}${meant ? `; did you mean ${meant}?` : ''}`)
   }
-  const { host, port = 22 } = keys
-  if (typeof host !== 'string' || host === '' || /[\s\0]/.test(host) || host.startsWith('-')) throw wrong(`${JSON.stringify(host)} is not a host`)
+  const { port = 22 } = keys
+  const host = hostOf(keys)
   if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) throw wrong(`${host}: port must be a whole number from 1 to 65535, not ${String(port)}`)
   const username = keys.username ?? keys.user ?? localUser(process.env)
   if (typeof username !== 'string' || username === '') throw wrong(`${host}: username must be a text that is not empty`)
@@ -90,9 +93,24 @@ export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; 
 
 function parseAddress(text: string): HostKeys {
   const mention = parseMention(text)
-  if (!mention) throw wrong(`${JSON.stringify(text)} is not [user@]host[:port]`)
+  if (!mention) throw wrong(addressFault(text) ?? `${JSON.stringify(text)} is not [user@]host[:port]`)
   const { base, username, port } = mention
   return { host: base, username, port }
+}
+
+/** A name or an address alone; an IPv6 address may stand in brackets. */
+function hostOf({ host }: HostKeys): string {
+  if (typeof host === 'string') {
+    const bare = /^\[(.*)\]$/.exec(host)?.[1] ?? host
+    if (isIP(bare)) return bare
+    if (/[@:[\]/]/.test(host)) {
+      const { base, username, port } = parseMention(host) ?? {}
+      if (base === undefined) throw wrong(addressFault(host) ?? `${JSON.stringify(host)} is not a host`)
+      if (base !== host) throw wrong(`host is a name or an address alone, not ${JSON.stringify(host)}; write { host: ${[base, ...(port === undefined ? [] : [`port: ${port}`]), ...(username === undefined ? [] : [`username: ${username}`])].join(', ')} }`)
+    }
+    if (host !== '' && !/[\s\0]/.test(host) && !host.startsWith('-')) return host
+  }
+  throw wrong(`${JSON.stringify(host)} is not a host`)
 }
 
 function jumpOf({ proxyJump }: HostKeys): PoolTarget | null {
@@ -110,14 +128,18 @@ function credentialsOf(keys: HostKeys): Credentials {
   return Object.freeze({ keys: Object.freeze(explicit.length > 0 ? explicit : usual()), agent, identitiesOnly, password: secret(keys.password) })
 }
 
-function keyOf(host: string, key: string | Buffer | Secret, passphrase: Secret | null): KeySource {
-  const text = Buffer.isBuffer(key) ? key.toString('utf8') : key instanceof Secret ? key.reveal() : key
-  const isText = Buffer.isBuffer(key) || text.includes('\n') || text.includes('-----BEGIN')
-  if (!isText) {
-    const path = pathOf(host, text)
-    return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
-  }
-  return Object.freeze({ origin: `the privateKey of ${host}`, from: { text: new Secret(text) }, passphrase, optional: false })
+function keyOf(host: string, key: string | Uint8Array | Secret, passphrase: Secret | null): KeySource {
+  if (typeof key === 'string') {
+    if (key === '') throw wrong(`${host}: privateKey is empty`)
+    const as = keyGivenAs(key)
+    if (as === 'torn') throw wrong(tornKey(host))
+    if (as === 'path') {
+      const path = pathOf(host, key)
+      return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
+    }
+  } else if (!(key instanceof Uint8Array) && !(key instanceof Secret)) throw wrong(`${host}: privateKey must be a path, a key's text or its bytes, not ${shown(key)}`)
+  const text = typeof key === 'string' ? new Secret(key) : key instanceof Secret ? key : new Secret(Buffer.from(key).toString('utf8'))
+  return Object.freeze({ origin: `the privateKey of ${host}`, from: { text }, passphrase, optional: false })
 }
 
 function hostKeysOf(keys: HostKeys): HostKeyPolicy {

@@ -101,6 +101,17 @@ describe('credentials', () => {
     ['none', { yaml: 'hosts: { w: { identityAgent: none } }', env: { SSH_AUTH_SOCK: '/run/a' } }, null],
   ])('the agent: %s', async (_, given, agent) => expect((await target('w', given)).credentials.agent).toBe(agent))
 
+  test('a piece of a key is refused, and a password in an address, and neither is repeated', async () => {
+    const body = 'b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz'
+    await expect(resolve('w', { yaml: `hosts: { w: { privateKey: ${body} } }` })).rejects.toThrow(/^w: privateKey looks like a key's text that lacks its -----BEGIN … PRIVATE KEY----- line;(?!.*b3Bl)/)
+    for (const name of ['ssh://u:hunter2@w.example', 'u:hunter2@w.example']) {
+      await expect(resolve(name)).rejects.toThrow(/^the address of w\.example has a password in it(?!.*hunter2)/)
+      await expect(resolve('w', { yaml: 'hosts: { w: 192.0.2.1 }', overrides: { proxyJump: name } })).rejects.toThrow(/^w: jump host: the address of w\.example has a password in it(?!.*hunter2)/)
+      expect(() => parseConfig('c.yaml', `hosts: { w: "${name}" }`)).toThrow(/^c\.yaml:1:13: hosts\.w: the address of w\.example has a password in it(?!.*hunter2)/)
+    }
+    expect(await target('ssh://u%40corp@w.example:2222')).toMatchObject({ username: 'u@corp', address: 'w.example', port: 2222 })
+  })
+
   test.each(['privateKey: ~root/k', 'identityAgent: ~root/s', 'userKnownHostsFile: ~root/known'])('somebody else\'s home is refused, not looked for below this directory: %s', async (setting) => {
     await expect(resolve('w', { yaml: `hosts: { w: { ${setting} } }` })).rejects.toThrow(/^w: ~root\/\w+ uses ~root: only your own home directory can be written with ~$/)
   })

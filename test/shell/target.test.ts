@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -15,9 +16,15 @@ describe('what $.ssh takes', () => {
     ['deploy@[::1]:2222', ['::1', 2222, 'deploy']],
     ['::1', ['::1', 22, userInfo().username]],
     ['ssh://deploy@web1:22/', ['web1', 22, 'deploy']],
+    ['ssh://u%40corp@web1', ['web1', 22, 'u@corp']],
+    ['u%40corp@web1', ['web1', 22, 'u%40corp']],
   ])('%s', (text, expected) => {
     const { address, port, username } = of(text)
     expect([address, port, username]).toEqual(expected)
+  })
+
+  test('an address in brackets is dialled without them', () => {
+    expect(of({ host: '[::1]', port: 2222 })).toMatchObject({ host: '::1', address: '::1', port: 2222 })
   })
 
   test('credentials default as OpenSSH\'s do', () => {
@@ -31,13 +38,33 @@ describe('what $.ssh takes', () => {
 
   test('a key is a path, its text or its bytes', () => {
     const pem = '-----BEGIN OPENSSH PRIVATE KEY-----\nx\n'
-    const key = (privateKey: string | Buffer | Secret): unknown => of({ host: 'web1', privateKey }).credentials.keys[0]
+    const key = (privateKey: string | Uint8Array | Secret): unknown => of({ host: 'web1', privateKey }).credentials.keys[0]
     expect(key('~/.ssh/id_rsa')).toMatchObject({ from: { path: join(homedir(), '.ssh/id_rsa') }, optional: false })
-    for (const text of [pem, Buffer.from(pem), new Secret(pem)]) {
+    for (const text of [pem, Buffer.from(pem), new Uint8Array(Buffer.from(pem)), new Secret(pem)]) {
       const given = key(text) as { origin: string; from: { text: Secret } }
       expect([given.origin, given.from.text.reveal()]).toEqual(['the privateKey of web1', pem])
       expect(JSON.stringify(given)).not.toContain('BEGIN')
     }
+  })
+
+  test('what is no key\'s text, path or bytes is refused without being repeated', () => {
+    const body = randomBytes(2_000).toString('base64')
+    const torn = "web1: privateKey looks like a key's text that lacks its -----BEGIN … PRIVATE KEY----- line; give the whole text, as it stands in the file, or the file's path"
+    for (const privateKey of [body, `b3BlbnNzaC1rZXktdjEA${body.slice(0, 20)}`, `MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSj${body.slice(0, 40).replaceAll('=', 'A')}`]) {
+      expect(() => of({ host: 'web1', privateKey })).toThrow(expect.objectContaining({ code: 'XEC_CONFIG', message: torn }) as Error)
+    }
+    const secret = of({ host: 'web1', privateKey: new Secret(body) }).credentials.keys[0]
+    expect(JSON.stringify(secret)).not.toContain(body)
+    expect(() => of({ host: 'web1', privateKey: 5 as never })).toThrow("web1: privateKey must be a path, a key's text or its bytes, not 5")
+    expect(() => of({ host: 'web1', privateKey: '' })).toThrow('web1: privateKey is empty')
+    const path = '/home/deploy/keys/Production2024/id_ed25519'
+    expect(of({ host: 'web1', privateKey: path }).credentials.keys[0]).toMatchObject({ origin: path })
+  })
+
+  test.each(['ssh://user:hunter2@web1', 'user:hunter2@web1', 'ssh://user%3Ahunter2@web1:22/', 'ssh://user:hun@ter2@web1', { host: 'ssh://user:hunter2@web1' }, { host: 'user:hunter2@web1' }, { host: 'web2', proxyJump: 'user:hunter2@web1' }])('a password in an address is refused without being repeated: %j', (given) => {
+    expect(() => of(given)).toThrow(expect.objectContaining({
+      code: 'XEC_CONFIG', message: expect.stringMatching(/^the address of web1(:22)? has a password in it, which is not taken from there: others could read it\. Write user@host; the password goes into the host's `password`, or better, use a key$/) as string,
+    }) as Error)
   })
 
   test('hops, policies and limits', () => {
@@ -61,6 +88,12 @@ describe('what $.ssh takes', () => {
     [{ host: 'web1', privateKey: '~nobody-here/k' }, 'web1: ~nobody-here/k uses ~nobody-here: only your own home directory can be written with ~'],
     ['web1:99999', '"web1:99999" is not [user@]host[:port]'],
     [{ host: '-oProxyCommand=x' }, '"-oProxyCommand=x" is not a host'],
+    ['ssh://deploy@web1/srv/app', '"web1/srv/app" is more than a host: an address ends with its port, as in ssh://user@host:22; a directory goes into the command, or is its cwd'],
+    [{ host: 'deploy@web1' }, 'host is a name or an address alone, not "deploy@web1"; write { host: web1, username: deploy }'],
+    [{ host: 'web1:22' }, 'host is a name or an address alone, not "web1:22"; write { host: web1, port: 22 }'],
+    [{ host: 'ssh://web1' }, 'host is a name or an address alone, not "ssh://web1"; write { host: web1 }'],
+    [{ host: '[::1]:22' }, 'host is a name or an address alone, not "[::1]:22"; write { host: ::1, port: 22 }'],
+    [{ host: 5 }, '5 is not a host'],
     [{ host: 'web1', port: 0 }, 'web1: port must be a whole number from 1 to 65535, not 0'],
     [{ host: 'web1', usrname: 'x' }, 'web1: unknown key usrname; did you mean username?'],
     [{ host: 'web1', connectTimeout: 10 }, `web1: connectTimeout needs a unit, e.g. '15s' or '500ms', not 10`],
