@@ -1,23 +1,20 @@
 /** The seed's class: a pool of one's own for `$`. */
 import { EventEmitter } from 'node:events'
-import { neverSent } from './adapter/execute.js'
 import type { Command, ExecuteOptions, Result } from './adapter/types.js'
 import { XecError } from './errors.js'
 import type { TransferOptions, TransferResult, Transfers, UploadSource } from './files/types.js'
-import { endpointOf } from './pool/identity.js'
 import type { PoolOptions } from './pool/options.js'
 import { POOL_OPTION_NAMES, resolvePoolOptions } from './pool/options.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
-import type { DrainReport, PoolTarget } from './pool/types.js'
+import type { DrainReport, Pool, PoolTarget } from './pool/types.js'
 import type { Dispatcher } from './run/dispatcher.js'
 import { systemClock, type Clock } from './runtime/clock.js'
-import { checkNames } from './shell/check.js'
+import { checkNames, shown } from './shell/check.js'
 import { sshContext, type SshContext } from './shell/context.js'
-import { KeepAlive } from './shell/keep-alive.js'
-import { Load } from './shell/load.js'
+import { KeepAlive, type Ping } from './shell/keep-alive.js'
 import { PoolMonitor, type MonitorOptions } from './shell/monitor.js'
 import { occasions, type AdapterEventName, type AdapterEvents } from './shell/occasions.js'
-import { durationOf } from './shell/settings.js'
+import { durationOf, eitherOf } from './shell/settings.js'
 import { drainOnSignals, type ShutdownOptions, type SignalSource } from './shell/shutdown.js'
 import type { Tunnels } from './shell/tunnels.js'
 import type { ReverseTunnelOptions } from './tunnel/reverse.js'
@@ -28,14 +25,14 @@ export interface SSHAdapterOptions {
   /** All optional; durations in ms. @see PoolOptions for the defaults */
   readonly connectionPool?: Partial<PoolOptions>
   /**
-   * What becomes of a command for whose host everything is in use: maxConnectionsPerHost connections, each with
-   * maxChannelsPerConnection commands. `queue` (default): it waits. `throw`: it fails at once, with XEC_QUEUE_TIMEOUT.
+   * What becomes of a command, a transfer or a tunnel for whose host everything is in use: maxConnectionsPerHost connections,
+   * each with maxChannelsPerConnection channels. `queue` (default): it waits. `throw`: it fails at once, with XEC_QUEUE_TIMEOUT.
    */
   readonly onLimit?: 'queue' | 'throw'
   /**
    * In place of the protocol's ping: a command line, or a function that is given a context for the host. Runs every
-   * `keepAliveInterval` for each connection of a host that was used within its `idleTimeout`; when it fails, or takes
-   * longer than the interval, the host's connections are retired. It occupies a channel and counts as a command.
+   * `keepAliveInterval` for each idle connection of a host that was used within its `idleTimeout`; when it fails, or takes
+   * longer than the interval once it is sent, the host's connections are retired. It occupies a channel and counts as a command.
    */
   readonly keepAliveWith?: string | ((ssh: SshContext) => Promise<unknown>)
 }
@@ -52,9 +49,7 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
   readonly #makeXec: () => Xec
   readonly #clock: Clock
   readonly #signals: SignalSource
-  readonly #onLimit: 'queue' | 'throw'
   readonly #keepAlive: KeepAlive | null
-  readonly #load: Load
   readonly #events = new EventEmitter<AdapterEvents>()
   readonly #monitors = new Set<PoolMonitor>()
   #own: Xec | null = null
@@ -69,51 +64,51 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
     const { connectionPool, onLimit = 'queue', keepAliveWith } = options
     const pool = resolvePoolOptions(connectionPool)
     if (onLimit !== 'queue' && onLimit !== 'throw') throw new XecError('XEC_CONFIG', `onLimit must be 'queue' or 'throw', not ${JSON.stringify(onLimit)}`)
-    this.#makeXec = xec ?? (() => createXec({ clock, pool: keepAliveWith === undefined ? pool : { ...pool, keepAlive: false } }))
+    if (keepAliveWith !== undefined && typeof keepAliveWith !== 'function' && (typeof keepAliveWith !== 'string' || keepAliveWith.trim() === '')) {
+      throw new TypeError(`keepAliveWith must be a command line or a function, not ${keepAliveWith === '' ? 'an empty text' : shown(keepAliveWith)}`)
+    }
+    this.#makeXec = xec ?? (() => createXec({
+      clock,
+      pool: keepAliveWith === undefined ? pool : { ...pool, keepAlive: false },
+      ...(onLimit === 'throw' ? { admit: turnAway } : {}),
+    }))
     this.#clock = clock
     this.#signals = signals
-    this.#onLimit = onLimit
-    this.#load = new Load(pool, (endpoint) => this.#rowOf(endpoint)?.learnedCapacity ?? null)
     this.#keepAlive = keepAliveWith === undefined || !pool.keepAlive ? null : new KeepAlive({
       clock,
       intervalMs: pool.keepAliveInterval,
       idleTimeoutMs: pool.idleTimeout,
-      connections: (target) => this.#rowOf(endpointOf(target))?.totalConnections ?? 0,
-      ping: (target) => pingWith(keepAliveWith, sshContext(() => this.#xec, target, { timeoutMs: pool.keepAliveInterval })),
+      idle: (target) => this.#xec.pool.standing(target).idle,
+      ping: (target, ping) => pingWith(keepAliveWith, sshContext(() => watched(this.#xec, ping), target, { timeoutMs: pool.keepAliveInterval })),
       retire: (target) => this.#xec.pool.reset(target),
     })
   }
 
   /** Never rejects for anything that happened to the command: the Result says it. @throws XecError XEC_CONFIG */
   async execute(target: PoolTarget, command: Command, options: ExecuteOptions = {}): Promise<Result> {
-    const full = this.#turnedAway(target)
-    return full ? neverSent(target, 'timeout', full) : this.#inHand(target, () => this.#xec.execute(target, command, options))
+    return this.#inHand(target, () => this.#xec.execute(target, command, options))
   }
 
   /** @see upload. Counts as a command, also for `onLimit`. */
   async upload(target: PoolTarget, local: UploadSource, remote: string, options: TransferOptions = {}): Promise<TransferResult> {
-    const full = this.#turnedAway(target)
-    if (full) throw full
     return this.#inHand(target, () => this.#xec.upload(target, local, remote, options))
   }
 
   /** @see download. Counts as a command, also for `onLimit`. */
   async download(target: PoolTarget, remote: string, local: string, options: TransferOptions = {}): Promise<TransferResult> {
-    const full = this.#turnedAway(target)
-    if (full) throw full
     return this.#inHand(target, () => this.#xec.download(target, remote, local, options))
   }
 
   /** @see openTunnel. Holds a channel of a pooled connection; closed with the adapter. */
   async tunnel(target: PoolTarget, options: TunnelOptions): Promise<Tunnel> {
     const { openTunnel } = await import('./tunnel/tunnel.js')
-    return openTunnel(this.#xec.pool, target, options)
+    return this.#inHand(target, () => openTunnel(this.#xec.pool, target, options))
   }
 
   /** @see openReverseTunnel. Holds a channel of a pooled connection; closed with the adapter. */
   async reverseTunnel(target: PoolTarget, options: ReverseTunnelOptions): Promise<Tunnel> {
     const { openReverseTunnel } = await import('./tunnel/reverse.js')
-    return openReverseTunnel(this.#xec.pool, target, options)
+    return this.#inHand(target, () => openReverseTunnel(this.#xec.pool, target, options))
   }
 
   /** The pool now: gauges and totals, flat, with a row per host. Also before the first use and after `dispose`. */
@@ -177,21 +172,16 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
     return drainOnSignals((timeout) => this.drain({ timeout }), options, this.#signals)
   }
 
-  /** What `onLimit: 'throw'` says to what would have to wait. */
-  #turnedAway(target: PoolTarget): XecError | null {
-    return this.#onLimit === 'throw' && this.#load.fullFor(target) === 'maxConnectionsPerHost' ? this.#limitReached(target) : null
-  }
-
-  /** Runs what takes a channel to the target: counted, told of when it has to wait, and a sign of life. */
+  /** Runs what takes a channel to the target: told of when it has to wait, and a sign of life. */
   async #inHand<T>(target: PoolTarget, work: () => Promise<T>): Promise<T> {
-    const limit = this.#events.listenerCount('queue') > 0 ? this.#load.fullFor(target) : null
-    const takeOff = this.#load.take(target)
+    if (this.#events.listenerCount('queue') > 0) {
+      const { full, inHand } = this.#xec.pool.standing(target)
+      if (full) this.#events.emit('queue', { host: target.host, limit: full, inHand: inHand + 1 })
+    }
+    this.#keepAlive?.used(target)
     try {
-      if (limit) this.#events.emit('queue', { host: target.host, limit, inHand: this.#load.of(target) })
-      this.#keepAlive?.used(target)
       return await work()
     } finally {
-      takeOff()
       this.#keepAlive?.used(target)
     }
   }
@@ -200,20 +190,32 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
     return (this.#own ??= this.#makeXec())
   }
 
-  #rowOf(endpoint: string): PoolSnapshot['hosts'][number] | undefined {
-    return this.#xec.snapshot().hosts.find(({ address }) => address === endpoint)
-  }
-
   /** Once, and not before somebody listens. */
   #listen(): void {
     if (this.#listening) return
     this.#listening = true
     this.#xec.pool.subscribe(occasions((name, ...payload) => void this.#events.emit(name, ...(payload as never))))
   }
+}
 
-  #limitReached(target: PoolTarget): XecError {
-    const { host } = target
-    return new XecError('XEC_QUEUE_TIMEOUT', `Maximum connections (${this.#load.connectionsFor(target)}) reached for host ${host}, with ${this.#load.of(target)} commands on them; the command was not sent (onLimit is throw)`, { host })
+/** `onLimit: 'throw'`, for everything that takes a channel. */
+function turnAway(target: PoolTarget, pool: Pool): void {
+  const { host } = target
+  const { full, inHand, maxConnections } = pool.standing(target)
+  if (full === 'maxConnectionsPerHost') throw new XecError('XEC_QUEUE_TIMEOUT', `Maximum connections (${maxConnections}) reached for host ${host}, with ${inHand} channel${inHand === 1 ? '' : 's'} in use; the command was not sent (onLimit is throw)`, { host })
+}
+
+/** What a ping runs: its wait for a channel is known, and it ends with the ping. */
+function watched(xec: Xec, ping: Ping): Dispatcher {
+  return {
+    execute: async (target, command, options) => {
+      const sent = ping.waits()
+      try {
+        return await xec.execute(target, command, { ...options, signal: eitherOf(options?.signal, ping.signal), onState: (state) => state === 'running' && sent() })
+      } finally {
+        sent()
+      }
+    },
   }
 }
 

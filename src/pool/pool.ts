@@ -23,6 +23,7 @@ import { Pump } from './pump.js'
 import { Rejections } from './rejections.js'
 import { Series } from './series.js'
 import type { PoolSnapshot } from './snapshot.js'
+import { standingOf, type Standing } from './standing.js'
 import { tell } from './tell.js'
 import type { AcquireOptions, DrainOptions, DrainReport, Lease, Pool, PoolTarget } from './types.js'
 import { Waiter } from './waiter.js'
@@ -127,6 +128,10 @@ export class ConnectionPool implements Pool {
 
   snapshot(): PoolSnapshot {
     return takeSnapshot(this.facts)
+  }
+
+  standing(target: PoolTarget): Standing {
+    return standingOf(this.facts.queueOf(target), this.facts)
   }
 
   drain({ timeoutMs = 30_000 }: DrainOptions = {}): Promise<DrainReport> {

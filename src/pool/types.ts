@@ -3,6 +3,7 @@ import type { Channel, Link, Target } from '../transport/transport.js'
 import type { PoolListener } from './events.js'
 import type { HostPoolOptions, PoolOptions } from './options.js'
 import type { PoolSnapshot } from './snapshot.js'
+import type { Standing } from './standing.js'
 
 export interface PoolTarget extends Target {
   readonly jump: PoolTarget | null
@@ -72,6 +73,8 @@ export interface Pool {
   with<T>(target: PoolTarget, options: AcquireOptions, fn: (lease: Lease) => Promise<T>): Promise<T>
   /** One synchronous pass over the live set: a frozen plain object. Also after close. */
   snapshot(): PoolSnapshot
+  /** What one more acquire of the target would find now. */
+  standing(target: PoolTarget): Standing
   /** Refuses new work, lets queued and running work finish, closes. Final, idempotent, always resolves. */
   drain(options?: DrainOptions): Promise<DrainReport>
   /** Drain without grace: resolves when every socket is shut, within about a second. Idempotent, always resolves. */

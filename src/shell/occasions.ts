@@ -1,6 +1,6 @@
 /** The events of an adapter, as values made from those of its pool. */
 import type { CloseReason, PoolListener } from '../pool/events.js'
-import type { FullLimit } from './load.js'
+import type { FullLimit } from '../pool/standing.js'
 
 /** Event names and what their listeners get. There is no `error`: what fails is told by results. */
 export interface AdapterEvents {
@@ -13,7 +13,7 @@ export interface AdapterEvents {
    * so many of them, since the host was last connected.
    */
   reconnect: [{ readonly host: string; readonly connection: number; readonly failedDials: number; readonly after: CloseReason | null }]
-  /** A command has to wait, because everything that a limit allows is in use. `inHand`: commands of that host that wait or run, with this one. */
+  /** A command has to wait, because everything that a limit allows is in use. `inHand`: channels that the host has in use, and what waits for one, with this one. */
   queue: [{ readonly host: string; readonly limit: FullLimit; readonly inHand: number }]
   /** So many hosts failed within two seconds that the network here is suspected: one dial at a time probes until one succeeds. */
   outage: [{ readonly hosts: number }]

@@ -143,6 +143,7 @@ export class FakePool implements Pool {
 
   with(): never { throw new Error('not used') }
   snapshot(): never { throw new Error('not used') }
+  standing(): never { throw new Error('not used') }
   drain(): never { throw new Error('not used') }
   async close(): Promise<void> {}
   reset(): void {}

@@ -98,7 +98,7 @@ describe('an adapter on a fleet', () => {
     await until(() => adapter.getConnectionPoolMetrics().activeConnections === 5)
     await expect(ssh`touch ${place.path('never')}`).rejects.toMatchObject({
       code: 'XEC_QUEUE_TIMEOUT', outcome: 'timeout', executed: 'no', safeToRetry: true,
-      message: 'Maximum connections (5) reached for host web1, with 5 commands on them; the command was not sent (onLimit is throw)',
+      message: 'Maximum connections (5) reached for host web1, with 5 channels in use; the command was not sent (onLimit is throw)',
     })
     expect(await on(adapter, 'web2')`echo other`.text()).toBe('other')
     gate.open()
@@ -106,6 +106,41 @@ describe('an adapter on a fleet', () => {
     expect(await ssh`echo room again`.text()).toBe('room again')
     expect(existsSync(place.path('never'))).toBe(false)
     expect(() => make({ onLimit: 'drop' as never })).toThrow("onLimit must be 'queue' or 'throw'")
+  })
+
+  test('onLimit throw: a tunnel and another user of the host take room as commands do, and transfers and tunnels are turned away too', async () => {
+    const adapter = make({ onLimit: 'throw', connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } })
+    const ssh = on(adapter)
+    const told: unknown[] = []
+    adapter.on('queue', (payload) => told.push(payload))
+    const tunnel = await ssh.tunnel({ remotePort: 9 })
+    const full = { code: 'XEC_QUEUE_TIMEOUT', executed: 'no', message: 'Maximum connections (1) reached for host web1, with 1 channel in use; the command was not sent (onLimit is throw)' }
+    await expect(ssh`true`).rejects.toMatchObject(full)
+    await expect(ssh.upload(Buffer.from('x'), place.path('never'))).rejects.toMatchObject(full)
+    await expect(ssh.tunnel({ remotePort: 9 })).rejects.toMatchObject(full)
+    const stranger = $.with({ adapter }).ssh({ target: Object.freeze({ ...fleet.target('web1'), username: 'somebody-else' }), env: {} })
+    await expect(stranger`true`).rejects.toMatchObject(full)
+    expect(told).toEqual(Array(4).fill({ host: 'web1', limit: 'maxConnectionsPerHost', inHand: 2 }))
+    await tunnel.close()
+    expect(await ssh`echo room again`.text()).toBe('room again')
+  })
+
+  test('a keep-alive leaves busy connections and their queue alone', async () => {
+    const adapter = make({ keepAliveWith: 'true', connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, keepAliveInterval: 20 } })
+    const ssh = on(adapter)
+    const gate = gated()
+    const commands = [ssh`${gate.line}`.text(), ssh`echo second`.text()]
+    await until(() => adapter.getConnectionPoolMetrics().activeConnections === 1)
+    // Many intervals.
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(adapter.getConnectionPoolMetrics()).toMatchObject({ acquired: 1, waiting: 1, closedByReason: {} })
+    gate.open()
+    expect(await Promise.all(commands)).toEqual(['through', 'second'])
+  })
+
+  test.each([null, '', ' ', 5, {}])('keepAliveWith %j is a TypeError', (keepAliveWith) => {
+    expect(() => make({ keepAliveWith: keepAliveWith as never })).toThrow(TypeError)
+    expect(() => make({ keepAliveWith: keepAliveWith as never })).toThrow('keepAliveWith must be a command line or a function, not')
   })
 
   test('events: connect, queue, disconnect with its reason, reconnect', async () => {

@@ -1,0 +1,51 @@
+/** How a target stands in the pool: what one more acquire would find. A look; it changes nothing. */
+import type { Connection } from './connection.js'
+import type { Facts } from './facts.js'
+import type { Queue } from './queue.js'
+
+/** The limit that makes an acquire wait: its host's, or the pool's. */
+export type FullLimit = 'maxConnectionsPerHost' | 'maxConnections'
+
+export interface Standing {
+  /** The limit for which one more would wait; null when there is a channel for it, or room to dial. */
+  readonly full: FullLimit | null
+  /** Channels in use at the target's endpoint, and callers that wait for one there, whoever logs in. */
+  readonly inHand: number
+  /** Connections that the endpoint may have. */
+  readonly maxConnections: number
+  /** Open connections of the target with nothing on them. */
+  readonly idle: number
+}
+
+export function standingOf(queue: Queue, facts: Facts): Standing {
+  const { endpoint } = queue
+  const capacity = queue.capacity(facts.now())
+  let inHand = 0
+  let idle = 0
+  /** Seats for those who wait here, on what is open or opening. */
+  let seats = 0
+  /** Connections that may yet be dialled here: free slots of the endpoint, and those that others would give up. */
+  let dials = endpoint.maxConnections - endpoint.connections.size
+  for (const connection of endpoint.connections) {
+    inHand += connection.leases
+    if (connection.freeing || (connection.idle && connection.queue !== queue && connection.queue.waiting === 0)) dials++
+    if (connection.queue !== queue) continue
+    if (connection.idle) idle++
+    seats += seatsOn(connection, capacity)
+  }
+  for (const each of endpoint.queues) inHand += each.waiting
+  for (const other of endpoint.ring) if (other !== queue) dials--
+  const standing = { inHand, idle, maxConnections: endpoint.maxConnections }
+  const wanted = Math.ceil((queue.waiting + 1 - seats) / capacity)
+  if (wanted <= 0) return { ...standing, full: null }
+  if (wanted > dials) return { ...standing, full: 'maxConnectionsPerHost' }
+  const asking = facts.slotRing.size - (facts.slotRing.has(queue) ? 1 : 0)
+  const slots = facts.maxConnections - facts.slots + facts.freeing + facts.idle.size - idle - asking
+  return { ...standing, full: wanted > slots ? 'maxConnections' : null }
+}
+
+/** What is not leased is for who waits: spare channels, those that are asked for, and those that close. */
+function seatsOn(connection: Connection, capacity: number): number {
+  const takes = (connection.state === 'open' || connection.state === 'opening') && !connection.refusing
+  return takes ? Math.max(0, capacity - connection.leases) : 0
+}
