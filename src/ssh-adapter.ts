@@ -14,6 +14,7 @@ import { sshContext, type SshContext } from './shell/context.js'
 import { KeepAlive, type Ping } from './shell/keep-alive.js'
 import { PoolMonitor, type MonitorOptions } from './shell/monitor.js'
 import { occasions, type AdapterEventName, type AdapterEvents } from './shell/occasions.js'
+import { checkDrain, checkExecution, checkMonitor, checkShutdown, checkTarget, checkTransfer, checkTunnel } from './shell/options.js'
 import { durationOf, eitherOf } from './shell/settings.js'
 import { drainOnSignals, type ShutdownOptions, type SignalSource } from './shell/shutdown.js'
 import type { Tunnels } from './shell/tunnels.js'
@@ -57,7 +58,7 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
 
   /**
    * Opens nothing.
-   * @throws XecError XEC_CONFIG for an unknown option or a value out of range
+   * @throws TypeError for an unknown option or a value of the wrong kind; XecError XEC_CONFIG for a value out of range
    */
   constructor(options: SSHAdapterOptions = {}, { xec, clock = systemClock, signals = process }: SSHAdapterPorts = {}) {
     checkNames('option', options, ['connectionPool', 'onLimit', 'keepAliveWith'] satisfies (keyof SSHAdapterOptions)[], Object.fromEntries(POOL_OPTION_NAMES.map((name) => [name, `connectionPool: { ${name} }`])))
@@ -86,27 +87,36 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
 
   /** Never rejects for anything that happened to the command: the Result says it. @throws XecError XEC_CONFIG */
   async execute(target: PoolTarget, command: Command, options: ExecuteOptions = {}): Promise<Result> {
+    checkExecution(target, command, options)
     return this.#inHand(target, () => this.#xec.execute(target, command, options))
   }
 
   /** @see upload. Counts as a command, also for `onLimit`. */
   async upload(target: PoolTarget, local: UploadSource, remote: string, options: TransferOptions = {}): Promise<TransferResult> {
+    checkTarget(target)
+    checkTransfer(options)
     return this.#inHand(target, () => this.#xec.upload(target, local, remote, options))
   }
 
   /** @see download. Counts as a command, also for `onLimit`. */
   async download(target: PoolTarget, remote: string, local: string, options: TransferOptions = {}): Promise<TransferResult> {
+    checkTarget(target)
+    checkTransfer(options)
     return this.#inHand(target, () => this.#xec.download(target, remote, local, options))
   }
 
   /** @see openTunnel. Holds a channel of a pooled connection; closed with the adapter. */
   async tunnel(target: PoolTarget, options: TunnelOptions): Promise<Tunnel> {
+    checkTarget(target)
+    checkTunnel(options)
     const { openTunnel } = await import('./tunnel/tunnel.js')
     return this.#inHand(target, () => openTunnel(this.#xec.pool, target, options))
   }
 
   /** @see openReverseTunnel. Holds a channel of a pooled connection; closed with the adapter. */
   async reverseTunnel(target: PoolTarget, options: ReverseTunnelOptions): Promise<Tunnel> {
+    checkTarget(target)
+    checkTunnel(options)
     const { openReverseTunnel } = await import('./tunnel/reverse.js')
     return this.#inHand(target, () => openReverseTunnel(this.#xec.pool, target, options))
   }
@@ -117,8 +127,8 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
   }
 
   /** A regular look at the figures, as events. Ends with `stop()`, with `using`, or when the adapter is closed. */
-  monitor(options?: MonitorOptions): PoolMonitor {
-    const monitor = new PoolMonitor(() => this.getConnectionPoolMetrics(), this.#clock, options, (stopped) => this.#monitors.delete(stopped))
+  monitor(options: MonitorOptions = {}): PoolMonitor {
+    const monitor = new PoolMonitor(() => this.getConnectionPoolMetrics(), this.#clock, checkMonitor(options), (stopped) => this.#monitors.delete(stopped))
     this.#monitors.add(monitor)
     return monitor
   }
@@ -147,7 +157,8 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
    * idle. What is not finished after `timeout` (ms, or a text such as `'30s'`; default 30 s) is cut off. Final.
    * Resolves when every connection is closed, with counts.
    */
-  async drain({ timeout = 30_000 }: { readonly timeout?: number | string } = {}): Promise<DrainReport> {
+  async drain(options: { readonly timeout?: number | string | undefined } = {}): Promise<DrainReport> {
+    const { timeout = 30_000 } = checkDrain(options)
     const timeoutMs = durationOf(timeout)
     this.#keepAlive?.stop()
     const report = await this.#xec.drain({ timeoutMs })
@@ -169,7 +180,7 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
 
   /** Drains before SIGINT or SIGTERM ends the process. Nothing of the kind happens unless asked for here. @returns undoes it */
   drainOnSignals(options: ShutdownOptions = {}): () => void {
-    return drainOnSignals((timeout) => this.drain({ timeout }), options, this.#signals)
+    return drainOnSignals((timeout) => this.drain({ timeout }), checkShutdown(options), this.#signals)
   }
 
   /** Runs what takes a channel to the target: told of when it has to wait, and a sign of life. */

@@ -3,64 +3,74 @@
  * line that has it, not a surprise when the command runs. Pure.
  */
 import { Readable } from 'node:stream'
+import { parseDuration } from '../runtime/duration.js'
 import { nearest } from '../runtime/nearest.js'
 import { Secret } from '../runtime/secret.js'
-import type { Settings } from './settings.js'
 
-type Check = (value: unknown) => string | undefined
+/** What is wrong with a value, in words that follow its name; undefined when nothing is. */
+export type Check = (value: unknown) => string | undefined
 
-const is = (kind: string) => (what: string): Check => (value) => (typeof value === kind ? undefined : `must be ${what}, not ${shown(value)}`)
-const bool = is('boolean')('true or false')
-const func = is('function')('a function')
-const ms: Check = (value) => (typeof value === 'number' && value >= 0 ? undefined : `must be milliseconds, not ${shown(value)}`)
-const abort: Check = (value) => (value instanceof AbortSignal ? undefined : `must be an AbortSignal, not ${shown(value)}`)
+/** What some write for another name; or, where that name is not an option here at all, what to do instead. */
+export type Meant = Readonly<Record<string, string | { readonly instead: string }>>
 
-/** By setting, so that a forgotten one is a compile error. */
-const CHECKS: { readonly [K in keyof Required<Settings>]: Check } = {
-  env: checkEnv,
-  cwd: (value) => (typeof value === 'string' && value !== '' ? undefined : `must be a directory, not ${shown(value)}`),
-  timeoutMs: ms,
-  queueTimeoutMs: ms,
-  signal: abort,
-  stop: abort,
-  stdin: (value) => (typeof value === 'string' || value instanceof Uint8Array || value instanceof Readable ? undefined : `must be a text, bytes or a Readable, not ${shown(value)}`),
-  nothrow: bool,
-  idempotent: bool,
-  reading: bool,
-  maxBuffer: (value) => (Number.isSafeInteger(value) && (value as number) >= 0 ? undefined : `must be a whole number of bytes, not ${shown(value)}`),
-  onStdout: func,
-  onStderr: func,
-  onStarted: func,
+/** By option, so that a forgotten one is a compile error. */
+export type Checks<T> = { readonly [K in keyof Required<T>]: Check }
+
+export const must = (what: string, isSo: (value: unknown) => boolean): Check => (value) => (isSo(value) ? undefined : `must be ${what}, not ${shown(value)}`)
+
+export const bool = must('true or false', (value) => typeof value === 'boolean')
+export const func = must('a function', (value) => typeof value === 'function')
+export const text = must('a text', (value) => typeof value === 'string')
+export const number = must('a number', (value) => typeof value === 'number')
+export const object = must('an object', (value) => typeof value === 'object' && value !== null && !Array.isArray(value))
+export const ms = must('milliseconds', (value) => typeof value === 'number' && value >= 0)
+export const bytes = must('a whole number of bytes', (value) => Number.isSafeInteger(value) && (value as number) >= 0)
+export const count = must('a whole number that is not negative', (value) => Number.isSafeInteger(value) && (value as number) >= 0)
+export const signal = must('an AbortSignal', (value) => value instanceof AbortSignal)
+export const input = must('a text, bytes or a Readable', (value) => typeof value === 'string' || value instanceof Uint8Array || value instanceof Readable)
+export const directory = must('a directory', (value) => typeof value === 'string' && value !== '')
+export const secret = must('a text or a Secret', (value) => typeof value === 'string' || value instanceof Secret)
+export const texts = must('a text or an array of texts', (value) => [value].flat().every((each) => typeof each === 'string'))
+/** Looked at by whoever takes it, who knows more. */
+export const elsewhere: Check = () => undefined
+
+export const duration: Check = (value) => {
+  const length = typeof value === 'string' ? parseDuration(value) : value
+  return typeof length === 'number' && Number.isFinite(length) && length >= 0 ? undefined
+    : `must be milliseconds, or a text such as '30s', '500ms' or '5m', not ${typeof value === 'string' ? JSON.stringify(value) : shown(value)}`
 }
 
-function checkEnv(value: unknown): string | undefined {
-  if (typeof value !== 'object' || value === null) return `must be an object of variables, not ${shown(value)}`
+export const env: Check = (value) => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return `must be an object of variables, not ${shown(value)}`
   for (const [name, each] of Object.entries(value)) {
-    if (each === undefined) return `the variable ${name} is undefined; leave it out, or give it a text`
-    if (typeof each !== 'string' && !(each instanceof Secret)) return `the variable ${name} must be a text or a Secret, not ${shown(each)}`
+    if (each === undefined) return `has the variable ${name}, which is undefined; leave it out, or give it a text`
+    if (typeof each !== 'string' && !(each instanceof Secret)) return `has the variable ${name}, which must be a text or a Secret, not ${shown(each)}`
   }
   return undefined
 }
 
-/** Settings of a command, as given; `undefined` is the same as absent. @throws TypeError that names the setting */
-export function checkSettings<S extends Settings>(settings: S): S {
-  checkNames('setting', settings, Object.keys(CHECKS), { timeout: 'timeoutMs', queueTimeout: 'queueTimeoutMs' })
-  for (const [name, value] of Object.entries(settings)) {
-    const problem = value === undefined ? undefined : CHECKS[name as keyof Settings](value)
-    if (problem !== undefined) throw new TypeError(problem.startsWith('the variable') ? problem : `${name} ${problem}`)
+/**
+ * Options as given; `undefined` is the same as absent.
+ * @param what they are called one by one
+ * @throws TypeError that names the option, and what would be right
+ */
+export function checked<T extends object>(what: string, given: T, checks: Checks<T>, meant: Meant = {}): T {
+  checkNames(what, given, Object.keys(checks), meant)
+  for (const [name, value] of Object.entries(given)) {
+    const problem = value === undefined ? undefined : checks[name as keyof T](value)
+    if (problem !== undefined) throw new TypeError(`${name} ${problem}`)
   }
-  return settings
+  return given
 }
 
-/**
- * @param meant what some write for another name
- * @throws TypeError for a name that is none of the known ones, with the one that is meant
- */
-export function checkNames(what: string, given: unknown, known: readonly string[], meant: Readonly<Record<string, string>> = {}): void {
-  if (typeof given !== 'object' || given === null) throw new TypeError(`${what}s are an object, not ${shown(given)}`)
+/** @throws TypeError for a name that is none of the known ones, with the one that is meant */
+export function checkNames(what: string, given: unknown, known: readonly string[], meant: Meant = {}): void {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new TypeError(`${what.replace(/^\w+/, '$&s')} are an object, not ${shown(given)}`)
   for (const name of Object.keys(given)) {
     if (known.includes(name)) continue
-    const near = meant[name] ?? nearest(name, known)
+    const own = Object.hasOwn(meant, name) ? meant[name] : undefined
+    if (typeof own === 'object') throw new TypeError(`unknown ${what} ${name}; ${own.instead}`)
+    const near = own ?? nearest(name, known)
     throw new TypeError(`unknown ${what} ${name}; ${near ? `did you mean ${near}?` : `known are ${known.join(', ')}`}`)
   }
 }

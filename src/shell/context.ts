@@ -7,8 +7,9 @@ import type { Transfers } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { Dispatcher } from '../run/dispatcher.js'
 import type { Secret } from '../runtime/secret.js'
-import { checkSettings } from './check.js'
+import { shown } from './check.js'
 import { contextFiles, type ContextFiles } from './files.js'
+import { checkSettings } from './options.js'
 import { CommandPromise } from './promise.js'
 import { CommandError, ShellResult } from './result.js'
 import { durationOf, mergeSettings, type Settings } from './settings.js'
@@ -42,7 +43,10 @@ export interface SshContext extends ContextFiles, ContextTunnels {
 /** @param base what the target itself says, e.g. its environment */
 export function sshContext(adapter: () => Dispatcher & Partial<Transfers & Tunnels>, target: PoolTarget, base: Settings): SshContext {
   return makeContext(
-    (line, settings = {}) => run(adapter(), target, line, mergeSettings(base, settings)),
+    async (line, settings = {}) => {
+      if (typeof line !== 'string') throw new TypeError(`a command line is a text, not ${shown(line)}`)
+      return run(adapter(), target, line, mergeSettings(base, checkSettings(settings)))
+    },
     (settings) => {
       const all = mergeSettings(base, settings)
       return { ...contextFiles(adapter, target, all), ...contextTunnels(adapter, target, all) }

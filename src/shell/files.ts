@@ -1,6 +1,7 @@
 /** The transfers of a context: a host's, with what of the context's settings is about them. */
 import type { TransferOptions, TransferResult, Transfers, UploadSource } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
+import { checkTransfer } from './options.js'
 import { eitherOf, inside, type Settings } from './settings.js'
 
 export interface ContextFiles {
@@ -25,7 +26,7 @@ export interface ContextFiles {
 export function contextFiles(adapter: () => Partial<Transfers>, target: PoolTarget, settings: Settings): ContextFiles {
   const { cwd, timeoutMs, queueTimeoutMs, signal } = settings
   const place = (remote: string): string => (cwd === undefined || remote === '' ? remote : inside(cwd, remote))
-  const how = (options: TransferOptions): TransferOptions => ({ timeoutMs, queueTimeoutMs, ...options, signal: eitherOf(signal, options.signal) })
+  const how = (options: TransferOptions): TransferOptions => ({ timeoutMs, queueTimeoutMs, ...checkTransfer(options), signal: eitherOf(signal, options.signal) })
   const transfers = (): Transfers => {
     const own = adapter()
     if (!own.upload || !own.download) throw new TypeError('this adapter transfers no files')

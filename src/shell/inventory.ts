@@ -2,7 +2,7 @@
 import { homedir } from 'node:os'
 import type { ResolvedTarget } from '../inventory/resolve.js'
 import type { PoolOptions } from '../pool/options.js'
-import { checkNames } from './check.js'
+import { checkLoad } from './options.js'
 import { requestOf, type Selection } from './selection.js'
 
 export interface LoadInventoryOptions {
@@ -42,8 +42,7 @@ export interface LoadedInventory {
 
 /** @throws XecError XEC_CONFIG with file:line:column for what is wrong in a file */
 export async function loadInventory(options: LoadInventoryOptions = {}): Promise<LoadedInventory> {
-  checkNames('option', options, ['file', 'cwd', 'env', 'sshConfig'] satisfies (keyof LoadInventoryOptions)[])
-  const { file, cwd = process.cwd(), env = process.env, sshConfig } = options
+  const { file, cwd = process.cwd(), env = process.env, sshConfig } = checkLoad(options)
   // What reads files is loaded by whoever has files.
   const { openInventory } = await import('../config/open.js')
   const open = await openInventory({ cwd, home: env['HOME'] || homedir(), env, file, sshConfig })

@@ -7,7 +7,7 @@ import type { RunEvent } from '../run/events.js'
 import { fanOut } from '../run/fanout.js'
 import { systemClock } from '../runtime/clock.js'
 import type { Secret } from '../runtime/secret.js'
-import { checkNames, checkSettings } from './check.js'
+import { checkRunOptions, checkRunSettings } from './options.js'
 import { ShellResult } from './result.js'
 import { RunReport } from './run-report.js'
 import { durationOf, eitherOf, mergeSettings, type Settings } from './settings.js'
@@ -29,8 +29,6 @@ export interface RunOptions {
   readonly onEvent?: (event: RunEvent) => void | Promise<void>
 }
 
-const OPTIONS = Object.keys({ fanout: true, failFast: true, queueTimeout: true, onEvent: true } satisfies Record<keyof RunOptions, true>)
-
 /** What a run's commands may be given; stdin and `nothrow` belong to commands on one host. */
 export type RunSettings = Pick<Settings, 'env' | 'cwd' | 'timeoutMs' | 'signal' | 'idempotent'>
 
@@ -50,8 +48,8 @@ export interface RunContext {
 }
 
 export function runContext(adapter: () => RunAdapter, targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[], options: RunOptions, settings: RunSettings = {}): RunContext {
-  checkNames('option', options, OPTIONS)
-  const derive = (more: RunSettings): RunContext => runContext(adapter, targets, options, mergeSettings(settings, checkSettings(more)))
+  checkRunOptions(options)
+  const derive = (more: RunSettings): RunContext => runContext(adapter, targets, options, mergeSettings(settings, checkRunSettings(more)))
   const start = (line: string): RunPromise => new RunPromise(adapter, itemsOf(targets, line, settings), line, options, settings)
   return Object.assign((strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)), {
     raw: (strings: TemplateStringsArray, ...values: unknown[]) => start(rawLine(strings, values)),

@@ -5,6 +5,7 @@ import type { OutputSink } from '../adapter/types.js'
 import { parseDuration } from '../runtime/duration.js'
 import type { Secret } from '../runtime/secret.js'
 import type { SignalName } from '../transport/transport.js'
+import { shown } from './check.js'
 
 /** What can be done to a command that runs. */
 export interface RemoteControl {
@@ -61,7 +62,7 @@ export function inside(outer: string, inner: string): string {
 
 /** Milliseconds of a number of them, or of a text with a unit. @throws TypeError when it is neither */
 export function durationOf(duration: number | string): number {
-  const ms = typeof duration === 'number' ? duration : parseDuration(duration)
-  if (ms === undefined || !Number.isFinite(ms) || ms < 0) throw new TypeError(`${JSON.stringify(duration)} is not a duration; write milliseconds, or a text such as '30s', '500ms' or '5m'`)
+  const ms = typeof duration === 'string' ? parseDuration(duration) : duration
+  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0) throw new TypeError(`${typeof duration === 'string' ? JSON.stringify(duration) : shown(duration)} is not a duration; write milliseconds, or a text such as '30s', '500ms' or '5m'`)
   return ms
 }

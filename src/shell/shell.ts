@@ -1,6 +1,8 @@
 /** `$`: where contexts come from. */
 import type { ResolvedTarget } from '../inventory/resolve.js'
+import { checkNames, shown } from './check.js'
 import { sshContext, type SshContext } from './context.js'
+import { SETTING_NAMES } from './options.js'
 import { runContext, type RunAdapter, type RunContext, type RunOptions } from './run-context.js'
 import { resolveTarget, type SshTarget } from './target.js'
 
@@ -43,7 +45,14 @@ export function createShell<A extends RunAdapter>(adapter: () => A): Shell<A> {
         return runContext(adapter, targets.map((target: AnyTarget) => resolveAny(target)), options)
       },
     },
-    with: { value: ({ adapter: own }: { readonly adapter?: A }) => createShell(own ? () => own : adapter) },
+    with: {
+      value: (options: { readonly adapter?: A }) => {
+        checkNames('option', options, ['adapter'], Object.fromEntries(SETTING_NAMES.map((name) => [name, { instead: 'settings of commands go to a context: $.ssh(target).with({ … })' }])))
+        const { adapter: own } = options
+        if (own !== undefined && typeof own?.execute !== 'function') throw new TypeError(`adapter must be an SSHAdapter, not ${shown(own)}`)
+        return createShell(own ? () => own : adapter)
+      },
+    },
     adapter: { get: adapter },
   }) as unknown as Shell<A>
 }

@@ -18,7 +18,7 @@ import { localUser } from '../runtime/local-user.js'
 import { nearest } from '../runtime/nearest.js'
 import { Secret } from '../runtime/secret.js'
 import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
-import { shown } from './check.js'
+import { bool, elsewhere, env, object, secret, shown, text, texts, type Checks } from './check.js'
 
 /** A host's keys, as in the inventory; `undefined` is the same as absent. Names from ssh_config are in camelCase. */
 export interface HostKeys {
@@ -57,19 +57,23 @@ export interface HostKeys {
 
 export type SshTarget = string | HostKeys
 
-const NAMES: { readonly [K in keyof Required<HostKeys>]: true } = {
-  host: true, port: true, username: true, user: true, privateKey: true, passphrase: true, password: true, identityAgent: true, identitiesOnly: true,
-  proxyJump: true, hostKeyAlias: true, strictHostKeyChecking: true, userKnownHostsFile: true, globalKnownHostsFile: true,
-  connectTimeout: true, serverAliveInterval: true, serverAliveCountMax: true, env: true, pool: true,
+const KEYS: Checks<HostKeys> = {
+  host: elsewhere, port: elsewhere, username: elsewhere, user: elsewhere, privateKey: elsewhere, passphrase: secret, password: secret, identityAgent: text, identitiesOnly: bool,
+  proxyJump: elsewhere, hostKeyAlias: text, strictHostKeyChecking: elsewhere, userKnownHostsFile: texts, globalKnownHostsFile: texts,
+  connectTimeout: elsewhere, serverAliveInterval: elsewhere, serverAliveCountMax: elsewhere, env, pool: object,
 }
 
 /** @throws XecError XEC_CONFIG that says what would be right */
 export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; readonly env: Readonly<Record<string, string | Secret>> | undefined } {
   const keys: HostKeys = typeof given === 'string' ? parseAddress(given) : given
   if (typeof keys !== 'object' || keys === null) throw wrong("a target is a text like 'user@host:port' or an object with a host")
-  for (const name of Object.keys(keys)) {
-    if (Object.hasOwn(NAMES, name)) continue
-    const meant = nearest(name, Object.keys(NAMES))
+  for (const [name, value] of Object.entries(keys)) {
+    if (Object.hasOwn(KEYS, name)) {
+      const problem = value === undefined ? undefined : KEYS[name as keyof HostKeys](value)
+      if (problem !== undefined) throw wrong(`${describe(keys)}: ${name} ${problem}`)
+      continue
+    }
+    const meant = nearest(name, Object.keys(KEYS))
     throw wrong(`${describe(keys)}: unknown key ${name}${meant ? `; did you mean ${meant}?` : ''}`)
   }
   const { port = 22 } = keys
@@ -121,11 +125,11 @@ function jumpOf({ proxyJump }: HostKeys): PoolTarget | null {
 
 function credentialsOf(keys: HostKeys): Credentials {
   const { identityAgent, identitiesOnly = false, privateKey } = keys
-  const passphrase = secret(keys.passphrase)
+  const passphrase = secretOf(keys.passphrase)
   const agent = identityAgent === 'none' ? null : identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK' ? process.env['SSH_AUTH_SOCK'] || null : pathOf(keys.host, identityAgent)
   const explicit: readonly KeySource[] = privateKey === undefined ? [] : [keyOf(keys.host, privateKey, passphrase)]
   const usual = (): KeySource[] => defaultIdentityFiles(homedir()).map((path) => Object.freeze({ origin: path, from: { path }, passphrase, optional: true }))
-  return Object.freeze({ keys: Object.freeze(explicit.length > 0 ? explicit : usual()), agent, identitiesOnly, password: secret(keys.password) })
+  return Object.freeze({ keys: Object.freeze(explicit.length > 0 ? explicit : usual()), agent, identitiesOnly, password: secretOf(keys.password) })
 }
 
 function keyOf(host: string, key: string | Uint8Array | Secret, passphrase: Secret | null): KeySource {
@@ -186,7 +190,7 @@ function duration(host: string, name: string, value: unknown): number | undefine
   return ms
 }
 
-function secret(value: string | Secret | undefined): Secret | null {
+function secretOf(value: string | Secret | undefined): Secret | null {
   return value === undefined ? null : value instanceof Secret ? value : new Secret(value)
 }
 

@@ -2,6 +2,7 @@
 import type { PoolTarget } from '../pool/types.js'
 import type { ReverseTunnelOptions } from '../tunnel/reverse.js'
 import type { Tunnel, TunnelOptions } from '../tunnel/tunnel.js'
+import { checkTunnel } from './options.js'
 import { eitherOf, type Settings } from './settings.js'
 
 /** Who opens tunnels: an adapter over a pool. */
@@ -34,7 +35,7 @@ export function contextTunnels(adapter: () => Partial<Tunnels>, target: PoolTarg
     return own as Tunnels
   }
   return {
-    tunnel: async (options) => tunnels().tunnel(target, { ...options, signal: eitherOf(signal, options.signal) }),
-    reverseTunnel: async (options) => tunnels().reverseTunnel(target, { ...options, signal: eitherOf(signal, options.signal) }),
+    tunnel: async (options) => tunnels().tunnel(target, { ...checkTunnel(options), signal: eitherOf(signal, options.signal) }),
+    reverseTunnel: async (options) => tunnels().reverseTunnel(target, { ...checkTunnel(options), signal: eitherOf(signal, options.signal) }),
   }
 }

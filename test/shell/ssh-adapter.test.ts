@@ -86,7 +86,7 @@ describe('an adapter on a fleet', () => {
     await until(() => adapter.getConnectionPoolMetrics().activeConnections === 1)
     expect(await adapter.drain({ timeout: 10 })).toMatchObject({ revoked: 1 })
     expect(await lost).toMatchObject({ outcome: 'lost' })
-    await expect(adapter.drain({ timeout: '10' })).rejects.toThrow('not a duration')
+    await expect(adapter.drain({ timeout: '10' })).rejects.toThrow('timeout must be milliseconds, or a text')
   })
 
   test("onLimit throw: what would have to wait for its host's connections fails at once, and was not sent", async () => {
