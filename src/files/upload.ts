@@ -34,6 +34,7 @@ export async function upload(pool: Pool, target: PoolTarget, local: UploadSource
   const destination = remotePath(host, remote)
   if (typeof local !== 'string') {
     if (!(local instanceof Uint8Array || local instanceof Readable)) throw new XecError('XEC_CONFIG', `${host}: what is uploaded is a path, bytes (a Buffer) or a stream of Node's`, { host })
+    if (local instanceof Readable && (local.readableEnded || local.destroyed)) throw new XecError('XEC_CONFIG', `${host}: the stream was ${local.readableEnded ? 'read' : 'closed'} already, and there is nothing in it to upload; give each upload a stream of its own, or the bytes themselves`, { host, cause: local.errored })
     if (destination.into) throw new XecError('XEC_CONFIG', `${host}: ${remote}: bytes have no name of their own; write the name of the file`, { host })
     return uploadBytes({ pool, target, options, clock, doing: `upload to ${remote}` }, local, destination)
   }

@@ -61,7 +61,9 @@ export class LineQueue implements AsyncIterable<string> {
   }
 
   #split(text: string): void {
-    const lines = (this.#rest + text).split('\n')
+    const lines = text.split('\n')
+    // Only what is new is searched: a line may come in any number of pieces.
+    lines[0] = this.#rest + (lines[0] ?? '')
     this.#rest = lines.pop() ?? ''
     for (const line of lines) this.#lines.push(line.endsWith('\r') ? line.slice(0, -1) : line)
   }

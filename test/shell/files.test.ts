@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { PassThrough, Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TransferOptions, Transfers } from '../../src/files/types.js'
 import { contextFiles } from '../../src/shell/files.js'
@@ -53,6 +54,18 @@ describe('what a context makes of its settings', () => {
       aborts[first].abort()
       expect(given?.aborted).toBe(true)
     }
+  })
+
+  test('a stream that was read already is refused before anything is dialled: it would be an empty file', async () => {
+    const spent = Readable.from(['once'])
+    await spent.toArray()
+    const closed = new PassThrough().destroy()
+    const adapter = new SSHAdapter()
+    const context = createShell(() => adapter).ssh('web1')
+    await expect(context.upload(spent, 'b')).rejects.toMatchObject({ code: 'XEC_CONFIG', message: 'web1: the stream was read already, and there is nothing in it to upload; give each upload a stream of its own, or the bytes themselves' })
+    await expect(context.upload(closed, 'b')).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('the stream was closed already') as unknown })
+    await expect(context`cat`.stdin(spent)).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('stdin: the stream was read already') as unknown })
+    expect(adapter.getConnectionPoolMetrics()).toMatchObject({ acquired: 0, connectionsFailed: 0 })
   })
 
   test('an adapter without transfers says so', async () => {
