@@ -20,9 +20,14 @@ interface Source {
   readonly document: Document
 }
 
+/** @throws XecError XEC_CONFIG */
+export function checkSize(file: string, bytes: number): void {
+  if (bytes > LARGEST_FILE_BYTES) throw new XecError('XEC_CONFIG', `${file}: the file is larger than ${LARGEST_FILE_BYTES / 1_000_000} MB; use ranges like web[001-500] for many hosts`)
+}
+
 /** @throws XecError XEC_CONFIG `file:line:col: what is wrong; what would be right` */
 export function readDocument(file: string, text: string): Reader {
-  if (Buffer.byteLength(text) > LARGEST_FILE_BYTES) throw new XecError('XEC_CONFIG', `${file}: the file is larger than ${LARGEST_FILE_BYTES / 1_000_000} MB; use ranges like web[001-500] for many hosts`)
+  checkSize(file, Buffer.byteLength(text))
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text
   const lines = new LineCounter()
   const nul = body.indexOf('\0')

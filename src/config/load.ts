@@ -1,15 +1,17 @@
 /**
  * Finding and reading the configuration file. The only importer of cosmiconfig.
- * Only data is ever loaded: cosmiconfig's public entry reads a "meta config" of its own from the working directory,
- * which may be a JavaScript file that it runs, so its explorer is used directly (the version is pinned for that),
- * with loaders that return the text.
+ * Where to look is decided here: cosmiconfig's own search passes over a file that it may not read, and so would end at
+ * another inventory. Only data is ever loaded: its public entry reads a "meta config" of its own from the working
+ * directory, which may be a JavaScript file that it runs, so its explorer is used directly (the version is pinned for
+ * that), with loaders that return the text.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { lstat, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import * as explorerModule from 'cosmiconfig/dist/Explorer.js'
 import { messageOf, XecError } from '../errors.js'
 import { makeInventory, type Inventory } from '../inventory/inventory.js'
 import type { PoolOptions } from '../pool/options.js'
+import { checkSize } from './document.js'
 import { parseConfig } from './parse.js'
 
 export interface Config {
@@ -28,7 +30,7 @@ export interface LoadConfigOptions {
   readonly file?: string
 }
 
-const PLACES = ['xec.config.yaml', 'xec.config.yml', 'xec.config.json', '.xecrc', 'package.json']
+const PACKAGE = 'package.json'
 
 interface Found {
   readonly file: string
@@ -40,73 +42,88 @@ interface Found {
  * @throws XecError XEC_CONFIG for a named file that is missing, and `file:line:col: …` for what is wrong in a file
  */
 export async function loadConfig({ cwd, home, env, file = env['XEC_CONFIG'] || undefined }: LoadConfigOptions): Promise<Config> {
-  const found = file === undefined ? (await searchOurs(cwd)) ?? (await inUserConfig(home, env)) : await named(resolve(cwd, file), file)
+  const found = file === undefined ? (await search(cwd)) ?? (await inUserConfig(home, env)) : await named(resolve(cwd, file), file)
   if (!found) return { source: null, inventory: makeInventory(new Map(), new Map(), {}), pool: {}, warnings: [] }
-  const { inventory, pool, holdsSecrets } = parseConfig(found.file, found.text, basename(found.file) === 'package.json' ? 'xec' : undefined)
+  const { inventory, pool, holdsSecrets } = parseConfig(found.file, found.text, basename(found.file) === PACKAGE ? 'xec' : undefined)
   const warnings = holdsSecrets && (await othersMayRead(found.file))
     ? [`${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`]
     : []
   return { source: found.file, inventory, pool, warnings }
 }
 
-/**
- * What is found was not asked for: in a directory above this one somebody else may have put it there, for us to run its
- * programs and to send our passwords to its hosts. Likewise ssh refuses a configuration of another owner, and git a repository.
- * @throws XecError XEC_CONFIG
- */
-async function searchOurs(cwd: string, uid = process.getuid?.()): Promise<Found | undefined> {
-  const found = await search(cwd)
-  if (!found || uid === undefined) return found
-  const owner = (await stat(found.file)).uid
-  if (owner === uid || owner === 0) return found
-  throw new XecError('XEC_CONFIG', `${found.file} belongs to another user (uid ${owner}), and a configuration can run programs; if you trust it, name it: -c ${found.file}`)
-}
+const PLACES = ['xec.config.yaml', 'xec.config.yml', 'xec.config.json', '.xecrc', PACKAGE]
 
-interface Explorer {
-  search(from: string): Promise<{ readonly config?: unknown; readonly filepath: string; readonly isEmpty?: boolean } | null>
-}
-type ExplorerClass = new (options: object) => Explorer
-
+/** @throws XecError XEC_CONFIG for a file that lies there and cannot be used: to go on would be to use another inventory */
 async function search(cwd: string): Promise<Found | undefined> {
-  const text = (file: string, content: string): Found => ({ file, text: content })
-  const { Explorer } = explorerModule as unknown as { Explorer: ExplorerClass }
-  const explorer = new Explorer({
-    moduleName: 'xec',
-    searchPlaces: PLACES,
-    // Of a package.json cosmiconfig takes the property by itself: ours holds the whole text again.
-    loaders: { '.json': (file: string, content: string) => (basename(file) === 'package.json' ? packageConfig(file, content) : text(file, content)), '.yaml': text, '.yml': text, noExt: text },
-    ignoreEmptySearchPlaces: false,
-    searchStrategy: 'none',
-    cache: false,
-    transform: (result: unknown) => result,
-    metaConfigFilePath: null,
-  })
   for (let dir = resolve(cwd); ; dir = dirname(dir)) {
-    const result = await explorer.search(dir)
-    if (result) return result.isEmpty ? { file: result.filepath, text: '' } : (result.config as Found)
+    for (const name of PLACES) {
+      const found = await foundAt(join(dir, name))
+      if (found) return found
+    }
     if (dirname(dir) === dir) return undefined
-  }
-}
-
-/** Somebody else's package.json may be broken; that is not ours to report. */
-function packageConfig(file: string, content: string): { xec?: Found | null } {
-  try {
-    const parsed: unknown = JSON.parse(content)
-    return typeof parsed === 'object' && parsed !== null && Object.hasOwn(parsed, 'xec') ? { xec: { file, text: content } } : { xec: null }
-  } catch {
-    return { xec: null }
   }
 }
 
 async function inUserConfig(home: string, env: LoadConfigOptions['env']): Promise<Found | undefined> {
   const own = env['XDG_CONFIG_HOME']
   // A relative one is to be ignored (XDG Base Directory Specification).
-  const file = join(own !== undefined && isAbsolute(own) ? own : join(home, '.config'), 'xec', 'config.yaml')
+  return foundAt(join(own !== undefined && isAbsolute(own) ? own : join(home, '.config'), 'xec', 'config.yaml'))
+}
+
+/** A file that nobody named. Undefined when there is none. */
+async function foundAt(file: string): Promise<Found | undefined> {
+  const link = await lstat(file).catch((error: unknown) => {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(error))) return undefined
+    throw unreadable(file, error)
+  })
+  if (!link) return undefined
   try {
-    return { file, text: await readFile(file, 'utf8') }
+    const target = await stat(file)
+    // A named pipe, say, would hold the reader for good.
+    if (!target.isFile()) throw new XecError('XEC_CONFIG', `${file} is ${target.isDirectory() ? 'a directory' : 'not a regular file'}, and a configuration of that name is looked for there: rename it, or name a configuration: -c FILE`)
+    checkSize(file, target.size)
+    const text = await textOf(file)
+    if (text !== undefined) for (const { uid } of [link, target]) refuseOthers(file, uid)
+    return text === undefined ? undefined : { file, text }
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined
-    throw new XecError('XEC_CONFIG', `cannot read ${file}: ${messageOf(error)}`, { cause: error })
+    throw unreadable(file, error)
+  }
+}
+
+/**
+ * What is found was not asked for: in a directory above this one somebody else may have put it there, for us to run its
+ * programs and to send our passwords to its hosts. Likewise ssh refuses a configuration of another owner, and git a repository.
+ */
+function refuseOthers(file: string, owner: number, uid = process.getuid?.()): void {
+  if (uid === undefined || owner === uid || owner === 0) return
+  throw new XecError('XEC_CONFIG', `${file} belongs to another user (uid ${owner}), and a configuration can run programs; if you trust it, name it: -c ${file}`)
+}
+
+interface Explorer {
+  load(file: string): Promise<{ readonly config?: unknown; readonly isEmpty?: boolean } | null>
+}
+
+/** Undefined for a package.json without our key. */
+async function textOf(file: string): Promise<string | undefined> {
+  const { Explorer } = explorerModule as unknown as { Explorer: new (options: object) => Explorer }
+  const text = (_: string, content: string): string => content
+  // Of a package.json cosmiconfig takes the property by itself: ours holds the whole text again.
+  const json = (_: string, content: string): unknown => (basename(file) === PACKAGE ? { xec: holdsOurs(content) ? content : null } : content)
+  const explorer = new Explorer({
+    moduleName: 'xec', searchPlaces: PLACES, loaders: { '.json': json, '.yaml': text, '.yml': text, noExt: text }, cache: false, transform: (result: unknown) => result, metaConfigFilePath: null,
+  })
+  const result = await explorer.load(file)
+  if (result?.isEmpty) return basename(file) === PACKAGE ? undefined : ''
+  return result === null ? undefined : String(result.config)
+}
+
+/** Somebody else's package.json may be broken; that is not ours to report. */
+function holdsOurs(content: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(content)
+    return typeof parsed === 'object' && parsed !== null && Object.hasOwn(parsed, 'xec')
+  } catch {
+    return false
   }
 }
 
@@ -115,9 +132,18 @@ async function named(file: string, asSaid: string): Promise<Found> {
   try {
     return { file, text: await readFile(file, 'utf8') }
   } catch (error) {
-    const problem = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : messageOf(error)
-    throw new XecError('XEC_CONFIG', `cannot read the configuration ${asSaid}: ${problem}`, { cause: error })
+    throw unreadable(`the configuration ${asSaid}`, error)
   }
+}
+
+function unreadable(file: string, error: unknown): unknown {
+  if (error instanceof XecError) return error
+  const problem = { ENOENT: 'there is no such file', EACCES: 'permission denied', ELOOP: 'its links go in a circle' }[codeOf(error)] ?? messageOf(error)
+  return new XecError('XEC_CONFIG', `cannot read ${file}: ${problem}`, { cause: error })
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? ''
 }
 
 async function othersMayRead(file: string): Promise<boolean> {

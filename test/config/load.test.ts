@@ -1,4 +1,5 @@
-import { chmodSync, chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig, type Config, type LoadConfigOptions } from '../../src/config/load.js'
@@ -96,6 +97,65 @@ describe('the configuration is found', () => {
     await expect(load('a', { file: 'xec.config.js' })).rejects.toThrow('xec.config.js: a configuration is data, YAML or JSON; no code is run')
   })
 })
+
+describe('what lies nearest and cannot be used ends the search: another inventory is never used in its place', () => {
+  beforeEach(() => { put('xec.config.yaml', host('far')) })
+
+  test('a directory of that name', async () => {
+    mkdirSync(place.path('a/.xecrc'), { recursive: true })
+    await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: `${place.path('a/.xecrc')} is a directory, and a configuration of that name is looked for there: rename it, or name a configuration: -c FILE` })
+  })
+
+  test('a named pipe, which would hold its reader for good', async () => {
+    mkdirSync(place.path('a'))
+    spawnSync('mkfifo', [place.path('a/.xecrc')])
+    await expect(load()).rejects.toThrow(`${place.path('a/.xecrc')} is not a regular file, and`)
+  })
+
+  test('links that lead nowhere, or in a circle', async () => {
+    mkdirSync(place.path('a/b'), { recursive: true })
+    symlinkSync('gone', place.path('a/xec.config.yaml'))
+    await expect(load()).rejects.toThrow(`cannot read ${place.path('a/xec.config.yaml')}: there is no such file`)
+    symlinkSync('xec.config.yml', place.path('a/b/xec.config.yml'))
+    await expect(load()).rejects.toThrow(`cannot read ${place.path('a/b/xec.config.yml')}: its links go in a circle`)
+  })
+
+  test('a link to a file of one\'s own is followed', async () => {
+    mkdirSync(place.path('a'))
+    symlinkSync(put('dotfiles/xec.yaml', host('linked')), place.path('a/xec.config.yaml'))
+    expect(await load()).toMatchObject({ source: place.path('a/xec.config.yaml') })
+  })
+
+  test('a file that is too large, before it is read', async () => {
+    const path = put('a/xec.config.yaml', ' '.repeat(5_000_001))
+    await expect(load()).rejects.toThrow(`${path}: the file is larger than 5 MB`)
+  })
+
+  test('a file that may not be read', async () => {
+    const path = put('a/xec.config.yaml', host('near'), 0o000)
+    await unprivileged(async () => {
+      await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: `cannot read ${path}: permission denied` })
+    })
+  })
+
+  test('an empty package.json is not ours', async () => {
+    put('a/package.json', '')
+    expect(names(await load())).toEqual(['far'])
+  })
+})
+
+/** Root may read everything, so that a test of what may not be read is somebody else for its time. */
+async function unprivileged(work: () => Promise<void>): Promise<void> {
+  if (process.getuid?.() !== 0) return work()
+  mkdirSync(place.path('a/b/c'), { recursive: true })
+  spawnSync('chown', ['-R', '54321', place.home])
+  process.seteuid?.(54_321)
+  try {
+    await work()
+  } finally {
+    process.seteuid?.(0)
+  }
+}
 
 test('code is never run, by whatever name it lies there', async () => {
   const ran = place.path('ran')
