@@ -34,7 +34,13 @@ export interface Fleet {
 export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, 'options' | 'fromEnv'>, notices: Notices): Promise<Fleet> {
   const { cwd, home, env } = io
   const overrides = overridesOf(options, fromEnv, notices)
-  const flags = poolOptionsOf(options, env)
+  // Keepalive has no flag but -o, so that what stands here came from variables, which come after it.
+  const { keepAlive, keepAliveInterval, keepAliveCountMax, ...rest } = poolOptionsOf(options, env)
+  const flags: Partial<PoolOptions> = {
+    ...rest,
+    ...(overrides.ssh?.serverAliveIntervalMs === undefined ? present({ keepAlive, keepAliveInterval }) : {}),
+    ...(overrides.ssh?.serverAliveCountMax === undefined ? present({ keepAliveCountMax }) : {}),
+  }
   const open = await openInventory({ cwd, home, env, file: options.config, sshConfig: options.sshConfig, overrides })
   for (const warning of open.warnings) notices.warning(warning)
   return {
@@ -68,16 +74,24 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
     const identityFiles = [...(ssh.identityFiles ?? []), ...(said.identityFiles ?? [])]
     Object.assign(ssh, { ...said, ...ssh }, identityFiles.length > 0 ? { identityFiles } : {})
   }
+  /** A flag's value, or its variable's where no -o says the same. */
+  const unless = <N extends 'identity' | 'jump' | 'connectTimeout'>(name: N, option: keyof SshHostOptions): OptionValues[N] =>
+    (fromEnv.has(name) && Object.hasOwn(ssh, option) ? undefined : options[name])
   return {
     username: (fromEnv.has('login') ? undefined : options.login) ?? ssh.user,
     port: (fromEnv.has('port') ? undefined : options.port) ?? ssh.port,
     // What stands before the command in the shell is further away than `user@host:port` in its words.
     variables: { username: fromEnv.has('login') ? options.login : undefined, port: fromEnv.has('port') ? options.port : undefined },
-    identityFiles: options.identity,
-    proxyJump: options.jump,
-    connectTimeoutMs: options.connectTimeout,
+    identityFiles: unless('identity', 'identityFiles'),
+    proxyJump: unless('jump', 'proxyJump'),
+    connectTimeoutMs: unless('connectTimeout', 'connectTimeoutMs'),
     ssh,
   }
+}
+
+/** Without the entries that have no value. */
+function present<T extends object>(entries: T): Partial<T> {
+  return Object.fromEntries(Object.entries(entries).filter(([, value]) => value !== undefined)) as Partial<T>
 }
 
 /** A flag wins over a host's own limit too. A hop that several targets share stays one object. */

@@ -102,7 +102,12 @@ class Resolver {
     const said = overrides.ssh ?? {}
     /** -o goes before the inventory, the files after it. */
     const pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined): V | SshHostOptions[K] => (Object.hasOwn(said, key) ? ssh[key] : inventory ?? ssh[key])
-    const pool = poolOf(layers, pick('serverAliveIntervalMs', first(layers, 'serverAliveInterval')), pick('serverAliveCountMax', first(layers, 'serverAliveCountMax')))
+    const pool = Object.freeze({
+      ...aliveOf(first(layers, 'serverAliveInterval') ?? ssh.serverAliveIntervalMs, first(layers, 'serverAliveCountMax') ?? ssh.serverAliveCountMax),
+      ...layers.reduceRight<HostPoolOptions>((below, layer) => ({ ...below, ...layer.pool }), {}),
+      ...(said.serverAliveIntervalMs ? { keepAlive: true } : {}),
+      ...aliveOf(said.serverAliveIntervalMs, said.serverAliveCountMax),
+    })
     return Object.freeze({
       host: name,
       address: ssh.hostName ?? host.address,
@@ -122,13 +127,13 @@ class Resolver {
     const passwordFrom = first(layers, 'password')
     const passphrase = passphraseFrom ? await this.#secret(passphraseFrom, `${name}: passphrase`) : null
     const file = (path: string, optional: boolean): KeySource => Object.freeze({ origin: path, from: { path }, passphrase, optional })
-    const keys: KeySource[] = (overrides.identityFiles ?? []).map((path) => file(this.#path(name, path), false))
-    const keyFrom = first(layers, 'privateKey')
     // An IdentityFile of ssh_config that is not there is passed over, as ssh does.
-    if (Object.hasOwn(overrides.ssh ?? {}, 'identityFiles')) keys.push(...(ssh.identityFiles ?? []).map((path) => file(path, true)))
-    else if (keyFrom) keys.push(await this.#key(name, keyFrom, passphrase))
-    else keys.push(...(ssh.identityFiles ?? []).map((path) => file(path, true)))
-    if (keys.length === 0 && ssh.identityFiles === undefined) keys.push(...defaultIdentityFiles(home).map((path) => file(path, true)))
+    const ofSsh = ssh.identityFiles?.map((path) => file(path, true))
+    const ofFlags = overrides.identityFiles?.map((path) => file(this.#path(name, path), false))
+    const keyFrom = first(layers, 'privateKey')
+    const keys = ofFlags ? [...ofFlags, ...(Object.hasOwn(overrides.ssh ?? {}, 'identityFiles') ? ofSsh ?? [] : [])]
+      : keyFrom && !Object.hasOwn(overrides.ssh ?? {}, 'identityFiles') ? [await this.#key(name, keyFrom, passphrase)]
+      : ofSsh ?? defaultIdentityFiles(home).map((path) => file(path, true))
     const agent = pick('identityAgent', first(layers, 'identityAgent')) ?? 'SSH_AUTH_SOCK'
     return Object.freeze({
       keys: Object.freeze(keys),
@@ -233,10 +238,10 @@ function checkHop(name: string, hop: string, { inventory, ssh }: ResolveContext)
   }
 }
 
-function poolOf(layers: readonly HostSettings[], aliveIntervalMs: number | undefined, aliveCountMax: number | undefined): HostPoolOptions {
-  const own: HostPoolOptions = {
-    ...(aliveIntervalMs === undefined ? {} : aliveIntervalMs === 0 ? { keepAlive: false } : { keepAliveInterval: aliveIntervalMs }),
-    ...(aliveCountMax === undefined ? {} : { keepAliveCountMax: aliveCountMax }),
+/** Keepalive in ssh's words. */
+function aliveOf(intervalMs: number | undefined, countMax: number | undefined): HostPoolOptions {
+  return {
+    ...(intervalMs === undefined ? {} : intervalMs === 0 ? { keepAlive: false } : { keepAliveInterval: intervalMs }),
+    ...(countMax === undefined ? {} : { keepAliveCountMax: countMax }),
   }
-  return Object.freeze(layers.reduceRight<HostPoolOptions>((below, layer) => ({ ...below, ...layer.pool }), own))
 }

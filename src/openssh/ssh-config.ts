@@ -19,7 +19,7 @@ export interface GivenOptions {
   /** Stand for %r and %p. */
   readonly user?: string
   readonly port?: number
-  /** From `-o`: they win over the files, their identity files come first, their `~`, variables and tokens are expanded. */
+  /** From `-o`: they win over the files, their identity files stand in place of the files', their `~`, variables and tokens are expanded. */
   readonly options?: SshHostOptions
 }
 
@@ -61,6 +61,9 @@ function collectNames(blocks: readonly Block[], reachable: (name: string) => boo
   }
 }
 
+/** Where something was said that stands in no file. */
+const GIVEN = '-o'
+
 interface Value {
   readonly value: SshHostOptions[keyof SshHostOptions]
   readonly where: string
@@ -96,7 +99,10 @@ class Answer {
     switch (said.kind) {
       case 'option':
         if (said.value === undefined) return
-        if (said.option === 'identityFiles') this.identities.push({ value: said.value, where })
+        if (said.option === 'identityFiles') {
+          // Unlike ssh: who names a key wants to know whether that one is let in.
+          if (where === GIVEN || this.identities[0]?.where !== GIVEN) this.identities.push({ value: said.value, where })
+        }
         // ProxyCommand and ProxyJump compete: whichever comes first shuts the other out (ssh_config(5)).
         else if (!this.values.has(said.option) && !(said.option === 'proxyJump' && this.#unsupported.has('ProxyCommand'))) {
           this.values.set(said.option, { value: said.value, where })
@@ -129,7 +135,7 @@ function matters(block: Block): boolean {
 function resolve(files: readonly Block[][], around: Surroundings, notes: readonly string[], name: string, given: GivenOptions): ReturnType<SshConfig['resolve']> {
   const answer = new Answer(name)
   for (const [option, value] of Object.entries(given.options ?? {}) as [keyof SshHostOptions, Value['value']][]) {
-    answer.hear({ kind: 'option', option, value }, keywordOf(option), '-o')
+    answer.hear({ kind: 'option', option, value }, keywordOf(option), GIVEN)
   }
   for (const file of files) answer.read(file)
   const [first, ...more] = answer.skippedMatches

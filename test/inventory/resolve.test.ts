@@ -66,6 +66,7 @@ defaults: { env: { A: d, B: d, C: d }, pool: { keepAlive: false, idleTimeout: 9s
     expect((await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 10s, serverAliveCountMax: 6 } }' })).pool).toEqual({ keepAliveInterval: 10_000, keepAliveCountMax: 6 })
     expect((await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 0s } }' })).pool).toEqual({ keepAlive: false })
     expect((await target('w', { yaml: 'hosts: { w: { } }', ssh: 'ServerAliveInterval 20' })).pool).toEqual({ keepAliveInterval: 20_000 })
+    expect((await target('w', { yaml: 'hosts: { w: { pool: { keepAliveInterval: 9s } } }', overrides: { ssh: { serverAliveIntervalMs: 5_000 } } })).pool).toEqual({ keepAlive: true, keepAliveInterval: 5_000 })
   })
 })
 
@@ -89,7 +90,9 @@ describe('credentials', () => {
     ['OpenSSH\'s files without a word', { yaml: 'hosts: { w: }' }, ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'].map((name) => `/home/me/.ssh/${name}`)],
     ['the inventory\'s', { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other' }, ['/home/me/k']],
     ['ssh_config\'s', { yaml: 'hosts: { w: }', ssh: 'IdentityFile ~/a\nIdentityFile /b' }, ['/home/me/a', '/b']],
-    ['-i ahead of them', { yaml: 'hosts: { w: { privateKey: ~/k } }', overrides: { identityFiles: ['~/i'] } }, ['/home/me/i', '/home/me/k']],
+    ['-i in their place', { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other', overrides: { identityFiles: ['~/i'] } }, ['/home/me/i']],
+    ['-o IdentityFile in their place', { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other', overrides: { ssh: { identityFiles: ['~/o'] } } }, ['/home/me/o']],
+    ['-i and -o IdentityFile', { yaml: 'hosts: { w: { privateKey: ~/k } }', overrides: { identityFiles: ['~/i'], ssh: { identityFiles: ['~/o'] } } }, ['/home/me/i', '/home/me/o']],
     ['none', { yaml: 'hosts: { w: }', ssh: 'IdentityFile none' }, []],
     ['a key\'s text', { yaml: 'hosts: { w: { privateKey: "-----BEGIN X-----\\nabc\\n" } }' }, ['the privateKey of w']],
   ])('%s', async (_, given, expected) => expect(await origins(given)).toEqual(expected))

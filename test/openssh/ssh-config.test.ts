@@ -225,9 +225,9 @@ describe('-o', () => {
     expect(sshOptionWarning('Port=3')).toBeUndefined()
   })
 
-  test('wins over the files, puts its identity files first, and is expanded for the host', () => {
+  test('wins over the files, puts its identity files in the place of theirs, and is expanded for the host', () => {
     const given = { options: { ...parseSshOption('Port=9'), ...parseSshOption('IdentityFile=~/%h-%p'), ...parseSshOption('HostName=%h.lan') } }
-    expect(options('Port 8\nUser u\nIdentityFile /b', 'web1', given)).toEqual({ port: 9, user: 'u', hostName: 'web1.lan', identityFiles: ['/home/ops/web1.lan-9', '/b'] })
+    expect(options('Port 8\nUser u\nIdentityFile /b', 'web1', given)).toEqual({ port: 9, user: 'u', hostName: 'web1.lan', identityFiles: ['/home/ops/web1.lan-9'] })
     expect(error(() => options('', 'web1', { options: { identityFiles: ['/%z'] } }))).toBe('-o: IdentityFile uses %z, which is not available here; write %% for a plain %')
   })
 })

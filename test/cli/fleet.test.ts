@@ -1,0 +1,55 @@
+import { writeFileSync } from 'node:fs'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { COMMANDS } from '../../src/cli/commands.js'
+import { openFleet } from '../../src/cli/fleet.js'
+import type { Io } from '../../src/cli/io.js'
+import { createNotices } from '../../src/cli/notices.js'
+import { parseCommand } from '../../src/cli/parse.js'
+import type { PoolTarget } from '../../src/pool/types.js'
+import { makePlace, type Place } from '../rig/place.js'
+
+let place: Place
+beforeEach(() => { place = makePlace() })
+afterEach(() => place.remove())
+
+/** The target of `w`, as `xec run` would dial it. */
+async function target(options: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<PoolTarget & { readonly poolOptions: object }> {
+  writeFileSync(place.path('xec.config.yaml'), 'hosts: { w: { host: 192.0.2.1, privateKey: ~/inventory, pool: { keepAliveInterval: 9s } }, b: 192.0.2.2, c: 192.0.2.3 }', { mode: 0o600 })
+  const spec = COMMANDS.find(({ name }) => name === 'run')
+  const parsed = spec && parseCommand(spec, ['-F', 'none', ...options, 'w', 'true'], env)
+  if (!parsed || 'help' in parsed) throw new Error('no help was asked for')
+  const io = { env, cwd: place.home, home: place.home, stderr: process.stderr } as unknown as Io
+  const fleet = await openFleet(io, parsed, createNotices(io, parsed.options))
+  const [found] = await fleet.resolve(['w'], true)
+  if (!found) throw new Error('one name in, one target out')
+  return { ...found.target, poolOptions: fleet.pool }
+}
+
+describe('a flag wins over a variable, in whichever words', () => {
+  const keys = async (...given: Parameters<typeof target>): Promise<string[]> => (await target(...given)).credentials.keys.map(({ origin }) => origin)
+
+  test('-J and -o ProxyJump over XEC_JUMP', async () => {
+    expect((await target([], { XEC_JUMP: 'c' })).jump?.host).toBe('c')
+    expect((await target(['-o', 'ProxyJump=b'], { XEC_JUMP: 'c' })).jump?.host).toBe('b')
+    expect((await target(['-J', 'b', '-o', 'ProxyJump=c'], { XEC_JUMP: 'c' })).jump?.host).toBe('b')
+  })
+
+  test('--connect-timeout and -o ConnectTimeout over XEC_CONNECT_TIMEOUT', async () => {
+    expect((await target([], { XEC_CONNECT_TIMEOUT: '7s' })).connectTimeoutMs).toBe(7_000)
+    expect((await target(['-o', 'ConnectTimeout=3'], { XEC_CONNECT_TIMEOUT: '7s' })).connectTimeoutMs).toBe(3_000)
+    expect((await target(['--connect-timeout', '2s', '-o', 'ConnectTimeout=3'])).connectTimeoutMs).toBe(2_000)
+  })
+
+  test('-i and -o IdentityFile over XEC_IDENTITY, each in place of the inventory\'s key', async () => {
+    expect(await keys([])).toEqual([place.path('inventory')])
+    expect(await keys([], { XEC_IDENTITY: '/variable' })).toEqual(['/variable'])
+    expect(await keys(['-o', 'IdentityFile=/option'], { XEC_IDENTITY: '/variable' })).toEqual(['/option'])
+    expect(await keys(['-i', '/flag'], { XEC_IDENTITY: '/variable' })).toEqual(['/flag'])
+  })
+
+  test('-o ServerAliveInterval over the variable, and over the host', async () => {
+    const found = await target(['-o', 'ServerAliveInterval=5'], { XEC_KEEP_ALIVE_INTERVAL: '20s', XEC_KEEP_ALIVE_COUNT_MAX: '7' })
+    expect([found.pool, found.poolOptions]).toEqual([{ keepAlive: true, keepAliveInterval: 5_000 }, { keepAliveCountMax: 7 }])
+    expect((await target([], { XEC_KEEP_ALIVE_INTERVAL: '20s' })).pool).toEqual({})
+  })
+})
