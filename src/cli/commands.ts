@@ -5,7 +5,7 @@ import type { OptionName } from './options.js'
 const SSH = ['login', 'port', 'identity', 'jump', 'sshConfig', 'sshOption'] as const satisfies readonly OptionName[]
 const SELECTION = ['group', 'hosts', 'exclude', 'all'] as const satisfies readonly OptionName[]
 const DIALLING = ['connectTimeout', 'queueTimeout', 'retries'] as const satisfies readonly OptionName[]
-const LIMITS = ['maxConnections', 'maxConnectionsPerHost', 'maxChannelsPerConnection'] as const satisfies readonly OptionName[]
+const LIMITS = ['maxConnections', 'maxConnectionsPerHost', 'maxChannelsPerConnection', 'maxConcurrentDials'] as const satisfies readonly OptionName[]
 const SHOWING = ['quiet', 'verbose', 'color'] as const satisfies readonly OptionName[]
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -65,7 +65,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'ping',
     usage: '[selection] [options]',
     summary: 'connect and authenticate only, and show how long it took',
-    options: [...SELECTION, ...SSH, 'fanout', ...DIALLING, 'maxConnections', 'maxConnectionsPerHost', 'json', ...SHOWING, 'config'],
+    options: [...SELECTION, ...SSH, 'fanout', ...DIALLING, 'maxConnections', 'maxConnectionsPerHost', 'maxConcurrentDials', 'json', ...SHOWING, 'config'],
     operands: Infinity,
     words: false,
     examples: [['xec ping', 'every host of the inventory'], ['xec ping -g web --connect-timeout 3s', 'a group, impatiently']],

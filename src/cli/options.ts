@@ -57,6 +57,7 @@ export const OPTIONS = {
   maxConnections: { topic: 'Limits', long: '--max-connections', value: 'N', ...fromPool('maxConnections', 'XEC_MAX_CONNECTIONS') },
   maxConnectionsPerHost: { topic: 'Limits', long: '--max-connections-per-host', value: 'N', ...fromPool('maxConnectionsPerHost', 'XEC_MAX_CONNECTIONS_PER_HOST') },
   maxChannelsPerConnection: { topic: 'Limits', long: '--max-channels-per-connection', value: 'N', ...fromPool('maxChannelsPerConnection', 'XEC_MAX_CHANNELS_PER_CONNECTION') },
+  maxConcurrentDials: { topic: 'Limits', long: '--max-concurrent-dials', value: 'N', ...fromPool('maxConcurrentDials', 'XEC_MAX_CONCURRENT_DIALS') },
 
   output: { topic: 'Output', long: '--output', value: 'FORMAT', kind: 'choice', choices: CHOICES_OF_OUTPUT, env: 'XEC_OUTPUT', doc: 'text, or one JSON document', default: 'text' },
   json: { topic: 'Output', long: '--json', kind: 'flag', env: null, doc: 'JSON on stdout; for run and exec-all the same as --output json' },
@@ -84,7 +85,7 @@ export const POOL_SETTINGS: { readonly [K in PoolOptionName]: { readonly flag: O
   maxConnections: { flag: 'maxConnections' },
   maxConnectionsPerHost: { flag: 'maxConnectionsPerHost' },
   maxChannelsPerConnection: { flag: 'maxChannelsPerConnection' },
-  maxConcurrentDials: { env: 'XEC_MAX_CONCURRENT_DIALS' },
+  maxConcurrentDials: { flag: 'maxConcurrentDials' },
   idleTimeout: { env: 'XEC_IDLE_TIMEOUT' },
   maxLifetime: { env: 'XEC_MAX_LIFETIME' },
   keepAlive: { env: 'XEC_KEEP_ALIVE' },
@@ -96,7 +97,7 @@ export const POOL_SETTINGS: { readonly [K in PoolOptionName]: { readonly flag: O
   maxReconnectDelay: { env: 'XEC_MAX_RECONNECT_DELAY' },
 }
 
-function fromPool<E extends string>(name: 'maxReconnectAttempts' | 'maxConnections' | 'maxConnectionsPerHost' | 'maxChannelsPerConnection', env: E) {
+function fromPool<E extends string>(name: 'maxReconnectAttempts' | 'maxConnections' | 'maxConnectionsPerHost' | 'maxChannelsPerConnection' | 'maxConcurrentDials', env: E) {
   const { min, doc, default: value } = POOL_OPTIONS[name]
   return { kind: 'count', min, env, doc, default: `config, then ${value}` } as const
 }

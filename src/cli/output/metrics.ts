@@ -74,9 +74,22 @@ export function adviceFor(snapshot: PoolSnapshot): string | null {
   if (moved > 0) return `${moved} connection${moved === 1 ? '' : 's'} closed to make room for other hosts: maxConnections ${limits.maxConnections} is below what this work needs`
   const narrow = snapshot.hosts.find((host) => host.learnedCapacity !== null)
   if (narrow) return `${sanitizeLine(narrow.host)} takes only ${narrow.learnedCapacity} commands a connection (its sshd's MaxSessions); the pool has adapted`
-  const { waitMs, connectMs } = snapshot
-  if (waitMs.p95 !== null && waitMs.p95 >= 1_000 && waitMs.p95 > 2 * (connectMs.max ?? 0)) {
-    return `commands waited up to ${formatDuration(waitMs.max ?? waitMs.p95)} for a free channel: --max-connections-per-host (${limits.maxConnectionsPerHost}) or --max-connections (${limits.maxConnections}) raises the limit`
+  // Waits have other reasons too (a jump host, a backoff): only a limit that was reached is worth raising.
+  if (waitedLong(snapshot) && snapshot.connectionsCreated >= limits.maxConnections) {
+    return `commands waited up to ${waited(snapshot)} for one of ${limits.maxConnections} connections: --max-connections raises the limit`
   }
+  const busy = snapshot.hosts.filter((host) => waitedLong(host) && host.reuseCount > 0 && host.connectionsCreated >= limits.maxConnectionsPerHost)
+  const [worst] = busy.sort((a, b) => (b.waitMs.max ?? 0) - (a.waitMs.max ?? 0))
+  if (worst) return `commands for ${sanitizeLine(worst.host)} waited up to ${waited(worst)} for a free channel: --max-connections-per-host (${limits.maxConnectionsPerHost}) raises the limit`
   return null
+}
+
+/** Longer than dialling explains. */
+function waitedLong({ waitMs, connectMs }: Pick<Figures, 'waitMs' | 'connectMs'>): boolean {
+  const { p95 } = waitMs
+  return p95 !== null && p95 >= 1_000 && p95 > 2 * (connectMs.max ?? 0)
+}
+
+function waited({ waitMs }: Pick<Figures, 'waitMs'>): string {
+  return formatDuration(waitMs.max ?? 0)
 }

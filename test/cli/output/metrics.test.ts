@@ -75,10 +75,24 @@ describe('advice', () => {
       .toBe("web2 takes only 2 commands a connection (its sshd's MaxSessions); the pool has adapted")
   })
 
-  test('waits that a dial does not explain', () => {
-    const slow = { n: 50, p50: 100, p95: 3_000, p99: null, max: 3_400 }
-    expect(adviceFor(snapshot({ waitMs: slow, connectMs: { n: 2, p50: 90, p95: 100, p99: null, max: 100 } })))
-      .toBe('commands waited up to 3.4s for a free channel: --max-connections-per-host (2) or --max-connections (256) raises the limit')
-    expect(adviceFor(snapshot({ waitMs: slow, connectMs: { n: 2, p50: 2_900, p95: 3_000, p99: null, max: 3_000 } }))).toBe(null)
+  describe('waits that a dial does not explain', () => {
+    const slow = { waitMs: { n: 50, p50: 100, p95: 3_000, p99: null, max: 3_400 }, connectMs: { n: 2, p50: 90, p95: 100, p99: null, max: 100 }, acquired: 50 }
+
+    test('name the limit of a host that was reached, and the host', () => {
+      expect(adviceFor(snapshot({ ...slow, hosts: [hostFigures('web1'), hostFigures('web2', { ...slow, connectionsCreated: 2, reuseCount: 48 })] })))
+        .toBe('commands for web2 waited up to 3.4s for a free channel: --max-connections-per-host (2) raises the limit')
+    })
+    test('name the limit of all connections, when that was reached', () => {
+      expect(adviceFor(snapshot({ ...slow, connectionsCreated: 256, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })] })))
+        .toBe('commands waited up to 3.4s for one of 256 connections: --max-connections raises the limit')
+    })
+    test('are no reason for advice when no limit was reached: a jump host or a backoff was waited for', () => {
+      expect(adviceFor(snapshot({ ...slow, connectionsCreated: 50, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })] }))).toBe(null)
+      expect(adviceFor(snapshot({ ...slow, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 2 })] }))).toBe(null)
+    })
+    test('are none when a dial took as long', () => {
+      const dialled = { ...slow, connectMs: { n: 2, p50: 2_900, p95: 3_000, p99: null, max: 3_000 } }
+      expect(adviceFor(snapshot({ ...dialled, connectionsCreated: 256, hosts: [hostFigures('web1', { ...dialled, connectionsCreated: 2, reuseCount: 48 })] }))).toBe(null)
+    })
   })
 })
