@@ -1,5 +1,5 @@
 /** Questions to the person at the terminal: on /dev/tty, so that stdin and stdout stay the data's, as ssh asks. */
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { ReadStream } from 'node:tty'
 import type { Prompt } from '../runtime/prompt.js'
 import { sanitizeText } from './output/sanitize.js'
@@ -53,8 +53,12 @@ async function ask(question: string, echo: boolean, signal: AbortSignal, options
   }
   const release = options.onExit(restore)
   try {
+    // What was typed before the question is no answer to it, least of all to the one about a host key. In raw mode, where
+    // a line without its Enter can be read too.
+    terminal.setRawMode(true)
+    discardTyped()
     // Before the question: who answers at once must not be echoed either.
-    if (!echo) terminal.setRawMode(true)
+    if (echo) terminal.setRawMode(false)
     writeSync(output, sanitizeText(question))
     return await readLine(terminal, signal, options.interrupt)
   } finally {
@@ -65,6 +69,19 @@ async function ask(question: string, echo: boolean, signal: AbortSignal, options
     terminal.destroy()
     closeSync(output)
     resume?.()
+  }
+}
+
+/** As tcflush(3), which Node does not have. */
+function discardTyped(): void {
+  const input = openSync('/dev/tty', constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY)
+  try {
+    const room = Buffer.alloc(4_096)
+    while (readSync(input, room) > 0);
+  } catch {
+    // EAGAIN: that was all.
+  } finally {
+    closeSync(input)
   }
 }
 

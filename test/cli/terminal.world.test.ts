@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { appendFileSync, readFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makePlace, type Place } from '../rig/place.js'
 import { describeWorld, keygen, startSshd, type Sshd } from '../rig/sshd.js'
@@ -77,6 +77,20 @@ describeWorld('xec at a terminal', () => {
     const screen = await onTerminal(place, `stty -g > before; ${line("127.0.0.1 'echo let in'", key)}; echo status $?; stty -g > after`, [['assphrase', '\x03']])
     expect(screen).toContain('status 130')
     expect(screen).not.toContain('let in')
+    expect(screen.split('assphrase')).toHaveLength(2)
     expect(readFileSync(place.path('after'), 'utf8')).toBe(readFileSync(place.path('before'), 'utf8'))
+  })
+
+  // The shell reads nothing, so that what is typed at "begin" waits in the terminal, an unfinished line too.
+  test('what was typed before a question is no answer to it', async () => {
+    const screen = await onTerminal(place, `stty -echo; echo begin; while [ ! -e typed ]; do sleep 0.05; done; ${line("-o StrictHostKeyChecking=ask 127.0.0.1 'echo let in'")}; echo status $?`, [
+      ['begin', 'yes\r'],
+      ['', 'ye'],
+      ['', () => writeFileSync(place.path('typed'), '')],
+      ['(yes/no)', 'no\r'],
+    ])
+    expect(screen).toContain('(yes/no)')
+    expect(screen).not.toContain('let in')
+    expect(screen).toContain('status 255')
   })
 })
