@@ -1,18 +1,23 @@
 /** The hosts of a command line: configuration, inventory and ssh_config read, flags laid over them, names turned into targets. */
+import { isAbsolute } from 'node:path'
 import type { Command } from '../adapter/types.js'
 import { openInventory } from '../config/open.js'
 import type { Inventory } from '../inventory/inventory.js'
 import type { HostOverrides, ResolvedTarget } from '../inventory/resolve.js'
+import { loadKeyText } from '../openssh/identity.js'
 import type { SshHostOptions } from '../openssh/ssh-config.js'
 import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
 import type { PoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { RunItem } from '../run/dispatcher.js'
+import { expandTilde } from '../runtime/home.js'
+import { localUser } from '../runtime/local-user.js'
 import type { Invocation } from './command.js'
 import type { Io } from './io.js'
 import type { Notices } from './notices.js'
 import type { OptionValues } from './options.js'
 import { poolOptionsOf } from './parse.js'
+import { usage } from './values.js'
 
 export interface Fleet {
   readonly inventory: Inventory
@@ -32,7 +37,7 @@ export interface Fleet {
 
 /** @throws XecError XEC_CONFIG for a file, a flag or a variable that is not usable */
 export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, 'options' | 'fromEnv'>, notices: Notices): Promise<Fleet> {
-  const { cwd, home, env } = io
+  const { home, env } = io
   const overrides = overridesOf(options, fromEnv, notices)
   // Keepalive has no flag but -o, so that what stands here came from variables, which come after it.
   const { keepAlive, keepAliveInterval, keepAliveCountMax, ...rest } = poolOptionsOf(options, env)
@@ -41,6 +46,8 @@ export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, '
     ...(overrides.ssh?.serverAliveIntervalMs === undefined ? present({ keepAlive, keepAliveInterval }) : {}),
     ...(overrides.ssh?.serverAliveCountMax === undefined ? present({ keepAliveCountMax }) : {}),
   }
+  // Asked for only where it counts: it may have been removed.
+  const cwd = options.config !== undefined && isAbsolute(options.config) ? '/' : io.cwd
   const open = await openInventory({ cwd, home, env, file: options.config, sshConfig: options.sshConfig, overrides })
   for (const warning of open.warnings) notices.warning(warning)
   return {
@@ -51,6 +58,7 @@ export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, '
       return open.select({ groups: group, hosts: said, exclude, all: all ?? (group.length === 0 && said.length === 0) })
     },
     async resolve(names, secrets) {
+      if (secrets) for (const path of overrides.identityFiles ?? []) await checkKey(path, home, env)
       const { targets, warnings } = await open.resolve(names, secrets)
       for (const warning of warnings) notices.warning(warning)
       const over = overrider(flags)
@@ -87,6 +95,12 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
     connectTimeoutMs: unless('connectTimeout', 'connectTimeoutMs'),
     ssh,
   }
+}
+
+/** A key that was named and cannot be read is a mistake of the command line, not of any host. */
+async function checkKey(path: string, home: string, env: Io['env']): Promise<void> {
+  const loaded = await loadKeyText({ origin: path, from: { path: expandTilde(path, { home, localUser: localUser(env) }) }, passphrase: null })
+  if (loaded.kind === 'unusable') throw usage(`-i ${path}: ${loaded.message}`)
 }
 
 /** Without the entries that have no value. */

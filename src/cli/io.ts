@@ -1,6 +1,7 @@
 /** The world as a command sees it, as a port: argv, environment, streams, signals, and the way out. */
 import { constants, homedir } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
+import { XecError } from '../errors.js'
 
 /** An input stream; the extras are those of a terminal and absent elsewhere. */
 type Input = Readable & { readonly isTTY?: boolean; readonly fd?: number; unref?(): void }
@@ -17,6 +18,7 @@ export interface Io {
   /** What follows `xec`. */
   readonly argv: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
+  /** @throws XecError XEC_CONFIG when it has been removed */
   readonly cwd: string
   readonly home: string
   /** Opened when first asked for: a program that never reads stdin must not touch it. */
@@ -36,7 +38,7 @@ export function processIo(argv: readonly string[]): Io {
   return {
     argv,
     env,
-    get cwd() { return process.cwd() },
+    get cwd() { return workingDirectory() },
     // As ssh and every shell do, HOME wins over the password database; homedir() says so too, but throws without either.
     home: env['HOME'] || homedir(),
     get stdin() { return process.stdin },
@@ -51,6 +53,14 @@ export function processIo(argv: readonly string[]): Io {
       return () => void process.off('exit', listener)
     },
     exit: (status) => process.exit(status),
+  }
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch (error) {
+    throw new XecError('XEC_CONFIG', 'the working directory does not exist any more: cd to one that does, or name the configuration by its whole path: -c /path/to/FILE', { cause: error })
   }
 }
 

@@ -1,6 +1,6 @@
 /** What options and words say about the command itself. Everything that can be wrong with it is said before anything is dialled. */
 import { readFile } from 'node:fs/promises'
-import { resolve } from 'node:path'
+import { isAbsolute, resolve } from 'node:path'
 import { encodeCommand } from '../adapter/command.js'
 import type { Command } from '../adapter/types.js'
 import { messageOf } from '../errors.js'
@@ -21,7 +21,7 @@ export async function readCommand(io: Io, options: OptionValues, words: readonly
   const { script: path, cwd } = options
   if (path === undefined && words.join(' ').trim() === '') throw usage('no command given: what should run there? For a shell, say one: xec run -t HOST sh')
   const env = readEnv(options.env ?? [], io.env, pty !== undefined)
-  const script = path === undefined ? undefined : { name: path, content: await readScript(resolve(io.cwd, path), path), args: words }
+  const script = path === undefined ? undefined : { name: path, content: await readScript(isAbsolute(path) ? path : resolve(io.cwd, path), path), args: words }
   const command: Command = { line: script ? '' : words.join(' '), script, env, cwd, pty }
   encodeCommand(command)
   return command

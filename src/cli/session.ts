@@ -1,6 +1,7 @@
 /** What every command that dials has around it: the pool, questions to the person, signals, stats for `pool stats`. */
 import type { PoolEvent } from '../pool/events.js'
 import type { PoolOptions } from '../pool/options.js'
+import type { PoolSnapshot } from '../pool/snapshot.js'
 import { formatDuration } from '../runtime/duration.js'
 import { systemClock } from '../runtime/clock.js'
 import { openStats } from '../stats/stats.js'
@@ -15,6 +16,8 @@ import { terminalPrompt } from './terminal.js'
 
 /** A person who pressed Ctrl-C and still waits after this is told why, and how to leave. */
 const PATIENCE_MS = 1_000
+/** Hosts that a notice names. */
+const MOST_NAMED = 5
 
 export interface SessionOptions {
   /** The xec command, for stats. */
@@ -28,6 +31,8 @@ export interface SessionOptions {
   readonly askPasswords?: boolean
   /** False: `pool stats` is told nothing, and no file is written. Default true. */
   readonly stats?: boolean
+  /** Over the figures that `pool stats` shows. */
+  readonly figures?: (snapshot: PoolSnapshot) => PoolSnapshot
   /** Around the transport, for who wants to watch it. */
   readonly wrap?: (transport: Transport) => Transport
 }
@@ -44,14 +49,14 @@ export interface Session {
 export async function withSession(io: Io, options: SessionOptions, work: (session: Session) => Promise<number>): Promise<number> {
   const { notices } = options
   let patience: NodeJS.Timeout | undefined
-  /** Commands that are on a host now. */
-  let working = 0
+  /** How many commands are on each host now. */
+  const working = new Map<string, number>()
   const interrupts = listenForSignals(io, {
     onFirst() {
       patience = setTimeout(() => notices.note('stopping what runs there; Ctrl-C again leaves at once'), PATIENCE_MS).unref()
     },
     onSecond() {
-      if (working > 0) notices.note(`left at once; ${working === 1 ? 'a command' : `${working} commands`} may still be running there`)
+      if (working.size > 0) notices.note(leftAtOnce(working))
     },
   })
   const prompt = terminalPrompt({
@@ -63,16 +68,19 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
   try {
     const ssh = new Ssh2Transport({ prompt, askPasswords: options.askPasswords, warn: warnings(notices) })
     const xec = createXec({ pool: options.pool, prompt, transport: options.wrap?.(ssh) ?? ssh })
-    xec.pool.subscribe(({ type }) => {
-      if (type === 'granted') working++
-      else if (type === 'released' || type === 'revoked') working--
+    xec.pool.subscribe(({ type, host }) => {
+      const change = type === 'granted' ? 1 : type === 'released' || type === 'revoked' ? -1 : 0
+      if (change === 0) return
+      const left = (working.get(host) ?? 0) + change
+      if (left > 0) working.set(host, left)
+      else working.delete(host)
     })
     xec.pool.subscribe((event) => {
       if (event.type === 'outage') notices.warning(`${event.hosts} hosts failed within two seconds, as if the network here were down: trying one at a time until one answers`)
     })
     if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
     const stats = options.stats === false ? undefined : openStats({
-      env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => xec.snapshot(),
+      env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => (options.figures ?? ((snapshot) => snapshot))(xec.snapshot()),
       warn: (message) => notices.warning(message),
     })
     let status = 255
@@ -89,6 +97,14 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
     clearTimeout(patience)
     interrupts.release()
   }
+}
+
+/** What the second Ctrl-C leaves behind: the hosts to look at. */
+export function leftAtOnce(working: ReadonlyMap<string, number>): string {
+  const commands = [...working.values()].reduce((sum, count) => sum + count, 0)
+  const hosts = [...working.keys()]
+  const more = hosts.length > MOST_NAMED ? ` and ${hosts.length - MOST_NAMED} more` : ''
+  return `left at once; ${commands === 1 ? 'a command' : `${commands} commands`} may still be running on ${hosts.slice(0, MOST_NAMED).join(', ')}${more}`
 }
 
 /** A fleet may give the same warning a thousand times. */

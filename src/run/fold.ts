@@ -37,12 +37,7 @@ export interface ReasonGroup {
 
 /** Groups the results that are not ok by outcome and reason, the largest group first. */
 export function foldReasons(results: readonly Result[]): readonly ReasonGroup[] {
-  return groupReasons(results, (result) => (result.outcome === 'ok' ? null : groundOf(result))).map((group) => {
-    // One host alone keeps its address; a group is one because the reasons differ in nothing else.
-    const [host, second] = group.hosts
-    const only = second === undefined ? results.find((result) => result.host === host) : undefined
-    return only ? { ...group, reason: reasonOf(only) } : group
-  })
+  return groupReasons(results, (result) => (result.outcome === 'ok' ? null : reasonOf(result)))
 }
 
 /** Groups the results that have something to add to their outcome; see `noteOf`. */
@@ -63,25 +58,19 @@ function groupReasons(results: readonly Result[], reasonFor: (result: Result) =>
   return [...groups.values()].sort((a, b) => b.hosts.length - a.hosts.length)
 }
 
-/** Why a result is not ok, for people: the error's message without the host's name in front, since the host stands beside it. */
-export function reasonOf(result: Result): string {
-  return withoutHost(result.error?.message ?? result.outcome, result.host)
+/**
+ * Why a result is not ok, for people: the error's message without host, address and outcome in front, since host and
+ * outcome stand beside it, and hosts that differ in nothing else fold.
+ */
+export function reasonOf({ error, outcome, host }: Pick<Result, 'error' | 'outcome' | 'host'>): string {
+  const reason = withoutPlace(error?.message ?? outcome, host)
+  return reason.startsWith(`${outcome}: `) ? reason.slice(outcome.length + 2) : reason
 }
 
-/** A message without the host's name in front; `web1 (10.0.0.1:22): connection refused` keeps the address. */
-function withoutHost(message: string, host: string): string {
-  if (message.startsWith(`${host}: `)) return message.slice(host.length + 2)
-  return message.startsWith(`${host} (`) ? message.slice(host.length + 1) : message
-}
-
-/** The same without the address, so that hosts which differ in nothing else fold. */
-function groundOf(result: Result): string {
-  return withoutPlace(result.error?.message ?? result.outcome, result.host)
-}
-
-/** A message without the host's name and its address in front. */
+/** A message without the host's name and its address in front: of `web1 (10.0.0.1:22): connection refused` the last two words. */
 export function withoutPlace(message: string, host: string): string {
-  return withoutHost(message, host).replace(/^\([^)]*\): /, '')
+  if (message.startsWith(`${host}: `)) return message.slice(host.length + 2)
+  return message.startsWith(`${host} (`) ? message.slice(host.length + 1).replace(/^\([^)]*\): /, '') : message
 }
 
 /** What a reader must know of an output that is not all there was, or was not waited for; null when there is nothing. */

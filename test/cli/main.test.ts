@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -64,6 +64,19 @@ test('no command at all is a usage error with the overview', async () => {
 test('--help behind the host is ours, behind the command it is not', async () => {
   expect((await xec(['run', 'web1', '--help'], { env: place.env })).stdout).toContain('Usage: xec run')
   expect(await xec(['run', '-F', 'none', 'nowhere', 'ls', '--help'], { env: place.env })).toMatchObject({ status: 2, stdout: '' })
+})
+
+describe('in a working directory that has been removed', () => {
+  const removed = (...argv: string[]) => spawnSync('/bin/sh', ['-c', 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', 'sh', process.execPath, BIN, ...argv], { cwd: place.home, env: { ...place.env }, encoding: 'utf8' })
+
+  test('a configuration that is named is used', () => {
+    writeFileSync(place.path('named.yaml'), 'hosts: { web1: 192.0.2.1 }', { mode: 0o600 })
+    expect(removed('hosts', '-F', 'none', '-c', place.path('named.yaml'))).toMatchObject({ status: 0, stderr: '', stdout: expect.stringContaining('192.0.2.1') })
+  })
+
+  test('a search is refused in a sentence', () => {
+    expect(removed('hosts')).toMatchObject({ status: 2, stdout: '', stderr: 'xec: the working directory does not exist any more: cd to one that does, or name the configuration by its whole path: -c /path/to/FILE\n' })
+  })
 })
 
 test('a copy that is not built says so', () => {

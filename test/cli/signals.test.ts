@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { leftAtOnce } from '../../src/cli/session.js'
 import { listenForSignals } from '../../src/cli/signals.js'
 import { signalNumber, type Io } from '../../src/cli/io.js'
 import { Line } from '../../src/cli/terminal.js'
@@ -26,6 +27,11 @@ test('the first signal asks for an end, the second leaves at once with the first
   send('SIGINT')
   expect(exits).toEqual([143])
   expect(heard).toBe(1)
+})
+
+test('who leaves at once is told where commands may go on', () => {
+  expect(leftAtOnce(new Map([['web1', 1]]))).toBe('left at once; a command may still be running on web1')
+  expect(leftAtOnce(new Map(['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((host) => [host, 2])))).toBe('left at once; 14 commands may still be running on a, b, c, d, e and 2 more')
 })
 
 test('a reader that goes away is no signal: Ctrl-C after it is still the first', () => {

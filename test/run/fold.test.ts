@@ -50,6 +50,14 @@ test('failures with the same reason are one group, whatever the host is called',
   ])
 })
 
+test('a reason has neither the host, its address nor the outcome in front, which stand beside it', () => {
+  const reasons = foldReasons([
+    result('web1', { outcome: 'hostkey', message: 'web1 (127.0.1.197:32321): HOST KEY changed' }),
+    result('web2', { outcome: 'skipped', message: 'web2: skipped: the run was cancelled before its turn' }),
+  ])
+  expect(reasons.map(({ reason }) => reason)).toEqual(['HOST KEY changed', 'the run was cancelled before its turn'])
+})
+
 test('no output passes for another by looking like its digest', () => {
   const long = 'x'.repeat(100)
   const digest = `sha256:100:${createHash('sha256').update(long).digest('base64')}`

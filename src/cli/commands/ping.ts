@@ -4,6 +4,7 @@ import { addressOf } from '../../runtime/address.js'
 import { judgeUnsent } from '../../adapter/result.js'
 import type { Outcome } from '../../adapter/types.js'
 import type { XecError } from '../../errors.js'
+import type { PoolSnapshot } from '../../pool/snapshot.js'
 import type { Attempt, PoolTarget } from '../../pool/types.js'
 import { DEFAULT_FANOUT } from '../../run/fanout.js'
 import { withoutPlace } from '../../run/fold.js'
@@ -41,12 +42,18 @@ export const ping: CommandRunner = async (io, invocation) => {
   const timings = new Map<string, Timing>()
   const wrap = (transport: Transport): Transport => timed(transport, timings)
 
-  return withSession(io, { command: 'ping', pool: fleet.pool, verbose: options.verbose, notices, wrap }, async ({ xec, interrupts }) => {
+  return withSession(io, { command: 'ping', pool: fleet.pool, verbose: options.verbose, notices, wrap, figures: withoutCommands }, async ({ xec, interrupts }) => {
     const pongs = await pingAll(xec, targets, timings, options, interrupts.signal)
     if (wantsJson(options)) io.stdout.write(`${JSON.stringify(documentOf(pongs))}\n`)
     else io.stdout.write(pongTable(pongs, createPaint(wantsColor(options.color, io.env, io.stdout))))
     return pingStatus(pongs)
   })
+}
+
+/** A channel that is given back unused is no command. */
+function withoutCommands(snapshot: PoolSnapshot): PoolSnapshot {
+  const none = { acquired: 0, reuseCount: 0, reuseRatio: null, commandMs: { n: 0, p50: null, p95: null, p99: null, max: null } }
+  return { ...snapshot, ...none, hosts: snapshot.hosts.map((host) => ({ ...host, ...none })) }
 }
 
 /** Notes what the parts of each dial took, by the host's name. */

@@ -1,6 +1,7 @@
 /** `xec pool stats`: what the stats files say, for people and as JSON. Pure: a view in, texts out. */
 import type { HostFigures, PoolSnapshot } from '../../pool/snapshot.js'
 import { formatDuration } from '../../runtime/duration.js'
+import { withoutPlace } from '../../run/fold.js'
 import type { PoolTotals, RunStats, StatsView } from '../../stats/stats.js'
 import { metricsLines, percent } from './metrics.js'
 import type { Paint } from './paint.js'
@@ -118,7 +119,7 @@ function block(source: string, run: { readonly totals: PoolTotals; readonly host
 
 /** Those with something to tell first: errors, waiters, work; equals stay in their order. */
 function worstFirst(hosts: readonly HostFigures[]): HostFigures[] {
-  const weight = (host: HostFigures): number => (host.lastError === null ? 0 : 4) + (host.waiting > 0 ? 2 : 0) + (host.activeConnections > 0 ? 1 : 0)
+  const weight = (host: HostFigures): number => (host.lastError === null && host.connectionsFailed === 0 ? 0 : 4) + (host.waiting > 0 ? 2 : 0) + (host.activeConnections > 0 ? 1 : 0)
   return [...hosts].sort((a, b) => weight(b) - weight(a))
 }
 
@@ -133,6 +134,6 @@ function hostColumns({ limits }: PoolTotals, paint: Paint): Column<HostFigures>[
     { title: 'REUSE', align: 'right', value: (host) => (host.reuseRatio === null ? '–' : percent(host.reuseRatio)) },
     { title: 'P95', align: 'right', value: (host) => (host.commandMs.p95 === null ? '–' : formatDuration(host.commandMs.p95)) },
     { title: 'FAILED', align: 'right', value: (host) => String(host.connectionsFailed), paint: (cell, host) => (host.connectionsFailed > 0 ? paint.bad(cell) : cell) },
-    { title: 'LAST ERROR', value: (host) => host.lastError ?? '' },
+    { title: 'LAST ERROR', value: (host) => withoutPlace(host.lastError ?? '', host.host) },
   ]
 }

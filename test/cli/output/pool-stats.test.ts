@@ -67,6 +67,14 @@ test('several live runs: each, then the sum, said so', () => {
   expect(stdout.match(/^HOST/gm)).toHaveLength(1)
 })
 
+test('of a large fleet the hosts that failed come first, each reason without the host', () => {
+  const hosts = Array.from({ length: 60 }, (_, at) => hostFigures(`web${at}`, at < 58 ? {} : { connectionsFailed: 1, lastError: at === 59 ? 'web59 (10.0.0.1:22): connection refused' : null }))
+  const { stdout } = renderPoolStats(viewOf([run({ hosts })], []), text)
+  const rows = stdout.slice(stdout.indexOf('HOST ')).split('\n')
+  expect(rows[1]).toMatch(/^web58 .* 1$/)
+  expect(rows[2]).toMatch(/^web59 .* 1 {2}connection refused$/)
+})
+
 test('a large fleet shows its first 50 rows and says so', () => {
   const hosts = Array.from({ length: 60 }, (_, at) => hostFigures(`web${at}`))
   const { stdout } = renderPoolStats(viewOf([run({ hosts, hostsOmitted: 3 })], []), text)
