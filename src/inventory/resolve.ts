@@ -75,7 +75,7 @@ class Resolver {
     const { inventory, overrides } = this.context
     const host = this.#host(name, overrides)
     const { mention } = host
-    const target = await this.#target(name, host, overrides, (layers) => this.#jumpOf(name, layers, overrides, host.ssh, [mention.base]))
+    const target = await this.#target(name, host, overrides, (layers) => this.#jumpOf(name, layers, overrides, host, [mention.base]))
     const env: Record<string, string | Secret> = {}
     for (const layer of [...host.layers].reverse()) {
       for (const [variable, source] of Object.entries(layer.env ?? {})) env[variable] = source.kind === 'plain' ? source.value : await this.#secret(source, `${name}: env.${variable}`)
@@ -94,7 +94,7 @@ class Resolver {
     const port = overrides.port ?? mention.port ?? overrides.variables?.port ?? first(layers, 'port')
     const found = ssh.resolve(address, { user: username, port, options: overrides.ssh })
     for (const warning of found.warnings) this.warnings.add(warning)
-    return { mention, layers, address, username, port, ssh: found.options }
+    return { mention, layers, address, username, port, ssh: found.options, proxyCommand: found.proxyCommand }
   }
 
   async #target(name: string, host: Host, overrides: HostOverrides, jump: (layers: readonly HostSettings[]) => Promise<PoolTarget | null>): Promise<PoolTarget> {
@@ -166,9 +166,10 @@ class Resolver {
   }
 
   /** @param path the names that led here, to find a circle */
-  #jumpOf(name: string, layers: readonly HostSettings[], overrides: HostOverrides, ssh: SshHostOptions, path: readonly string[]): Promise<PoolTarget | null> {
+  #jumpOf(name: string, layers: readonly HostSettings[], overrides: HostOverrides, { ssh, proxyCommand }: Host, path: readonly string[]): Promise<PoolTarget | null> {
     const fromFlags = overrides.proxyJump ?? (Object.hasOwn(overrides.ssh ?? {}, 'proxyJump') ? ssh.proxyJump : undefined)
-    const hops = fromFlags === undefined ? first(layers, 'proxyJump') ?? splitHops(ssh.proxyJump) : splitHops(fromFlags)
+    const hops = splitHops(fromFlags) ?? first(layers, 'proxyJump') ?? splitHops(ssh.proxyJump)
+    if (hops === undefined && proxyCommand !== undefined) this.#refuseProxyCommand(name, proxyCommand)
     return this.#chain(name, hops ?? [], path)
   }
 
@@ -185,13 +186,20 @@ class Resolver {
         if (path.includes(mention.base)) throw new XecError('XEC_CONFIG', `${path[0] ?? name}: the jump hosts run in a circle: ${[...path, mention.base].join(' → ')}`, { host: name })
         const host = this.#host(hop, {})
         const { connectTimeoutMs } = this.context.overrides
-        const own = i === 0 ? (layers: readonly HostSettings[]) => this.#jumpOf(hop, layers, {}, host.ssh, [...path, mention.base]) : async () => before
+        const own = i === 0 ? (layers: readonly HostSettings[]) => this.#jumpOf(hop, layers, {}, host, [...path, mention.base]) : async () => before
         found = this.#target(hop, host, connectTimeoutMs === undefined ? {} : { connectTimeoutMs }, own)
         this.#hops.set(id, found)
       }
       jump = await found
     }
     return jump
+  }
+
+  /** Dialled directly, the host would be another one, or none. For listings it is told alone. */
+  #refuseProxyCommand(name: string, place: string): void {
+    const problem = `${name}: ${place}: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly`
+    if (this.context.secrets !== false) throw new XecError('XEC_CONFIG', problem, { host: name })
+    this.warnings.add(problem)
   }
 
   #secret(source: SecretSource, what: string): Promise<Secret> {
@@ -215,6 +223,7 @@ interface Host {
   readonly username: string | undefined
   readonly port: number | undefined
   readonly ssh: SshHostOptions
+  readonly proxyCommand: string | undefined
 }
 
 type Pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined) => V | SshHostOptions[K]

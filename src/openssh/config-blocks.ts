@@ -3,10 +3,11 @@ import { XecError } from '../errors.js'
 import { splitArguments, splitConfigLine } from './config-line.js'
 import type { Place } from './host-options.js'
 import { readKeyword, type Said } from './keywords.js'
+import { parseMatch, type Criteria } from './match.js'
 
 /** The lines between one Host or Match line and the next; the first block of a file has neither and always applies. */
 export interface Block {
-  readonly applies: { readonly kind: 'always' } | { readonly kind: 'host'; readonly patterns: readonly string[] } | { readonly kind: 'skipped' }
+  readonly applies: { readonly kind: 'always' } | { readonly kind: 'host'; readonly patterns: readonly string[] } | { readonly kind: 'match'; readonly criteria: Criteria }
   readonly place: Place
   readonly statements: Statement[]
 }
@@ -35,7 +36,7 @@ export function parseSshConfig(text: string, file: string): Block[] {
     const begin = (applies: Block['applies']): void => void blocks.push(block = { applies, place, statements: [] })
     attempt(place, `${written} `, () => {
       if (keyword === 'host') begin({ kind: 'host', patterns: splitArguments(rest) })
-      else if (keyword === 'match') begin({ kind: /^"?all"?\s*(#.*)?$/i.test(rest) ? 'always' : 'skipped' })
+      else if (keyword === 'match') begin({ kind: 'match', criteria: parseMatch(rest) })
       else if (keyword === 'include') block.statements.push({ kind: 'include', patterns: splitArguments(rest), files: [], place })
       else {
         const said = readKeyword(keyword, rest)

@@ -6,8 +6,9 @@
 import { isIP } from 'node:net'
 import { XecError } from '../errors.js'
 import type { Block } from './config-blocks.js'
-import type { Place, SshHostOptions } from './host-options.js'
+import type { SshHostOptions } from './host-options.js'
 import { didYouMean, keywordOf, type Said } from './keywords.js'
+import { judgeMatch, wantsFinal, type Asked } from './match.js'
 import { hasWildcard, matchPatterns } from './pattern.js'
 import { expand, type Surroundings, type Tokens } from './tokens.js'
 
@@ -23,13 +24,20 @@ export interface GivenOptions {
   readonly options?: SshHostOptions
 }
 
+export interface SshAnswer {
+  options: SshHostOptions
+  warnings: readonly string[]
+  /** Where a ProxyCommand stands that ssh would run to reach the host: to dial it directly is not what was asked for. */
+  proxyCommand?: string
+}
+
 export interface SshConfig {
   /**
    * Options for a host as the user named it, with the given user and port from elsewhere for tokens.
    * Holds only what the files (and `given.options`) say, never a default. A warning is the same text for every host it concerns.
    * @throws XecError XEC_CONFIG with file:line, for a token or a variable that has no value.
    */
-  resolve(name: string, given?: GivenOptions): { options: SshHostOptions; warnings: readonly string[] }
+  resolve(name: string, given?: GivenOptions): SshAnswer
   /** A Host line names it literally (no wildcard); case counts, as in ssh. */
   names(name: string): boolean
   /** All literal names, for suggestions. */
@@ -52,8 +60,9 @@ export function sshConfig(files: readonly Block[][], around: Surroundings, notes
 
 function collectNames(blocks: readonly Block[], reachable: (name: string) => boolean, into: Set<string>): void {
   for (const { applies, statements } of blocks) {
-    if (applies.kind === 'skipped') continue
-    const here = (name: string): boolean => reachable(name) && (applies.kind === 'always' || matchPatterns(name, applies.patterns) === 'match')
+    // What a Match block brings in may be there for some hosts only; all alone is there for every one.
+    if (applies.kind === 'match' && !applies.criteria.every(({ name, negated }) => name === 'all' && !negated)) continue
+    const here = (name: string): boolean => reachable(name) && (applies.kind !== 'host' || matchPatterns(name, applies.patterns) === 'match')
     if (applies.kind === 'host') {
       for (const name of applies.patterns) if (!name.startsWith('!') && !hasWildcard(name) && here(name)) into.add(name)
     }
@@ -74,25 +83,42 @@ class Answer {
   readonly values = new Map<keyof SshHostOptions, Value>()
   readonly identities: Value[] = []
   readonly warnings = new Set<string>()
-  readonly skippedMatches: Place[] = []
   readonly #unsupported = new Set<string>()
   #ignoreUnknown: readonly string[] | undefined
 
-  constructor(readonly name: string) {}
+  /** Where the one stands that counts. */
+  proxyCommand: string | undefined
+  #final = false
 
-  read(blocks: readonly Block[]): void {
+  constructor(readonly name: string, readonly user: string | undefined, readonly localUser: string) {}
+
+  readAll(files: readonly Block[][]): void {
+    for (const file of files) this.#read(file)
+    if (!files.some((file) => file.some(asksForFinal))) return
+    this.#final = true
+    for (const file of files) this.#read(file)
+  }
+
+  #read(blocks: readonly Block[]): void {
     for (const block of blocks) {
       const { applies } = block
       if (applies.kind === 'host' && matchPatterns(this.name, applies.patterns) !== 'match') continue
-      if (applies.kind === 'skipped') {
-        if (matters(block)) this.skippedMatches.push(block.place)
-        continue
+      if (applies.kind === 'match') {
+        const judged = judgeMatch(applies.criteria, this.#asked)
+        if (judged === 'unknown' && matters(block)) this.warnings.add(`${block.place.file}:${block.place.line}: this Match block is skipped, because not all of its criteria are supported`)
+        if (judged !== 'match') continue
       }
       for (const statement of block.statements) {
-        if (statement.kind === 'include') for (const file of statement.files) this.read(file)
+        if (statement.kind === 'include') for (const file of statement.files) this.#read(file)
         else this.hear(statement.said, statement.written, `${statement.place.file}:${statement.place.line}`)
       }
     }
+  }
+
+  get #asked(): Asked {
+    const said = (option: keyof SshHostOptions): string | undefined => this.values.get(option)?.value as string | undefined
+    const host = said('hostName')?.replace(/%([%h])/g, (_, letter: string) => (letter === 'h' ? this.name : '%')) ?? this.name
+    return { host, originalHost: this.name, user: this.user ?? said('user') ?? this.localUser, localUser: this.localUser, final: this.#final }
   }
 
   hear(said: Said, written: string, where: string): void {
@@ -112,7 +138,8 @@ class Answer {
       case 'unsupported':
         if (this.#unsupported.has(said.keyword) || (said.keyword === 'ProxyCommand' && this.values.has('proxyJump'))) return
         this.#unsupported.add(said.keyword)
-        if (said.set) this.warnings.add(`${where}: ${said.keyword} is not supported and has no effect here`)
+        if (said.set && said.keyword === 'ProxyCommand') this.proxyCommand = where
+        else if (said.set) this.warnings.add(`${where}: ${said.keyword} is not supported and has no effect here`)
         return
       case 'ignoreUnknown':
         this.#ignoreUnknown ??= said.patterns
@@ -125,6 +152,10 @@ class Answer {
   }
 }
 
+function asksForFinal({ applies, statements }: Block): boolean {
+  return (applies.kind === 'match' && wantsFinal(applies.criteria)) || statements.some((statement) => statement.kind === 'include' && statement.files.some((file) => file.some(asksForFinal)))
+}
+
 /** Whether leaving a block out can change anything that xec would do. */
 function matters(block: Block): boolean {
   return block.statements.some((statement) => statement.kind === 'include'
@@ -132,17 +163,12 @@ function matters(block: Block): boolean {
     : statement.said.kind === 'option' || (statement.said.kind === 'unsupported' && statement.said.set))
 }
 
-function resolve(files: readonly Block[][], around: Surroundings, notes: readonly string[], name: string, given: GivenOptions): ReturnType<SshConfig['resolve']> {
-  const answer = new Answer(name)
+function resolve(files: readonly Block[][], around: Surroundings, notes: readonly string[], name: string, given: GivenOptions): SshAnswer {
+  const answer = new Answer(name, given.user, around.localUser)
   for (const [option, value] of Object.entries(given.options ?? {}) as [keyof SshHostOptions, Value['value']][]) {
     answer.hear({ kind: 'option', option, value }, keywordOf(option), GIVEN)
   }
-  for (const file of files) answer.read(file)
-  const [first, ...more] = answer.skippedMatches
-  if (first) {
-    const also = more.length === 0 ? '' : ` (also ${more.map(({ file, line }) => `${file}:${line}`).join(', ')})`
-    answer.warnings.add(`${first.file}:${first.line}: Match blocks other than "Match all" are skipped${also}`)
-  }
+  answer.readAll(files)
 
   const options: SshHostOptions = {}
   const set = (option: keyof SshHostOptions, value: Value['value']): void => void Object.assign(options, { [option]: value })
@@ -181,7 +207,7 @@ function resolve(files: readonly Block[][], around: Surroundings, notes: readonl
     const paths = answer.identities.flatMap((value) => expanded('identityFiles', value, tokens) as string[])
     set('identityFiles', [...new Set(paths)].filter((path) => path.toLowerCase() !== 'none'))
   }
-  return { options, warnings: [...notes, ...answer.warnings] }
+  return { options, warnings: [...notes, ...answer.warnings], ...(answer.proxyCommand === undefined ? {} : { proxyCommand: answer.proxyCommand }) }
 }
 
 /** IdentityAgent's older form `$NAME`: the socket is in that variable; unset, there is no agent. */

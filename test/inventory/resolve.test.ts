@@ -120,6 +120,25 @@ describe('credentials', () => {
   })
 })
 
+describe('a ProxyCommand of ssh_config', () => {
+  const ssh = 'Host 192.0.2.1\n ProxyCommand nc %h %p'
+  const yaml = 'hosts: { w: 192.0.2.1, jumps: { host: 192.0.2.1, proxyJump: b }, direct: { host: 192.0.2.1, proxyJump: none }, b: 192.0.2.2 }'
+  test('is refused for its host: to dial that directly would not be what was asked for', async () => {
+    await expect(target('w', { yaml, ssh })).rejects.toMatchObject({ code: 'XEC_CONFIG', message: 'w: config:2: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly' })
+    expect((await target('b', { yaml, ssh })).address).toBe('192.0.2.2')
+  })
+  test('is no matter where the way is said otherwise', async () => {
+    expect(path((await target('jumps', { yaml, ssh })).jump)).toEqual(['b'])
+    expect((await target('direct', { yaml, ssh })).jump).toBe(null)
+    expect((await target('w', { yaml, ssh, overrides: { proxyJump: 'none' } })).jump).toBe(null)
+    expect(path((await target('w', { yaml, ssh, overrides: { ssh: { proxyJump: 'b' } } })).jump)).toEqual(['b'])
+  })
+  test('is a warning in a listing', async () => {
+    const { warnings } = await resolveTargets(['w'], context({ yaml, ssh, secrets: false }))
+    expect(warnings).toEqual([expect.stringMatching(/^w: config:2: ProxyCommand is not supported;/)])
+  })
+})
+
 describe('jump hosts', () => {
   const yaml = `
 hosts:

@@ -130,11 +130,11 @@ describe('Include', () => {
   })
 
   test('inside a Match block that is passed over is passed over with it, with a warning if it would have mattered', async () => {
-    write('.ssh/config', 'Match final all\n Include policy')
+    write('.ssh/config', 'Match exec true\n Include policy')
     write('.ssh/policy', 'Ciphers aes256-gcm@openssh.com')
     expect((await load()).resolve('a')).toEqual({ options: {}, warnings: [] })
     write('.ssh/policy', 'Port 9')
-    expect((await load()).resolve('a')).toEqual({ options: {}, warnings: [`${join(home, '.ssh/config')}:1: Match blocks other than "Match all" are skipped`] })
+    expect((await load()).resolve('a')).toEqual({ options: {}, warnings: [`${join(home, '.ssh/config')}:1: this Match block is skipped, because not all of its criteria are supported`] })
   })
 
   test('goes sixteen deep and no further', async () => {

@@ -28,15 +28,21 @@ describe('blocks', () => {
     expect(['web1', 'web3', 'db1', 'db10', 'WEB1'].map((name) => options(text, name).user)).toEqual(['ops', undefined, 'ops', undefined, undefined])
   })
 
-  test('Match all applies; every other Match block is passed over with one warning', () => {
-    const text = 'Match host web1\n User a\nMatch exec "touch /tmp/never"\n User b\nMatch all\n Port 5'
+  test('a Match block whose criteria need a program or the network is passed over with a warning', () => {
+    const text = 'Match host web1 exec "touch /tmp/never"\n User b\nMatch all\n Port 5'
     expect(options(text)).toEqual({ port: 5 })
-    expect(warnings(text)).toEqual(['config:1: Match blocks other than "Match all" are skipped (also config:3)'])
+    expect(warnings(text)).toEqual(['config:1: this Match block is skipped, because not all of its criteria are supported'])
   })
 
-  test('a Match block that could change nothing here is passed over in silence', () => {
-    expect(warnings('Match final all\n GSSAPIAuthentication yes\n SendEnv LANG')).toEqual([])
+  test('in silence where another criterion fails, or where nothing of it counts here', () => {
+    expect(warnings('Match host web1 exec x\n User b', 'web2')).toEqual([])
+    expect(warnings('Match exec x\n GSSAPIAuthentication yes\n SendEnv LANG')).toEqual([])
   })
+
+  test.each<[string, string]>([
+    ['Match host', 'config:1: Match host has no value'],
+    ['Match all host a', 'config:1: Match all has more behind it, and stands last'],
+  ])('%j is refused', (text, message) => expect(error(() => config(text))).toBe(message))
 
   test('a Match block ends the Host block before it', () => {
     expect(options('Host web1\nMatch user x\n Port 7\nHost web1\n Port 8')).toEqual({ port: 8 })
@@ -163,8 +169,8 @@ describe('tokens, variables and ~', () => {
 
 describe('what is not supported', () => {
   test('and matters for security is warned of once, where it applies', () => {
-    const text = 'Host web1\n CertificateFile /c\n CertificateFile /d\n VerifyHostKeyDNS yes\n KnownHostsCommand /bin/x %H\n RevokedHostKeys /r\n ProxyCommand nc %h %p'
-    expect(warnings(text)).toEqual([2, 4, 5, 6, 7].map((line) => `config:${line}: ${['', '', 'CertificateFile', '', 'VerifyHostKeyDNS', 'KnownHostsCommand', 'RevokedHostKeys', 'ProxyCommand'][line]} is not supported and has no effect here`))
+    const text = 'Host web1\n CertificateFile /c\n CertificateFile /d\n VerifyHostKeyDNS yes\n KnownHostsCommand /bin/x %H\n RevokedHostKeys /r'
+    expect(warnings(text)).toEqual([2, 4, 5, 6].map((line) => `config:${line}: ${['', '', 'CertificateFile', '', 'VerifyHostKeyDNS', 'KnownHostsCommand', 'RevokedHostKeys'][line]} is not supported and has no effect here`))
     expect(warnings(text, 'web2')).toEqual([])
     expect(warnings('VerifyHostKeyDNS no\nProxyCommand none\nCertificateFile none')).toEqual([])
   })
@@ -172,7 +178,8 @@ describe('what is not supported', () => {
   test('ProxyCommand and ProxyJump compete, and the first one stands alone', () => {
     expect(config('ProxyJump b\nProxyCommand nc %h %p').resolve('x')).toEqual({ options: { proxyJump: 'b' }, warnings: [] })
     expect(config('ProxyCommand none\nProxyJump b').resolve('x')).toEqual({ options: {}, warnings: [] })
-    expect(config('ProxyCommand x\nProxyJump b').resolve('x').options).toEqual({})
+    expect(config('ProxyCommand x\nProxyJump b').resolve('x')).toEqual({ options: {}, warnings: [], proxyCommand: 'config:1' })
+    expect(config('Host y\n ProxyCommand x').resolve('x')).toEqual({ options: {}, warnings: [] })
   })
 
   test('and is known to ssh is read past, whatever its value looks like', () => {
@@ -185,7 +192,7 @@ describe('what is not supported', () => {
   })
 
   test('a warning has the same words for every host, so that it can be said once', () => {
-    const text = config('Match user x\n Port 3\nStrictHostKeyChecking no\nHost *\n StrictHostKeyChecking off\n ProxyCommand x\n Foo bar')
+    const text = config('Match exec x\n Port 3\nMatch all\nStrictHostKeyChecking no\nHost *\n StrictHostKeyChecking off\n CertificateFile x\n Foo bar')
     expect(text.resolve('a').warnings).toEqual(text.resolve('b').warnings)
     expect(text.resolve('a').warnings).toHaveLength(4)
   })
