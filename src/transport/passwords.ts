@@ -16,24 +16,29 @@ export class Passwords {
    * @param refused the server has just refused the last one
    */
   async password(target: Target, refused: boolean): Promise<string | null> {
-    const { username, host, address, port } = target
+    const { username, address, port } = target
     const login = JSON.stringify([username, address, port])
     if (refused) this.#given.delete(login)
     const known = this.#given.get(login)
     if (known !== undefined) return known
-    const answer = await this.prompt(`${refused ? 'That was not accepted. ' : ''}${username}@${host}'s password: `, { echo: false })
+    const answer = await this.prompt(`${refused ? 'That was not accepted. ' : ''}${loginOf(target)}'s password: `, { echo: false })
     if (answer !== null) this.#given.set(login, answer)
     return answer
   }
 
   /** Answers the questions of one round; null when the person gives up. */
-  async answers({ username, host }: Target, questions: readonly { readonly prompt: string; readonly echo?: boolean }[]): Promise<string[] | null> {
+  async answers(target: Target, questions: readonly { readonly prompt: string; readonly echo?: boolean }[]): Promise<string[] | null> {
     const answers: string[] = []
     for (const { prompt, echo } of questions) {
-      const answer = await this.prompt(`(${username}@${host}) ${printable(prompt)} `, { echo: echo === true })
+      const answer = await this.prompt(`(${loginOf(target)}) ${printable(prompt)} `, { echo: echo === true })
       if (answer === null) return null
       answers.push(answer)
     }
     return answers
   }
+}
+
+/** As ssh names it. A host that was given as `user@address` says it already. */
+function loginOf({ username, host }: Target): string {
+  return host.startsWith(`${username}@`) ? host : `${username}@${host}`
 }
