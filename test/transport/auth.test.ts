@@ -12,6 +12,7 @@ import { startProxy } from '../rig/proxy.js'
 import { describeWorld, keygen, startSshd, type Sshd } from '../rig/sshd.js'
 import { collectUncaught } from '../rig/uncaught.js'
 import { startAgent } from './agent-process.js'
+import { FakeClock } from './fake-clock.js'
 import { dial, errorOf, keyFile, makeTarget, quiet, run } from './fixture.js'
 
 const PASSPHRASE = 'canary-passphrase-41'
@@ -80,7 +81,8 @@ describeWorld('authentication on a real server', () => {
   })
 
   test('the clock of the dial stands while the passphrase is typed', async () => {
-    const transport = new Ssh2Transport({ ...quiet, prompt: () => new Promise((resolve) => setTimeout(resolve, 700, PASSPHRASE)) })
+    const clock = new FakeClock()
+    const transport = new Ssh2Transport({ ...quiet, clock, prompt: async () => { clock.advance(700_000); return PASSPHRASE } })
     const link = await dial(target({ keys: [locked()] }, { connectTimeoutMs: 600 }), { transport })
     link.end()
     await link.ended
