@@ -97,7 +97,7 @@ export class Dialling {
     connection.to('open')
     this.effects.emit(queue, { type: 'opened', host: queue.target.host, connection: connection.id, dialMs: connection.dialMs })
     this.series.attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
-    this.series.succeeded(queue)
+    this.series.heard(queue)
     void link.ended.then((end) => this.ends.ended(connection, end))
     // A dial that was aborted and succeeded all the same goes the ordinary way out.
     if (connection.abort.signal.aborted && facts.mode === 'running') this.ends.drain(connection, 'reset')

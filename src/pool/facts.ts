@@ -197,6 +197,7 @@ export class Facts implements PoolView {
     this.#opening.add(connection)
     connection.queue.connections.add(connection)
     connection.queue.endpoint.connections.add(connection)
+    this.outage.took(connection.queue.endpoint, 1)
     if (connection.hop) {
       connection.hop.carriers.add(connection)
       connection.hop.carried++
@@ -213,6 +214,7 @@ export class Facts implements PoolView {
     this.connections.delete(connection)
     connection.queue.connections.delete(connection)
     connection.queue.endpoint.connections.delete(connection)
+    this.outage.took(connection.queue.endpoint, -1)
     this.permitRing.delete(connection)
     this.deadlines.clear(connection)
     this.#spent.clear(connection.turn)

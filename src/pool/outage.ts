@@ -38,6 +38,8 @@ interface State {
 export class Outage {
   /** Who failed, when last, and with what: within the window, or since the outage began. A lost connection has no error. */
   readonly #failed = new Map<Endpoint, { readonly at: number; readonly connected: boolean; readonly error: XecError | null }>()
+  /** How many connections there are to them. */
+  #ofFailed = 0
   #state: State | null = null
 
   constructor(private readonly options: OutageOptions) {}
@@ -52,6 +54,11 @@ export class Outage {
     const state = this.#current(now)
     if (!state || state.followers > 0) return 0
     return Math.min(state.nextAt, state.lastFailureAt + PATIENCE_MS)
+  }
+
+  /** An endpoint got so many connections more. */
+  took(endpoint: Endpoint, connections: number): void {
+    if (this.#failed.has(endpoint)) this.#ofFailed += connections
   }
 
   /** A dial starts. */
@@ -69,13 +76,14 @@ export class Outage {
 
   /**
    * An endpoint failed: a connection to it was lost (`error` is null), or a dial for a passing reason.
-   * @param others how many connections there are, or wait for a slot, to endpoints that have not failed
+   * @param all how many connections there are, or wait for a slot
    * @returns true when this begins an outage
    */
-  failed(endpoint: Endpoint, error: XecError | null, now: number, others: (failed: ReadonlyMap<Endpoint, unknown>) => number): boolean {
+  failed(endpoint: Endpoint, error: XecError | null, now: number, all: number): boolean {
     const before = this.#failed.get(endpoint)
     // In order of time, so that the oldest are the first.
-    this.#failed.delete(endpoint)
+    this.#forget(endpoint)
+    this.#ofFailed += endpoint.connections.size
     this.#failed.set(endpoint, { at: now, connected: error === null || (before?.connected ?? false), error: error ?? before?.error ?? null })
     const state = this.#current(now)
     if (state) {
@@ -84,17 +92,17 @@ export class Outage {
     }
     for (const [old, { at }] of this.#failed) {
       if (now - at < WINDOW_MS) break
-      this.#failed.delete(old)
+      this.#forget(old)
     }
-    if (this.#failed.size < FEWEST || this.#failed.size < others(this.#failed)) return false
+    if (this.#failed.size < FEWEST || this.#failed.size < all - this.#ofFailed) return false
     const wasConnected = [...this.#failed.values()].some((failure) => failure.connected)
     this.#state = { since: now, wasConnected, probes: 0, nextAt: now, followers: 0, lastFailureAt: now }
     return true
   }
 
-  /** A dial succeeded. @param held how many wait for an outage to end. @returns true when that ends one */
+  /** An endpoint was heard from. @param held how many wait for an outage to end. @returns true when that ends one */
   opened(endpoint: Endpoint, held: number, now: number): boolean {
-    this.#failed.delete(endpoint)
+    this.#forget(endpoint)
     const state = this.#current(now)
     if (!state) return false
     state.followers += FOLLOWERS
@@ -123,6 +131,11 @@ export class Outage {
   forget(): void {
     this.#state = null
     this.#failed.clear()
+    this.#ofFailed = 0
+  }
+
+  #forget(endpoint: Endpoint): void {
+    if (this.#failed.delete(endpoint)) this.#ofFailed -= endpoint.connections.size
   }
 
   /** What has not failed for so long is no news any more. */

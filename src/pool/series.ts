@@ -83,8 +83,8 @@ export class Series {
     facts.outage.forget()
   }
 
-  /** A dial succeeded. */
-  succeeded(queue: Queue): void {
+  /** A dial succeeded, or was refused by the host: the network up to there works. */
+  heard(queue: Queue): void {
     const { facts } = this
     this.#lapse(queue)
     if (!queue.hop && facts.outage.opened(queue.endpoint, facts.heldRing.size, facts.now())) {
@@ -104,21 +104,16 @@ export class Series {
   #observe(queue: Queue, error: XecError, verdict: DialVerdict): void {
     const { facts } = this
     if (queue.hop) return
-    // Asking for fewer dials, or for other credentials, is an answer.
-    if (verdict === 'throttled' || verdict === 'sticky') {
-      if (error instanceof DialError && error.answered) this.succeeded(queue)
-    } else if (facts.outage.size(facts.now()) > 0 || (verdict === 'transient' && error instanceof DialError && !error.answered)) this.#failedNear(queue, error)
+    // A refusal, of connections, of more of them or of credentials, is an answer.
+    if (error instanceof DialError && error.answered) this.heard(queue)
+    else if (facts.outage.size(facts.now()) > 0 || (verdict === 'transient' && error instanceof DialError)) this.#failedNear(queue, error)
   }
 
   #failedNear(queue: Queue, error: XecError | null): void {
     const { facts } = this
     const now = facts.now()
     this.#lapse(queue)
-    const begins = facts.outage.failed(queue.endpoint, error, now, (failed) => {
-      let others = facts.slotRing.size
-      for (const { queue: { endpoint } } of facts.connections) if (!failed.has(endpoint)) others++
-      return others
-    })
+    const begins = facts.outage.failed(queue.endpoint, error, now, facts.connections.size + facts.slotRing.size)
     if (begins) this.effects.emit(queue, { type: 'outage', host: queue.target.host, hosts: facts.outage.size(now) })
   }
 

@@ -70,7 +70,10 @@ export const MUTANTS = [
   ]),
   ...of('src/pool/outage.ts', pool, [
     ['this.#failed.size < FEWEST ||', ''],
-    ['|| this.#failed.size < others(this.#failed)', ''],
+    ['|| this.#failed.size < all - this.#ofFailed', ''],
+    ['all - this.#ofFailed', 'all'],
+    ['if (this.#failed.has(endpoint)) this.#ofFailed += connections', ''],
+    ['if (this.#failed.delete(endpoint)) this.#ofFailed -= endpoint.connections.size', 'this.#failed.delete(endpoint)'],
     ['if (now - at < WINDOW_MS) break', 'break'],
     ['if (!state || state.followers > 0) return 0', 'if (!state) return 0'],
     ['Math.min(state.nextAt, state.lastFailureAt + PATIENCE_MS)', 'state.nextAt'],

@@ -259,6 +259,26 @@ describe('no outage', () => {
     expect(network.sim.pool.facts.heldUntil(network.sim.clock.now())).toBeGreaterThan(0)
   })
 
+  test('a refusal is an answer: six hosts whose sshd is down hold nobody back', async () => {
+    const hosts = fleet(20)
+    const network = await connected(hosts)
+    await network.release(hosts)
+    await network.drop(hosts)
+    await network.ask(hosts)
+    const since = network.sim.clock.now()
+    for (let i = 0; i < 500 && network.granted.size < 14; i++) {
+      for (const dial of network.sim.parked) {
+        if (Number(dial.target.host.slice(1)) < 6) dial.fail('transient', 'XEC_CONNECT', true)
+        else dial.succeed()
+      }
+      await network.sim.advance(STEP_MS)
+    }
+    expect(network.granted.size).toBe(14)
+    // Nobody had to wait for a second probe.
+    expect(network.told('outageOver')).toMatchObject([{ connected: true }])
+    expect(network.sim.clock.now() - since).toBeLessThan(1_000)
+  })
+
   test('an answer of any kind ends one', async () => {
     const hosts = fleet(20)
     const network = await connected(hosts)
@@ -276,7 +296,7 @@ describe('no outage', () => {
 
 test('a probe that hangs does not hold the others for longer than the outage is believed', () => {
   const outage = new Outage({ reconnectDelay: 1_000, maxReconnectDelay: 30_000, maxReconnectAttempts: 3, maxConcurrentDials: 20 })
-  for (let i = 0; i < 8; i++) outage.failed(new Endpoint(`e${i}`, `h${i}`), null, 0, () => 0)
+  for (let i = 0; i < 8; i++) outage.failed(new Endpoint(`e${i}`, `h${i}`), null, 0, 0)
   const held: number[] = []
   for (const now of [0, 1_000, 3_000, 7_000, 12_000, 17_000, 22_000, 27_000]) {
     outage.dialled(now)
@@ -284,6 +304,21 @@ test('a probe that hangs does not hold the others for longer than the outage is 
   }
   expect(held).toEqual([1_000, 3_000, 7_000, 12_000, 17_000, 22_000, 27_000, 30_000])
   expect([outage.size(29_999), outage.size(30_000)]).toEqual([8, 0])
+})
+
+test('how many are connected to those that failed is counted as they come and go', async () => {
+  const hosts = fleet(60)
+  const network = await connected(hosts, { maxConnectionsPerHost: 1 })
+  await network.release(hosts)
+  // 13 are lost and 7 of these come back: 54 have a connection. With 23 more, 29 have failed, and 31 have one.
+  await network.drop(hosts.slice(0, 13))
+  await network.ask(hosts.slice(0, 7))
+  for (const dial of network.sim.parked) dial.succeed()
+  await network.sim.settle()
+  await network.drop(hosts.slice(13, 36))
+  expect(network.told('outage')).toEqual([])
+  await network.drop(hosts.slice(36, 37))
+  expect(network.told('outage')).toMatchObject([{ hosts: 30 }])
 })
 
 test('an error of a dial says whether the host was heard', () => {
