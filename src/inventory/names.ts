@@ -29,23 +29,37 @@ export function hasRange(text: string): boolean {
  * @throws XecError XEC_CONFIG that says what would be right
  */
 export function expandRange(text: string): string[] {
-  const parts: string[][] = []
+  const parts: Range[][] = []
+  const between: string[] = []
+  let size = 1
   let rest = text
   for (let open = rest.indexOf('['); open !== -1; open = rest.indexOf('[')) {
     const close = rest.indexOf(']', open)
     if (close === -1) throw wrong(text, 'the [ has no ]')
-    parts.push([rest.slice(0, open)], expandList(text, rest.slice(open + 1, close)))
+    const ranges = parseList(text, rest.slice(open + 1, close))
+    // Before anything is made of them.
+    size *= ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+    if (size > LARGEST_RANGE) throw wrong(text, `it stands for ${size} names, more than ${LARGEST_RANGE}`)
+    between.push(rest.slice(0, open))
+    parts.push(ranges)
     rest = rest.slice(close + 1)
   }
   if (rest.includes(']')) throw wrong(text, 'the ] has no [')
-  parts.push([rest])
-  const size = parts.reduce((n, part) => n * part.length, 1)
-  if (size > LARGEST_RANGE) throw wrong(text, `it stands for ${size} names, more than ${LARGEST_RANGE}`)
-  return parts.reduce<string[]>((names, part) => (part.length === 1 ? names.map((name) => name + (part[0] ?? '')) : names.flatMap((name) => part.map((end) => name + end))), [''])
+  const starts = parts.reduce<string[]>((names, ranges, i) => {
+    const numbers = ranges.flatMap(({ from, to, width }) => Array.from({ length: to - from + 1 }, (_, n) => String(from + n).padStart(width, '0')))
+    return names.flatMap((name) => numbers.map((number) => name + (between[i] ?? '') + number))
+  }, [''])
+  return starts.map((name) => name + rest)
 }
 
-function expandList(text: string, list: string): string[] {
-  return list.split(',').flatMap((item) => {
+interface Range {
+  readonly from: number
+  readonly to: number
+  readonly width: number
+}
+
+function parseList(text: string, list: string): Range[] {
+  return list.split(',').map((item) => {
     const match = /^\s*(\d+)(?:\s*-\s*(\d+))?\s*$/.exec(item)
     if (!match) throw wrong(text, `${JSON.stringify(item)} is not a number or a range like 01-20`)
     const [, first = '', last = first] = match
@@ -55,8 +69,7 @@ function expandList(text: string, list: string): string[] {
     if (to < from) throw wrong(text, `the range ${first}-${last} runs backwards`)
     if (to - from >= LARGEST_RANGE) throw wrong(text, `the range ${first}-${last} stands for more than ${LARGEST_RANGE} names`)
     // 01-20 is padded to two digits, 1-20 is not; 08-12 stays 08 … 12.
-    const width = first.startsWith('0') ? first.length : 0
-    return Array.from({ length: to - from + 1 }, (_, i) => String(from + i).padStart(width, '0'))
+    return { from, to, width: first.startsWith('0') ? first.length : 0 }
   })
 }
 

@@ -40,3 +40,7 @@ describe('names fold back', () => {
     }), { numRuns: 1_000 })
   })
 })
+
+test.each(['[0-999999]'.repeat(40), `[${'0-999999,'.repeat(40)}0]`])('what would be too many names is refused before any is made', (text) => {
+  expect(() => expandRange(text)).toThrow('names, more than 1000000')
+})

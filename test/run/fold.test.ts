@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { XecError } from '../../src/errors.js'
 import { foldOutputs, foldReasons } from '../../src/run/fold.js'
 import { result } from '../cli/output/samples.js'
 
@@ -62,4 +63,14 @@ test('no output passes for another by looking like its digest', () => {
   const long = 'x'.repeat(100)
   const digest = `sha256:100:${createHash('sha256').update(long).digest('base64')}`
   for (const short of [digest, `=${long}`.slice(0, 64), `=${digest}`]) expect(foldOutputs([result('evil', { stdout: short }), result('a', { stdout: long })])).toHaveLength(2)
+})
+
+test('a fleet whose every host has a reason of its own is looked at once, not once a host', () => {
+  let looks = 0
+  const results = Array.from({ length: 2_000 }, (_, at) => {
+    const one = result(`web${at}`, { outcome: 'failed', exitCode: 1, error: new XecError('XEC_EXIT', `web${at}: reason ${at}`) })
+    return { ...one, get host() { return looks++, one.host } }
+  })
+  expect(foldReasons(results)).toHaveLength(2_000)
+  expect(looks).toBeLessThan(2_000 * 20)
 })
