@@ -43,7 +43,7 @@ describe('a program that is asked for a secret', () => {
   })
 
   test('and leaves something behind that keeps its output open is not waited for', async () => {
-    const asked = ask(`printf pw; sleep 60 & : >${place.path('mark')}`)
+    const asked = ask(`printf pw; sleep 60 2>/dev/null & : >${place.path('mark')}`)
     await reached('mark')
     await expect.poll(() => (clock.advance(500), clock.pending), { timeout: 60_000 }).toBe(0)
     expect(await asked).toBe('pw')

@@ -25,26 +25,31 @@ export class LinePrefixer {
 
   /** The lines that this chunk completes, ready to be written in one piece; empty when there are none. */
   push(chunk: Buffer): Buffer {
-    const out: Buffer[] = []
+    const out = new Piece(chunk.length * 2)
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      this.#take(chunk.subarray(start, end), out)
-      this.#emit(out, AFTER_END)
+      if (this.#partialLength === 0 && end - start <= LONGEST_LINE) {
+        out.add(this.#prefix)
+        out.add(chunk, start, end + 1)
+      } else {
+        this.#take(chunk.subarray(start, end), out)
+        this.#emit(out, AFTER_END)
+      }
       start = end + 1
     }
     // A copy: a few bytes of a line must not keep the whole packet they came in.
     this.#take(Buffer.from(chunk.subarray(start)), out)
-    return Buffer.concat(out)
+    return out.bytes
   }
 
   /** The last line, when it came without a newline: it gets one. */
   end(): Buffer {
-    const out: Buffer[] = []
+    const out = new Piece(this.#partialLength)
     if (this.#partialLength > 0) this.#emit(out, AFTER_END)
-    return Buffer.concat(out)
+    return out.bytes
   }
 
-  #take(bytes: Buffer, out: Buffer[]): void {
+  #take(bytes: Buffer, out: Piece): void {
     let rest = bytes
     while (this.#partialLength + rest.length > LONGEST_LINE) {
       const room = LONGEST_LINE - this.#partialLength
@@ -61,9 +66,40 @@ export class LinePrefixer {
     this.#partialLength += bytes.length
   }
 
-  #emit(out: Buffer[], after: Buffer): void {
-    out.push(this.#prefix, ...this.#partial, after)
+  #emit(out: Piece, after: Buffer): void {
+    out.add(this.#prefix)
+    for (const bytes of this.#partial) out.add(bytes)
+    out.add(after)
     this.#partial = []
     this.#partialLength = 0
+  }
+}
+
+/** Below this a loop copies faster than a call: most lines are short, and a Buffer for each costs more than all else. */
+const FEW_BYTES = 32
+
+/** Bytes put one behind the other. */
+class Piece {
+  #all: Buffer
+  #used = 0
+
+  constructor(expected: number) {
+    this.#all = Buffer.allocUnsafe(expected)
+  }
+
+  get bytes(): Buffer {
+    return this.#all.subarray(0, this.#used)
+  }
+
+  add(from: Buffer, start = 0, end = from.length): void {
+    const used = this.#used + end - start
+    if (used > this.#all.length) {
+      const larger = Buffer.allocUnsafe(used * 2)
+      this.#all.copy(larger, 0, 0, this.#used)
+      this.#all = larger
+    }
+    if (end - start < FEW_BYTES) for (let at = this.#used, i = start; i < end; at++, i++) this.#all[at] = from[i] ?? 0
+    else from.copy(this.#all, this.#used, start, end)
+    this.#used = used
   }
 }

@@ -101,7 +101,8 @@ function pipeRenderer(options: RunRendererOptions, outlets: Outlets): RunRendere
   return {
     onEvent(event) {
       if (event.type === 'result') return ended(event.host)
-      if (event.type !== 'output') return undefined
+      // What nobody reads is not worth its lines.
+      if (event.type !== 'output' || !outlets[event.stream].open) return undefined
       let lines = writers.get(event.host)
       if (!lines) {
         lines = { stdout: lineStream(event.host, options.stdout), stderr: lineStream(event.host, options.stderr) }
