@@ -8,8 +8,8 @@
 
 /**
  * Defines `_xec_r`, which reads one framed text into `_xec_v`, and a newline in `_xec_n`. An end of stdin inside the
- * text (a lost connection) exits, so that half a script never runs. Holds no newline and no single quote problem:
- * csh's quotes cannot hold one.
+ * text (a lost connection) exits, so that half a script never runs. All of it is one line, because it is quoted for the
+ * login shell, and a quoted text of csh must not hold a newline.
  */
 export const READER =
   `_xec_n=$(printf '\\nx');_xec_n=\${_xec_n%x};` +

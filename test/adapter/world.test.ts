@@ -72,9 +72,9 @@ describeWorld('commands on a real server', () => {
 
   describe('a stop ends the remote process', () => {
     const commands: [string, string, number][] = [
-      ['sleep', 'echo $$; exec sleep 1000', 0],
+      ['sleep', 'echo $$; exec sleep 60', 0],
       ['one that ignores TERM', `trap '' TERM; echo $$; while :; do sleep 0.2; done`, 5_000],
-      ['a pipe', `sh -c 'echo $$; sleep 1000 | cat'`, 0],
+      ['a pipe', `sh -c 'echo $$; sleep 60 | cat'`, 0],
     ]
     test.each(commands)('%s, by timeout', async (_, line, atLeast) => {
       const started = performance.now()
@@ -89,7 +89,7 @@ describeWorld('commands on a real server', () => {
       const abort = new AbortController()
       const { sink, line } = firstLine()
       const sibling = run('sleep 1; echo still here')
-      const stopped = run('echo $$; exec sleep 1000', { signal: abort.signal, onStdout: sink })
+      const stopped = run('echo $$; exec sleep 60', { signal: abort.signal, onStdout: sink })
       const pid = await line
       expect(alive(pid)).toBe(true)
       abort.abort()
@@ -100,7 +100,7 @@ describeWorld('commands on a real server', () => {
     })
 
     test('after its stdin has ended, too', async () => {
-      const result = await run('cat; echo $$; exec sleep 1000', { timeoutMs: 1_000, stdin: 'data' })
+      const result = await run('cat; echo $$; exec sleep 60', { timeoutMs: 1_000, stdin: 'data' })
       expect(result).toMatchObject({ outcome: 'timeout', remoteProcess: 'exited' })
     })
 
@@ -122,7 +122,7 @@ describeWorld('commands on a real server', () => {
 
   test('a killed connection: lost, executed, never a success, and the next command works', async () => {
     const { sink, line } = firstLine()
-    const running = run('echo started; sleep 1000', { onStdout: sink })
+    const running = run('echo started; sleep 60', { onStdout: sink })
     await line
     for (const pid of sshd.children()) process.kill(pid, 'SIGKILL')
     expect(await running).toMatchObject({ outcome: 'lost', executed: 'yes', exitCode: null, truncated: true, remoteProcess: 'maybe-running', error: { message: expect.stringContaining('Connection closed') } })
@@ -153,7 +153,7 @@ describeWorld('commands on a real server', () => {
     const dir = mkdtempSync(join(tmpdir(), 'xec-behind-'))
     chmodSync(dir, 0o777)
     try {
-      const content = Buffer.from(`echo $$; ls -A "$TMPDIR"; sleep 1000\n${'# filler\n'.repeat(30_000)}`)
+      const content = Buffer.from(`echo $$; ls -A "$TMPDIR"; sleep 60\n${'# filler\n'.repeat(30_000)}`)
       const result = await run({ script: { name: 'job.sh', content, args: [] }, env: { TMPDIR: dir } }, { timeoutMs: 3_000 })
       expect(result).toMatchObject({ outcome: 'timeout', remoteProcess: 'exited' })
       expect(String(result.stdout)).toMatch(/^\d+\n$/)

@@ -67,7 +67,7 @@ describeWorld('commands on a live link', () => {
   test('a signal reaches the process after stdin has ended', async () => {
     const channel = await link.openSession()
     channel.stderr.resume()
-    await channel.exec('echo up; exec sleep 1000')
+    await channel.exec('echo up; exec sleep 60')
     channel.stdin.end()
     await once(channel.stdin, 'finish')
     // Until the shell runs, its process group may not exist, and sshd drops the signal without a word.
@@ -95,7 +95,7 @@ describeWorld('commands on a live link', () => {
     let out = ''
     channel.stdout.on('data', (chunk: Buffer) => (out += chunk.toString()))
     channel.stderr.resume()
-    await channel.exec('echo mine; sleep 1000 & exit 3')
+    await channel.exec('echo mine; sleep 60 & exit 3')
     channel.stdin.end()
     expect(await channel.exit).toEqual({ kind: 'code', code: 3 })
     channel.close()

@@ -42,7 +42,7 @@ describeWorld('through a jump host', () => {
     const channel = await link.openSession()
     channel.stdout.resume()
     channel.stderr.resume()
-    await channel.exec('sleep 1000')
+    await channel.exec('sleep 60')
     via.destroy()
     expect((await channel.exit).kind).toBe('lost')
     expect((await link.ended).reason).toBe('lost')

@@ -39,7 +39,7 @@ describeWorld('a link that is lost', () => {
     const said = new Promise<void>((resolve) => channel.stdout.on('data', (chunk: Buffer) => { out += chunk.toString(); resolve() }))
     const outEnded = once(channel.stdout, 'end')
     const err = text(channel.stderr)
-    await channel.exec('echo $PPID; sleep 1000')
+    await channel.exec('echo $PPID; sleep 60')
     await said
     for (const pid of sshd.children()) process.kill(pid, 'SIGKILL')
     expect(await channel.exit).toEqual({ kind: 'lost', end: { reason: 'lost', detail: 'the server closed it' } })
@@ -77,7 +77,7 @@ describeWorld('a link that is lost', () => {
     const channel = await link.openSession()
     channel.stdout.resume()
     channel.stderr.resume()
-    await channel.exec('sleep 1000')
+    await channel.exec('sleep 60')
     const pumped = pipeline(Readable.from((function* () { for (let i = 0; i < 200; i++) yield Buffer.alloc(65_536) })()), channel.stdin)
     let before = -1
     while (before !== proxy.bytes.toServer) { before = proxy.bytes.toServer; await new Promise((resolve) => setTimeout(resolve, 50)) }
@@ -115,7 +115,7 @@ describeWorld('a link that is lost', () => {
     const channel = await link.openSession()
     channel.stdout.resume()
     channel.stderr.resume()
-    await channel.exec('sleep 1000 & exit 5')
+    await channel.exec('sleep 60 & exit 5')
     await channel.exit
     proxy.reset()
     expect(await channel.exit).toEqual({ kind: 'code', code: 5 })
@@ -151,7 +151,7 @@ describeWorld('a link that is lost', () => {
     const channel = await link.openSession()
     channel.stdout.resume()
     channel.stderr.resume()
-    await channel.exec('sleep 1000')
+    await channel.exec('sleep 60')
     const stopped = [...sshd.connections(), ...sshd.children()]
     for (const pid of stopped) process.kill(pid, 'SIGSTOP')
     const began = performance.now()

@@ -234,7 +234,7 @@ describeWorld('a real conversation, damaged', () => {
       const abort = new AbortController()
       const running = new Promise<number>((resolve) => {
         const target = makeTarget({ port: tap.port, user: sshd.user }, place.path('real'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'real' }, target: { address } })
-        settled = xec.execute(target, { line: 'sleep 1000' }, { signal: abort.signal, onState: (state) => { if (state === 'running') resolve(performance.now()) } })
+        settled = xec.execute(target, { line: 'sleep 60' }, { signal: abort.signal, onState: (state) => { if (state === 'running') resolve(performance.now()) } })
       })
       const since = await running
       return { xec, since, abort }
