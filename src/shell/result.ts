@@ -1,7 +1,7 @@
 /** What a command promise gives: a result, or an error in the same shape. */
 import { inspect } from 'node:util'
 import type { CommandAttempt, Outcome, RemoteProcess, Result } from '../adapter/types.js'
-import { XecError, type Executed } from '../errors.js'
+import { messageOf, XecError, type Executed } from '../errors.js'
 
 /** The fields that results and errors share. */
 export interface ShellFields {
@@ -19,13 +19,23 @@ export interface ShellFields {
   readonly truncated: boolean
   readonly durationMs: number
   readonly attempts: readonly CommandAttempt[]
+  /** stdout without its last newlines, as `$(…)` gives it. */
+  text(): string
+  /** The lines of stdout, as a loop over the command gives them: CRLF counts as one end, a last newline starts no further line. */
+  lines(): string[]
+  /** stdout as JSON. @throws SyntaxError that names the host and has `stdout` */
+  json<T = unknown>(): T
+  /** The bytes of stdout. */
+  buffer(): Buffer
 }
 
 /** All but the output. */
-function factsOf(result: Result): Omit<ShellFields, 'stdout' | 'stderr' | 'ok'> {
+function factsOf(result: Result): Omit<ShellFields, 'stdout' | 'stderr' | 'ok' | Readers> {
   const { host, outcome, exitCode, signal, executed, remoteProcess, truncated, durationMs, attempts } = result
   return { host, outcome, exitCode, signal, executed, remoteProcess, truncated, durationMs, attempts }
 }
+
+type Readers = 'text' | 'lines' | 'json' | 'buffer'
 
 export class ShellResult implements ShellFields {
   declare readonly host: ShellFields['host']
@@ -52,27 +62,18 @@ export class ShellResult implements ShellFields {
     this.#result = result
   }
 
-  /** stdout without its last newlines, as `$(…)` gives it. */
   text(): string {
-    const { stdout } = this
-    // A pattern that looks for them would begin anew at every newline: minutes for a megabyte of them.
-    let end = stdout.length
-    while (stdout[end - 1] === '\n') end--
-    return stdout.slice(0, end)
+    return textOf(this)
   }
 
-  /** The lines of stdout; CRLF counts as one end, a last newline starts no further line. */
   lines(): string[] {
-    const text = this.stdout.replace(/\r?\n$/, '')
-    return text === '' ? [] : text.split(/\r?\n/)
+    return linesOf(this)
   }
 
-  /** stdout as JSON. @throws SyntaxError */
   json<T = unknown>(): T {
-    return JSON.parse(this.stdout) as T
+    return jsonOf(this) as T
   }
 
-  /** The bytes of stdout. */
   buffer(): Buffer {
     return this.#result.stdout
   }
@@ -87,7 +88,7 @@ export class ShellResult implements ShellFields {
   }
 }
 
-/** A command that did not succeed: an XecError with the fields of its result. */
+/** A command that did not succeed: an XecError with the fields of its result, and what it wrote. */
 export class CommandError extends XecError implements ShellFields {
   override readonly name = 'CommandError'
   declare readonly host: ShellFields['host']
@@ -102,9 +103,46 @@ export class CommandError extends XecError implements ShellFields {
   declare readonly truncated: ShellFields['truncated']
   declare readonly durationMs: ShellFields['durationMs']
   declare readonly attempts: ShellFields['attempts']
+  readonly #stdout: Buffer
 
   constructor(result: Result, error: XecError) {
     super(error.code, error.message, { host: result.host, phase: error.phase, executed: result.executed, cause: error.cause })
-    Object.assign(this, factsOf(result), { ok: false, stdout: result.stdout.toString('utf8'), stderr: result.stderr.toString('utf8') })
+    this.#stdout = result.stdout
+    Object.assign(this, factsOf(result), { ok: false, stdout: this.#stdout.toString('utf8'), stderr: result.stderr.toString('utf8') })
+  }
+
+  text(): string {
+    return textOf(this)
+  }
+
+  lines(): string[] {
+    return linesOf(this)
+  }
+
+  json<T = unknown>(): T {
+    return jsonOf(this) as T
+  }
+
+  buffer(): Buffer {
+    return this.#stdout
+  }
+}
+
+function textOf({ stdout }: Pick<ShellFields, 'stdout'>): string {
+  // A pattern that looks for them would begin anew at every newline: minutes for a megabyte of them.
+  let end = stdout.length
+  while (stdout[end - 1] === '\n') end--
+  return stdout.slice(0, end)
+}
+
+function linesOf({ stdout }: Pick<ShellFields, 'stdout'>): string[] {
+  return stdout === '' ? [] : stdout.replace(/\r?\n$|\r$/, '').split(/\r?\n/)
+}
+
+function jsonOf({ host, stdout }: Pick<ShellFields, 'host' | 'stdout'>): unknown {
+  try {
+    return JSON.parse(stdout)
+  } catch (cause) {
+    throw Object.assign(new SyntaxError(`${host}: stdout is not JSON: ${messageOf(cause)}`, { cause }), { host, stdout })
   }
 }

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import { XecError } from '../../src/errors.js'
+import { LineQueue } from '../../src/shell/lines.js'
 import { CommandError, ShellResult } from '../../src/shell/result.js'
 import { result } from '../cli/output/samples.js'
 
@@ -31,4 +32,25 @@ test('an error of a command says its name, its message and what the command wrot
   expect(String(error)).toBe('CommandError: web1: exit status 1')
   expect(error).toBeInstanceOf(XecError)
   expect(error).toMatchObject({ code: 'XEC_EXIT', host: 'web1', ok: false, exitCode: 1, stdout: 'half', stderr: 'no room' })
+})
+
+test('an error has the readers of a result, and the bytes as they came', () => {
+  const bytes = Buffer.from([0xff, 0xfe, 0x00, 0x0a])
+  const failed = (stdout: Buffer | string): CommandError => new CommandError({ ...result('web1', { outcome: 'failed', exitCode: 1, ok: false }), stdout: Buffer.from(stdout) }, new XecError('XEC_EXIT', 'web1: exit status 1', { host: 'web1', executed: 'yes' }))
+  expect(failed(bytes).buffer()).toEqual(bytes)
+  expect([failed('a\nb\n\n').text(), failed('a\r\nb\n').lines(), failed('{"a":1}').json()]).toEqual(['a\nb', ['a', 'b'], { a: 1 }])
+})
+
+test('lines are those that a loop gives', async () => {
+  for (const stdout of ['', '\n', '\n\n', 'a', 'a\n', 'a\n\n', '\r\n', 'a\r', 'a\r\n\r\nb', '\r']) {
+    const queue = new LineQueue()
+    queue.end(stdout)
+    const looped: string[] = []
+    for await (const line of queue) looped.push(line)
+    expect([stdout, of(stdout).lines()]).toEqual([stdout, looped])
+  }
+})
+
+test('what is no JSON says whose output it is, and has it', () => {
+  expect(() => of('<html>').json()).toThrow(expect.objectContaining({ name: 'SyntaxError', host: 'web1', stdout: '<html>', message: expect.stringMatching(/^web1: stdout is not JSON: Unexpected token/) as string }) as Error)
 })
