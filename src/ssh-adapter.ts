@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events'
 import type { Command, ExecuteOptions, Result } from './adapter/types.js'
 import { XecError } from './errors.js'
 import type { TransferOptions, TransferResult, Transfers, UploadSource } from './files/types.js'
-import type { PoolOptions } from './pool/options.js'
+import type { Given, PoolOptions } from './pool/options.js'
 import { POOL_OPTION_NAMES, resolvePoolOptions } from './pool/options.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
 import type { DrainReport, Pool, PoolTarget } from './pool/types.js'
@@ -24,26 +24,26 @@ import { createXec, type Xec } from './xec.js'
 
 export interface SSHAdapterOptions {
   /** All optional; durations in ms. @see PoolOptions for the defaults */
-  readonly connectionPool?: Partial<PoolOptions>
+  readonly connectionPool?: Given<PoolOptions> | undefined
   /**
    * What becomes of a command, a transfer or a tunnel for whose host everything is in use: maxConnectionsPerHost connections,
    * each with maxChannelsPerConnection channels. `queue` (default): it waits. `throw`: it fails at once, with XEC_QUEUE_TIMEOUT.
    */
-  readonly onLimit?: 'queue' | 'throw'
+  readonly onLimit?: 'queue' | 'throw' | undefined
   /**
    * In place of the protocol's ping: a command line, or a function that is given a context for the host. Runs every
    * `keepAliveInterval` for each idle connection of a host that was used within its `idleTimeout`; when it fails, or takes
    * longer than the interval once it is sent, the host's connections are retired. It occupies a channel and counts as a command.
    */
-  readonly keepAliveWith?: string | ((ssh: SshContext) => Promise<unknown>)
+  readonly keepAliveWith?: (string | ((ssh: SshContext) => Promise<unknown>)) | undefined
 }
 
 /** For tests: what is real elsewhere. */
 export interface SSHAdapterPorts {
   /** For the adapter over a pool that exists already. */
-  readonly xec?: () => Xec
-  readonly clock?: Clock
-  readonly signals?: SignalSource
+  readonly xec?: (() => Xec) | undefined
+  readonly clock?: Clock | undefined
+  readonly signals?: SignalSource | undefined
 }
 
 export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunnels {

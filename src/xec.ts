@@ -5,7 +5,7 @@ import { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type Result 
 import { download } from './files/download.js'
 import type { Transfers } from './files/types.js'
 import { upload } from './files/upload.js'
-import type { PoolOptions } from './pool/options.js'
+import type { Given, PoolOptions } from './pool/options.js'
 import { createPool } from './pool/pool.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
 import type { DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
@@ -20,15 +20,15 @@ import type { Transport } from './transport/transport.js'
 
 export interface XecOptions {
   /** Over the pool's defaults. @see PoolOptions */
-  readonly pool?: Partial<PoolOptions>
+  readonly pool?: Given<PoolOptions> | undefined
   /** Asks the person for passphrases and about host keys; null (default): there is nobody to ask. */
-  readonly prompt?: Prompt | null
-  readonly clock?: Clock
-  readonly random?: Random
+  readonly prompt?: Prompt | null | undefined
+  readonly clock?: Clock | undefined
+  readonly random?: Random | undefined
   /** Default: SSH, by ssh2. */
-  readonly transport?: Transport
+  readonly transport?: Transport | undefined
   /** Asked before every acquire; what it throws is what that rejects with, in place of a wait. */
-  readonly admit?: (target: PoolTarget, pool: Pool) => void
+  readonly admit?: ((target: PoolTarget, pool: Pool) => void) | undefined
 }
 
 export interface Xec extends Transfers {

@@ -4,6 +4,14 @@ import { $, calculateOptimalPoolSize, CommandError, createXec, loadInventory, SS
 const pool: Partial<PoolOptions> = { maxConnections: 20, keepAlive: true }
 const adapter = new SSHAdapter({ connectionPool: pool })
 const ssh: SshContext = $.ssh({ host: 'web1.example.com', username: 'deploy' })
+// undefined is the same as absent, also under exactOptionalPropertyTypes.
+const unset = undefined
+const same: SshContext = $.with({ adapter: unset }).ssh({ host: 'web1.example.com', port: unset, privateKey: unset, proxyJump: unset, pool: { maxConnectionsPerHost: unset } })
+export const absent = [
+  new SSHAdapter({ connectionPool: { maxConnections: unset }, onLimit: unset, keepAliveWith: unset }), createXec({ pool: { idleTimeout: unset }, clock: unset }),
+  same.with({ timeoutMs: unset, stdin: unset, signal: unset }), $.all([], { fanout: unset, onEvent: unset }), loadInventory({ file: unset }),
+  () => same.upload('a', 'b', { mode: unset, onProgress: unset }), () => same.tunnel({ remotePort: 1, localPort: unset }), () => adapter.monitor({ interval: unset }), () => adapter.drain({ timeout: unset }),
+]
 
 export async function main(): Promise<number> {
   const result: ShellResult = await ssh`uptime`.timeout(5_000).nothrow()

@@ -10,12 +10,12 @@ export interface Command {
   /** The remote command line, verbatim; empty when there is a `script`. */
   readonly line: string
   /** A local script's content, run by its shebang's interpreter with `args`; leaves nothing on the host. */
-  readonly script?: { readonly name: string; readonly content: Buffer; readonly args: readonly string[] }
+  readonly script?: { readonly name: string; readonly content: Buffer; readonly args: readonly string[] } | undefined
   /** Set for the command; a Secret travels on stdin ahead of the data, never on a command line. */
-  readonly env?: Readonly<Record<string, string | Secret>>
+  readonly env?: Readonly<Record<string, string | Secret>> | undefined
   /** The directory it runs in; where that cannot be entered, it does not run. */
-  readonly cwd?: string
-  readonly pty?: PtyRequest
+  readonly cwd?: string | undefined
+  readonly pty?: PtyRequest | undefined
 }
 
 export const OUTCOMES = ['ok', 'failed', 'signal', 'timeout', 'unreachable', 'auth', 'hostkey', 'refused', 'lost', 'cancelled', 'skipped'] as const
@@ -28,7 +28,7 @@ export interface CommandAttempt {
   readonly phase: Attempt['phase'] | 'run'
   readonly outcome: Attempt['outcome'] | Outcome
   readonly ms: number
-  readonly message?: string
+  readonly message?: string | undefined
 }
 
 /** Receives output as it arrives; a returned promise holds the stream back until it settles. */
@@ -36,24 +36,24 @@ export type OutputSink = (chunk: Buffer) => void | Promise<void>
 
 export interface ExecuteOptions {
   /** Cancels: leaves the queue, or walks the kill ladder (TERM, KILL after 5 s, channel close). */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** From the moment the command is sent, in ms. */
-  readonly timeoutMs?: number
-  readonly queueTimeoutMs?: number
+  readonly timeoutMs?: number | undefined
+  readonly queueTimeoutMs?: number | undefined
   /** Re-sending of commands whose outcome is unknown; default 0. */
-  readonly retryCommands?: number
+  readonly retryCommands?: number | undefined
   /** Sent to the command's stdin; absent: stdin is closed at once. */
-  readonly stdin?: Readable | Uint8Array | string
-  readonly onStdout?: OutputSink
-  readonly onStderr?: OutputSink
+  readonly stdin?: Readable | Uint8Array | string | undefined
+  readonly onStdout?: OutputSink | undefined
+  readonly onStderr?: OutputSink | undefined
   /** Bytes kept per stream for the result; 0 keeps none. Default 10 MiB. */
-  readonly captureBytes?: number
+  readonly captureBytes?: number | undefined
   /** Where they are kept, when several commands share one bound; default: one of the command's own. */
-  readonly store?: CaptureStore
+  readonly store?: CaptureStore | undefined
   /** Hears each change of state: queued, connecting, running. */
-  readonly onState?: (state: 'queued' | 'connecting' | 'running') => void
+  readonly onState?: ((state: 'queued' | 'connecting' | 'running') => void) | undefined
   /** Hands out control of the running command (signals, window size), once for each time it is sent. One that was given a signal is not sent again. */
-  readonly onStarted?: (control: { /** False when it has ended. */ signal(name: SignalName): boolean; resize(rows: number, cols: number): void }) => void
+  readonly onStarted?: ((control: { /** False when it has ended. */ signal(name: SignalName): boolean; resize(rows: number, cols: number): void }) => void) | undefined
 }
 
 /** One command on one target. Errors and results share this shape. */

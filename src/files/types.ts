@@ -7,24 +7,24 @@ export type UploadSource = string | Uint8Array | Readable
 
 export interface TransferOptions {
   /** Gives it up: leaves the queue, or stops, and takes the unfinished temporary files away. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** From the moment there is a channel for it, in ms. Default none. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Longest wait for a channel, in ms. Default none. */
-  readonly queueTimeoutMs?: number
+  readonly queueTimeoutMs?: number | undefined
   /**
    * Permissions of every file, e.g. `0o644`. Default: those of its source, without set-user-ID, set-group-ID and sticky;
    * 0o644 for what has none. Directories that are made get those of their source.
    */
-  readonly mode?: number
+  readonly mode?: number | undefined
   /** In a directory, what a symbolic link leads to is copied in its place. Default false: links are made again as they are. */
-  readonly follow?: boolean
+  readonly follow?: boolean | undefined
   /** Makes the directories that lead to the destination. Default false: they must exist. */
-  readonly parents?: boolean
+  readonly parents?: boolean | undefined
   /** Has each file written to the disk before it gets its name; on a server without `fsync@openssh.com`, left to it. Default false. */
-  readonly fsync?: boolean
+  readonly fsync?: boolean | undefined
   /** Hears of each piece that arrived and of each file that is done. What it throws ends the transfer. */
-  readonly onProgress?: (progress: TransferProgress) => void
+  readonly onProgress?: ((progress: TransferProgress) => void) | undefined
 }
 
 export interface TransferProgress {

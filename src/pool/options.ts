@@ -56,6 +56,9 @@ export const DEFAULT_POOL_OPTIONS = Object.freeze(
   Object.fromEntries(POOL_OPTION_NAMES.map((name) => [name, POOL_OPTIONS[name].default])),
 ) as unknown as PoolOptions
 
+/** Some of them, as programs give them: `undefined` is the same as absent. */
+export type Given<T> = { readonly [K in keyof T]?: T[K] | undefined }
+
 /** What a host's own `pool:` may change. */
 export type HostPoolOptions = Partial<Pick<PoolOptions,
   'maxConnectionsPerHost' | 'maxChannelsPerConnection' | 'idleTimeout' | 'keepAlive' | 'keepAliveInterval' | 'keepAliveCountMax'>>
@@ -77,7 +80,7 @@ export function checkPoolOption(name: PoolOptionName, value: unknown): string | 
  * Fills in the defaults of whatever is undefined.
  * @throws XecError XEC_CONFIG for an unknown name or a value out of range.
  */
-export function resolvePoolOptions(given: Partial<PoolOptions> = {}): PoolOptions {
+export function resolvePoolOptions(given: Given<PoolOptions> = {}): PoolOptions {
   const result: Record<string, unknown> = { ...DEFAULT_POOL_OPTIONS }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue

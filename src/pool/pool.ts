@@ -18,7 +18,7 @@ import { Facts } from './facts.js'
 import { takeSnapshot } from './gauges.js'
 import { Ledger } from './ledger.js'
 import { aborted, chainTooLong, poolClosed } from './messages.js'
-import { resolvePoolOptions, type PoolOptions } from './options.js'
+import { resolvePoolOptions, type Given, type PoolOptions } from './options.js'
 import { Pump } from './pump.js'
 import { Rejections } from './rejections.js'
 import { Series } from './series.js'
@@ -35,7 +35,7 @@ export interface PoolPorts {
 }
 
 /** @throws XecError XEC_CONFIG for an option out of range */
-export function createPool(ports: PoolPorts, options: Partial<PoolOptions> = {}): ConnectionPool {
+export function createPool(ports: PoolPorts, options: Given<PoolOptions> = {}): ConnectionPool {
   return new ConnectionPool(ports, resolvePoolOptions(options))
 }
 

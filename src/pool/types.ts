@@ -8,18 +8,18 @@ import type { Standing } from './standing.js'
 export interface PoolTarget extends Target {
   readonly jump: PoolTarget | null
   /** The host's own limits, over the pool's. */
-  readonly pool?: HostPoolOptions
+  readonly pool?: HostPoolOptions | undefined
 }
 
 export interface AcquireOptions {
   /** Leaves the queue with XEC_ABORTED. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Longest wait for a channel, in ms; default none. */
-  readonly queueTimeoutMs?: number
+  readonly queueTimeoutMs?: number | undefined
   /** Hears when a dial for this target starts ("connecting") while the caller waits. */
-  readonly onDialling?: () => void
+  readonly onDialling?: (() => void) | undefined
   /** Hears how each dial that the caller waited for ended, also when the acquire then fails. */
-  readonly onAttempt?: (attempt: Attempt) => void
+  readonly onAttempt?: ((attempt: Attempt) => void) | undefined
 }
 
 /** One dial that this acquire waited for, or the wait that a lost channel cost it. */
@@ -27,7 +27,7 @@ export interface Attempt {
   readonly phase: 'connect'
   readonly outcome: 'ok' | 'unreachable' | 'auth' | 'hostkey' | 'lost'
   readonly ms: number
-  readonly message?: string
+  readonly message?: string | undefined
 }
 
 /** The right to one open session channel. */
@@ -50,7 +50,7 @@ export interface Lease {
 
 export interface DrainOptions {
   /** How long running work may go on, in ms. Default 30 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
 }
 
 export interface DrainReport {

@@ -7,13 +7,13 @@ import { requestOf, type Selection } from './selection.js'
 
 export interface LoadInventoryOptions {
   /** The configuration file; default: searched from `cwd` upwards, then in `$XDG_CONFIG_HOME/xec/config.yaml`. */
-  readonly file?: string
+  readonly file?: string | undefined
   /** Default: the process's. */
-  readonly cwd?: string
+  readonly cwd?: string | undefined
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** In place of `~/.ssh/config` and `/etc/ssh/ssh_config`; `none` for no file. */
-  readonly sshConfig?: string
+  readonly sshConfig?: string | undefined
 }
 
 export interface LoadedInventory {

@@ -6,9 +6,9 @@ import { durationOf } from './settings.js'
 
 export interface MonitorOptions {
   /** Between two looks: ms, or a text such as `'5s'`. Default 5000. */
-  readonly interval?: number | string
+  readonly interval?: number | string | undefined
   /** The share of connections at work above which `high-utilization` is told. Default 0.8. */
-  readonly highUtilization?: number
+  readonly highUtilization?: number | undefined
 }
 
 export interface MonitorEvents {

@@ -14,28 +14,33 @@ export interface RemoteControl {
 }
 
 export interface Settings {
-  readonly env?: Readonly<Record<string, string | Secret>>
-  readonly cwd?: string
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-  readonly stdin?: Readable | Uint8Array | string
+  /** Variables of the command; a Secret travels on stdin, never on a command line. Those of a context and of its commands add up. */
+  readonly env?: Readonly<Record<string, string | Secret>> | undefined
+  /** The directory to run in; a relative one is inside the context's own. Default: where the login begins. */
+  readonly cwd?: string | undefined
+  /** Stops the command when it takes longer, in ms from the moment it is sent. Default none. */
+  readonly timeoutMs?: number | undefined
+  /** Cancels the command when it aborts, or when one given before does. */
+  readonly signal?: AbortSignal | undefined
+  /** Sent to the command's stdin, which is then closed. Default: closed at once. */
+  readonly stdin?: Readable | Uint8Array | string | undefined
   /** Resolve whatever became of the command. */
-  readonly nothrow?: boolean
+  readonly nothrow?: boolean | undefined
   /** The command may run more than once: it is re-sent once when the connection is lost under it. */
-  readonly idempotent?: boolean
+  readonly idempotent?: boolean | undefined
   /** Longest wait for a channel, in ms. Default none. */
-  readonly queueTimeoutMs?: number
+  readonly queueTimeoutMs?: number | undefined
   /** Bytes of each stream that the result keeps, from the beginning; more is an error, XEC_MAX_BUFFER. Default 10 MiB; 0 keeps none, without an error. */
-  readonly maxBuffer?: number
+  readonly maxBuffer?: number | undefined
   /** Receives output as it comes; a promise that it returns holds the stream back until it settles. */
-  readonly onStdout?: OutputSink
-  readonly onStderr?: OutputSink
+  readonly onStdout?: OutputSink | undefined
+  readonly onStderr?: OutputSink | undefined
   /** Is given control of the command once it runs. */
-  readonly onStarted?: (control: RemoteControl) => void
+  readonly onStarted?: ((control: RemoteControl) => void) | undefined
   /** Cancels as `signal` does, and is set by the command promise: it is what `kill()` and leaving a loop use. */
-  readonly stop?: AbortSignal
+  readonly stop?: AbortSignal | undefined
   /** The output is read as it comes, so that what the result does not keep is not missing. */
-  readonly reading?: boolean
+  readonly reading?: boolean | undefined
 }
 
 /** The inner ones win; environments add up, a relative directory is inside the outer one, and any signal cancels. */

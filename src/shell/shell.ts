@@ -23,7 +23,7 @@ export interface Shell<A extends RunAdapter> {
    */
   all(targets: readonly AnyTarget[], options?: RunOptions): RunContext
   /** The same on another adapter, so on that adapter's pool. */
-  with(options: { readonly adapter?: A }): Shell<A>
+  with(options: { readonly adapter?: A | undefined }): Shell<A>
   readonly adapter: A
 }
 
@@ -46,7 +46,7 @@ export function createShell<A extends RunAdapter>(adapter: () => A): Shell<A> {
       },
     },
     with: {
-      value: (options: { readonly adapter?: A }) => {
+      value: (options: { readonly adapter?: A | undefined }) => {
         checkNames('option', options, ['adapter'], Object.fromEntries(SETTING_NAMES.map((name) => [name, { instead: 'settings of commands go to a context: $.ssh(target).with({ … })' }])))
         const { adapter: own } = options
         if (own !== undefined && typeof own?.execute !== 'function') throw new TypeError(`adapter must be an SSHAdapter, not ${shown(own)}`)

@@ -3,9 +3,9 @@ import { durationOf } from './settings.js'
 
 export interface ShutdownOptions {
   /** Default SIGINT and SIGTERM. */
-  readonly signals?: readonly NodeJS.Signals[]
+  readonly signals?: readonly NodeJS.Signals[] | undefined
   /** How long running commands may go on: ms, or a text such as `'10s'`. Default 10 000. */
-  readonly timeout?: number | string
+  readonly timeout?: number | string | undefined
 }
 
 /** The part of `process` that is needed. */

@@ -10,7 +10,7 @@ import { DEFAULT_CONNECT_TIMEOUT_MS, HOST_KEY_CHECKING } from '../openssh/host-o
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { keyGivenAs, tornKey } from '../openssh/key-format.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
-import { checkPoolOption, POOL_OPTIONS, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
+import { checkPoolOption, POOL_OPTIONS, type Given, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import { parseDuration } from '../runtime/duration.js'
 import { expandTilde } from '../runtime/home.js'
@@ -24,35 +24,35 @@ import { bool, elsewhere, env, object, secret, shown, text, texts, type Checks }
 export interface HostKeys {
   readonly host: string
   /** Default 22. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** Default: the local user's name. */
-  readonly username?: string
+  readonly username?: string | undefined
   /** The same as `username`. */
-  readonly user?: string
+  readonly user?: string | undefined
   /** A path (`~` is the home directory), the key's text, or its bytes; a Secret is a text. Default: OpenSSH's identity files. */
-  readonly privateKey?: string | Uint8Array | Secret
-  readonly passphrase?: string | Secret
-  readonly password?: string | Secret
+  readonly privateKey?: string | Uint8Array | Secret | undefined
+  readonly passphrase?: string | Secret | undefined
+  readonly password?: string | Secret | undefined
   /** Path of an agent's socket, or `none`. Default: SSH_AUTH_SOCK. */
-  readonly identityAgent?: string
+  readonly identityAgent?: string | undefined
   /** Offer only agent keys that belong to `privateKey`. Default false. */
-  readonly identitiesOnly?: boolean
+  readonly identitiesOnly?: boolean | undefined
   /** `'user@hop:port,nexthop'`, or one hop as a target with its own keys. */
-  readonly proxyJump?: SshTarget
-  readonly hostKeyAlias?: string
+  readonly proxyJump?: SshTarget | undefined
+  readonly hostKeyAlias?: string | undefined
   /** Default `accept-new`; `no` is read as that. */
-  readonly strictHostKeyChecking?: boolean | 'yes' | 'no' | 'ask' | 'accept-new' | 'off'
+  readonly strictHostKeyChecking?: boolean | 'yes' | 'no' | 'ask' | 'accept-new' | 'off' | undefined
   /** One path or several; new keys go to the first. Default: `~/.ssh/known_hosts`, `~/.ssh/known_hosts2`. */
-  readonly userKnownHostsFile?: string | readonly string[]
-  readonly globalKnownHostsFile?: string | readonly string[]
+  readonly userKnownHostsFile?: string | readonly string[] | undefined
+  readonly globalKnownHostsFile?: string | readonly string[] | undefined
   /** One dial, with a unit: `'15s'`. Default 15 s. */
-  readonly connectTimeout?: string
-  readonly serverAliveInterval?: string
-  readonly serverAliveCountMax?: number
+  readonly connectTimeout?: string | undefined
+  readonly serverAliveInterval?: string | undefined
+  readonly serverAliveCountMax?: number | undefined
   /** For every command on the host. */
-  readonly env?: Readonly<Record<string, string | Secret>>
+  readonly env?: Readonly<Record<string, string | Secret>> | undefined
   /** This host's own limits. */
-  readonly pool?: HostPoolOptions
+  readonly pool?: Given<HostPoolOptions> | undefined
 }
 
 export type SshTarget = string | HostKeys

@@ -11,16 +11,16 @@ import { checkPort, notOpened, type Tunnel } from './tunnel.js'
 
 export interface ReverseTunnelOptions {
   /** Where connections go to from here. Default `127.0.0.1`. */
-  readonly localHost?: string
+  readonly localHost?: string | undefined
   readonly localPort: number
   /** Where the remote host listens. Default `127.0.0.1`; others need GatewayPorts in its sshd_config. */
-  readonly remoteHost?: string
+  readonly remoteHost?: string | undefined
   /** Default 0: one that the server chooses. */
-  readonly remotePort?: number
+  readonly remotePort?: number | undefined
   /** Closes the tunnel; before it is open, gives it up. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Hears of connections that nobody took here; the remote side sees them closed. */
-  readonly onError?: (error: XecError) => void
+  readonly onError?: ((error: XecError) => void) | undefined
 }
 
 /**

@@ -8,16 +8,16 @@ import { Connections } from './join.js'
 
 export interface TunnelOptions {
   /** Where the remote host connects to, as it sees it. Default `127.0.0.1`: the host itself. */
-  readonly remoteHost?: string
+  readonly remoteHost?: string | undefined
   readonly remotePort: number
   /** Where to listen here. Default `127.0.0.1`: nobody else's machine can connect. */
-  readonly localHost?: string
+  readonly localHost?: string | undefined
   /** Default 0: a free one. */
-  readonly localPort?: number
+  readonly localPort?: number | undefined
   /** Closes the tunnel; before it is open, gives it up. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Hears of connections that could not be carried; the local side sees them reset. */
-  readonly onError?: (error: XecError) => void
+  readonly onError?: ((error: XecError) => void) | undefined
 }
 
 export interface Tunnel extends AsyncDisposable {
