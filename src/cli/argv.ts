@@ -4,6 +4,8 @@
  * From there on nothing is looked at: `xec run web1 grep -e x f` means what it says.
  */
 
+import { usage } from './values.js'
+
 export interface Split {
   /** Options and their values, as they came. */
   readonly options: readonly string[]
@@ -15,8 +17,10 @@ export interface Split {
 /**
  * @param takesValue whether an option, `-l` or `--login`, is followed by a value
  * @param operands how many operands come before the command
+ * @param isOption whether a word is an option of this command, which then is no other option's value
+ * @throws XecError XEC_CONFIG for an option without its value
  */
-export function splitArgv(argv: readonly string[], takesValue: (option: string) => boolean, operands: number): Split {
+export function splitArgv(argv: readonly string[], takesValue: (option: string) => boolean, operands: number, isOption: (word: string) => boolean = () => false): Split {
   const options: string[] = []
   const found: string[] = []
   let at = 0
@@ -34,6 +38,7 @@ export function splitArgv(argv: readonly string[], takesValue: (option: string) 
     options.push(word)
     const value = argv[at + 1]
     if (value !== undefined && wantsNext(word, takesValue)) {
+      if (isOption(value)) throw usage(`${word} needs a value, and ${value} is an option${word.startsWith('--') ? `; if it is meant: ${word}=${value}` : ''}`)
       options.push(value)
       at++
     }

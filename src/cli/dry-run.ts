@@ -7,8 +7,8 @@ import { table } from './output/table.js'
 /** Prints the hosts and the command; the exit status is 0. */
 export function showDryRun(io: Io, items: readonly RunItem[], title: string, json: boolean): number {
   if (json) {
-    const hosts = items.map(({ target }) => ({ host: target.host, address: addressOf(target), user: target.username }))
-    io.stdout.write(`${JSON.stringify({ schemaVersion: 1, dryRun: true, command: title, hosts })}\n`)
+    const hosts = items.map(({ target, command: { env = {} } }) => ({ host: target.host, address: addressOf(target), user: target.username, env: Object.keys(env) }))
+    io.stdout.write(`${JSON.stringify({ schemaVersion: 1, dryRun: true, command: title, cwd: items[0]?.command.cwd ?? null, hosts })}\n`)
     return 0
   }
   const count = `${items.length} host${items.length === 1 ? '' : 's'}`

@@ -32,10 +32,10 @@ export async function main(io: Io): Promise<number> {
     status = errorStatus(error)
   }
   for (const stream of streams) await stream.flushed()
-  const broken = streams.find(({ problem }) => problem !== undefined)
-  // Nobody saw all of it; a status that says more goes on saying it.
-  if (broken === undefined) return status === 0 && streams[0].gone ? BROKEN_PIPE : status
-  createNotices(io, options).error(usage(`cannot write the output: ${broken.problem?.message ?? ''}`))
+  const [{ problem, gone }] = streams
+  // Nobody saw all of it; a status that says more goes on saying it. What stderr lost was about the work, not the work.
+  if (problem === undefined) return status === 0 && gone ? BROKEN_PIPE : status
+  createNotices(io, options).error(usage(`cannot write the output: ${problem.message}`))
   return UNREACHED
 }
 

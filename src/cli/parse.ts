@@ -18,10 +18,11 @@ export function parseCommand(spec: CommandSpec, argv: readonly string[], env: En
   const values: Record<string, unknown> = {}
   let help = ''
   const command = commandOf(spec, values)
-  command.exitOverride().configureOutput({ writeOut: (text) => { help += text }, writeErr: () => {}, outputError: () => {} })
+  command.allowExcessArguments().exitOverride().configureOutput({ writeOut: (text) => { help += text }, writeErr: () => {}, outputError: () => {} })
 
   const valued = new Set(spec.options.map(optionSpec).flatMap(({ short, long, value }) => (value === undefined ? [] : [short, long])))
-  const { options, operands, words } = splitArgv(argv, (option) => valued.has(option), spec.operands)
+  const known = new Set(spec.options.map(optionSpec).flatMap(({ short, long }) => [short, long]))
+  const { options, operands, words } = splitArgv(argv, (option) => valued.has(option), spec.operands, (word) => known.has(word))
   try {
     command.parse(options, { from: 'user' })
   } catch (error) {
@@ -29,6 +30,8 @@ export function parseCommand(spec: CommandSpec, argv: readonly string[], env: En
     if (error.code === 'commander.helpDisplayed') return { help }
     throw usage(`${inOurWords(error.message)}; see xec ${spec.name} --help`)
   }
+  // `-1` looks like a number to commander, which takes it for an operand.
+  if (command.args[0] !== undefined) throw usage(`unknown option '${command.args[0]}'; see xec ${spec.name} --help`)
   if (!spec.words && words.length > 0) throw usage(`xec ${spec.name} takes no ${words[0]}; see xec ${spec.name} --help`)
   if (values['json'] === true && values['output'] === 'text') throw usage('--json and --output text contradict each other')
 

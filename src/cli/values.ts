@@ -28,6 +28,9 @@ export interface ValueRules {
   readonly choices?: readonly string[]
 }
 
+/** Of anything that is counted here. */
+const MOST = 999_999_999
+
 /** The longest that a timer can wait (2^31 - 1 ms). */
 const LONGEST = 2 ** 31 - 1
 
@@ -74,9 +77,10 @@ function readSwitch(name: string, text: string): boolean {
 }
 
 function readCount(name: string, text: string, { min = 0 }: ValueRules): number {
-  const value = /^\d{1,9}$/.test(text) ? Number(text) : NaN
+  const value = /^\d+$/.test(text) ? Number(text) : NaN
   if (Number.isNaN(value)) throw usage(`${name} ${shown(text)}: a whole number is needed, at least ${min}`)
   if (value < min) throw usage(`${name} ${shown(text)}: at least ${min}`)
+  if (value > MOST) throw usage(`${name} ${text}: at most ${MOST}`)
   return value
 }
 

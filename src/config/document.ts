@@ -18,6 +18,8 @@ interface Source {
   readonly file: string
   readonly lines: LineCounter
   readonly document: Document
+  /** What a reader should know, and no error: the first of each kind. */
+  readonly warnings: Map<string, string>
 }
 
 /** @throws XecError XEC_CONFIG */
@@ -30,15 +32,18 @@ export function readDocument(file: string, text: string): Reader {
   checkSize(file, Buffer.byteLength(text))
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text
   const lines = new LineCounter()
-  const nul = body.indexOf('\0')
-  const document = parseDocument(nul === -1 ? body : '', { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: '1.2', schema: 'core', merge: false, stringKeys: false })
-  const source: Source = { file, lines, document }
-  if (nul !== -1) {
-    const before = body.slice(0, nul).split('\n')
-    throw new XecError('XEC_CONFIG', `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: a NUL byte; the file is not text`)
+  // U+FFFD stands in a text where the bytes were no UTF-8: a name or a password would silently be another.
+  const bad = body.search(/[\0\uFFFD]/)
+  const document = parseDocument(bad === -1 ? body : '', { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: '1.2', schema: 'core', merge: false, stringKeys: false })
+  const source: Source = { file, lines, document, warnings: new Map() }
+  if (bad !== -1) {
+    const before = body.slice(0, bad).split('\n')
+    throw new XecError('XEC_CONFIG', `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: ${body[bad] === '\0' ? 'a NUL byte; the file is not text' : 'this is not UTF-8; save the file as UTF-8'}`)
   }
   const [error] = document.errors
   if (error) throw fail(source, error.pos[0], explainSyntax(error.code, error.message))
+  const [warning] = document.warnings
+  if (warning) throw fail(source, warning.pos[0], explainSyntax(warning.code, warning.message))
   let aliases = 0
   visit(document, {
     Alias(_, node) {
@@ -74,6 +79,8 @@ function explainSyntax(code: string, message: string): string {
   switch (code) {
     case 'TAB_AS_INDENT':
       return 'a tab indents this line; YAML takes spaces only'
+    case 'TAG_RESOLVE_FAILED':
+      return `${message.replace(/^Unresolved tag: /, 'the tag ')} means nothing here; what is kept elsewhere is { env: NAME } or { command: [program, argument] }`
     case 'MULTIPLE_DOCS':
       return 'a second document begins here; a configuration is one document'
     default:
@@ -111,6 +118,16 @@ export class Reader {
 
   get place(): string {
     return placeOf(this.source, this.node?.range?.[0] ?? this.keyOffset)
+  }
+
+  /** Of the whole document, with their places. */
+  get warnings(): string[] {
+    return [...this.source.warnings].map(([problem, place]) => `${place}: ${problem}`)
+  }
+
+  /** Something to know that is no error; told once, at its first place. */
+  warn(problem: string): void {
+    if (!this.source.warnings.has(problem)) this.source.warnings.set(problem, this.place)
   }
 
   get isNull(): boolean {

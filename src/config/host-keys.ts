@@ -5,7 +5,7 @@
 import { isIP } from 'node:net'
 import type { HostSettings, SecretSource } from '../inventory/inventory.js'
 import { addressFault, parseMention } from '../inventory/outside.js'
-import { HOST_KEY_CHECKING } from '../openssh/host-options.js'
+import { HOST_KEY_CHECKING, NO_MEANS_ACCEPT_NEW } from '../openssh/host-options.js'
 import { checkPoolOption, POOL_OPTIONS, POOL_OPTION_NAMES, type HostPoolOptions, type PoolOptionName, type PoolOptions } from '../pool/options.js'
 import type { HostKeyPolicy } from '../transport/transport.js'
 import type { Reader } from './document.js'
@@ -105,6 +105,7 @@ function readSecret(value: Reader): SecretSource {
 function readChecking(value: Reader): HostKeyPolicy['mode'] {
   const text = /^(true|false)$/.test(value.shown) ? value.shown : value.string('yes, accept-new, ask or no')
   if (text === 'strict') return text
+  if (['no', 'off', 'false'].includes(text)) value.warn(`strictHostKeyChecking no ${NO_MEANS_ACCEPT_NEW}`)
   return Object.hasOwn(HOST_KEY_CHECKING, text) ? HOST_KEY_CHECKING[text as keyof typeof HOST_KEY_CHECKING] : value.fail(`must be yes, accept-new, ask or no, not ${value.shown}`)
 }
 

@@ -44,11 +44,11 @@ interface Found {
 export async function loadConfig({ cwd, home, env, file = env['XEC_CONFIG'] || undefined }: LoadConfigOptions): Promise<Config> {
   const found = file === undefined ? (await search(cwd)) ?? (await inUserConfig(home, env)) : await named(resolve(cwd, file), file)
   if (!found) return { source: null, inventory: makeInventory(new Map(), new Map(), {}), pool: {}, warnings: [] }
-  const { inventory, pool, holdsSecrets } = parseConfig(found.file, found.text, basename(found.file) === PACKAGE ? 'xec' : undefined)
-  const warnings = holdsSecrets && (await othersMayRead(found.file))
+  const { inventory, pool, warnings, holdsSecrets } = parseConfig(found.file, found.text, basename(found.file) === PACKAGE ? 'xec' : undefined)
+  const secrets = holdsSecrets && (await othersMayRead(found.file))
     ? [`${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`]
     : []
-  return { source: found.file, inventory, pool, warnings }
+  return { source: found.file, inventory, pool, warnings: [...warnings, ...secrets] }
 }
 
 const PLACES = ['xec.config.yaml', 'xec.config.yml', 'xec.config.json', '.xecrc', PACKAGE]
@@ -56,12 +56,18 @@ const PLACES = ['xec.config.yaml', 'xec.config.yml', 'xec.config.json', '.xecrc'
 /** @throws XecError XEC_CONFIG for a file that lies there and cannot be used: to go on would be to use another inventory */
 async function search(cwd: string): Promise<Found | undefined> {
   for (let dir = resolve(cwd); ; dir = dirname(dir)) {
-    for (const name of PLACES) {
-      const found = await foundAt(join(dir, name))
-      if (found) return found
-    }
-    if (dirname(dir) === dir) return undefined
+    const found = await foundIn(dir)
+    if (found || dirname(dir) === dir) return found
   }
+}
+
+/** The configuration that the search takes from one directory. @throws XecError XEC_CONFIG, as the search does */
+export async function foundIn(dir: string): Promise<Found | undefined> {
+  for (const name of PLACES) {
+    const found = await foundAt(join(dir, name))
+    if (found) return found
+  }
+  return undefined
 }
 
 async function inUserConfig(home: string, env: LoadConfigOptions['env']): Promise<Found | undefined> {

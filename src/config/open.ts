@@ -1,4 +1,5 @@
 /** Configuration, inventory and ssh_config, read once and asked many times: what the command line and the library share. */
+import { XecError } from '../errors.js'
 import type { Inventory } from '../inventory/inventory.js'
 import { checkHost } from '../inventory/outside.js'
 import { resolveTargets, type HostOverrides, type ResolvedTarget } from '../inventory/resolve.js'
@@ -45,7 +46,11 @@ export async function openInventory({ cwd, home, env, file, sshConfig, overrides
     inventory,
     pool,
     warnings,
-    select: (request) => select(inventory, request, (name) => void checkHost(name, inventory, ssh)),
+    select(request) {
+      // Who names no host means the inventory's, and wants to know which inventory that is.
+      if (inventory.hosts.size === 0 && (request.hosts ?? []).length === 0) throw new XecError('XEC_CONFIG', source === null ? 'no hosts: no xec.config.yaml was found from here upwards (xec init writes one)' : `no hosts: ${source} defines none`, { phase: 'select' })
+      return select(inventory, request, (name) => void checkHost(name, inventory, ssh))
+    },
     resolve: (names, secrets) => resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets }),
   }
 }

@@ -10,6 +10,8 @@ import { HOST_KEYS, readPool, readSettings } from './host-keys.js'
 export interface Parsed {
   readonly inventory: Inventory
   readonly pool: Partial<PoolOptions>
+  /** With their places. */
+  readonly warnings: readonly string[]
   /** A password, passphrase or key stands in the file itself. */
   readonly holdsSecrets: boolean
 }
@@ -19,8 +21,8 @@ export interface Parsed {
  * @throws XecError XEC_CONFIG with file:line:col
  */
 export function parseConfig(file: string, text: string, property?: string): Parsed {
-  let root = readDocument(file, text)
-  if (property !== undefined) root = root.entries().find(({ key }) => key === property)?.value ?? root
+  const document = readDocument(file, text)
+  const root = property === undefined ? document : document.entries().find(({ key }) => key === property)?.value ?? document
   const top = root.known(['pool', 'defaults', 'hosts', 'groups'])
   const pool = top.get('pool')
   const defaults = readDefaults(top.get('defaults'))
@@ -28,6 +30,7 @@ export function parseConfig(file: string, text: string, property?: string): Pars
   const groups = readGroups(top.get('groups'), hosts)
   return {
     inventory: makeInventory(hosts, groups, defaults),
+    warnings: document.warnings,
     pool: pool ? readPool(pool, false) : {},
     holdsSecrets: [defaults, ...new Set(hosts.values()), ...[...groups.values()].map((group) => group.settings)].some(holdsSecret),
   }
@@ -106,18 +109,29 @@ function membersOf(item: Reader, hosts: ReadonlyMap<string, HostSettings>): stri
   return names
 }
 
+/** Walked on a path of our own: a chain of groups may be longer than the stack is deep. */
 function refuseCycles(groups: ReadonlyMap<string, Group>, written: ReadonlyMap<string, readonly Reader[]>): void {
   const done = new Set<string>()
-  const visit = (name: string, path: readonly string[]): void => {
-    if (done.has(name)) return
-    groups.get(name)?.groups.forEach((inner, i) => {
-      const at = [...path, name].indexOf(inner)
-      if (at !== -1) written.get(name)?.[i]?.fail(`a circle of groups: ${[...path, name].slice(at).concat(inner).join(' → ')}; a group cannot be in itself`)
-      visit(inner, [...path, name])
-    })
-    done.add(name)
+  for (const start of groups.keys()) {
+    /** The groups on the way, each with the place in it that comes next. */
+    const path = [{ name: start, next: 0 }]
+    const onPath = new Set([start])
+    for (let at = path.at(-1); at !== undefined; at = path.at(-1)) {
+      const i = at.next++
+      const inner = groups.get(at.name)?.groups[i]
+      if (inner === undefined) {
+        done.add(at.name)
+        onPath.delete(at.name)
+        path.pop()
+      } else if (onPath.has(inner)) {
+        const names = path.map(({ name }) => name)
+        written.get(at.name)?.[i]?.fail(`a circle of groups: ${[...names.slice(names.indexOf(inner)), inner].join(' → ')}; a group cannot be in itself`)
+      } else if (!done.has(inner)) {
+        path.push({ name: inner, next: 0 })
+        onPath.add(inner)
+      }
+    }
   }
-  for (const name of groups.keys()) visit(name, [])
 }
 
 /** An error of something that knows no places, said at this one. */

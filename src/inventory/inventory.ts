@@ -62,8 +62,13 @@ export function makeInventory(hosts: ReadonlyMap<string, HostSettings>, groups: 
     if (known) return known
     const group = groups.get(name)
     if (!group) return undefined
-    const found = new Set(group.hosts)
-    for (const inner of group.groups) for (const host of membersOf(inner) ?? []) found.add(host)
+    const found = new Set<string>()
+    // A set visits what is added while it is walked, so that a long chain of groups needs no stack.
+    const within = new Set([group])
+    for (const { hosts: own, groups: inner } of within) {
+      for (const host of own) found.add(host)
+      for (const each of inner.map((one) => groups.get(one))) if (each) within.add(each)
+    }
     members.set(name, found)
     return found
   }

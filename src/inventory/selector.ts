@@ -166,7 +166,7 @@ function groupMembers(inventory: Inventory, name: string): ReadonlySet<string> {
 
 function nothingSelected(inventory: Inventory, { groups, hosts, exclude }: Said): XecError {
   if (inventory.hosts.size === 0 && hosts.length === 0) {
-    return new XecError('XEC_CONFIG', 'no hosts: the inventory is empty, or no xec.config.yaml was found from here upwards (xec init writes one)', { phase: 'select' })
+    return new XecError('XEC_CONFIG', 'no hosts: the inventory is empty', { phase: 'select' })
   }
   const said = [...groups.map((name) => `-g ${name}`), ...hosts.map((text) => `-w ${text}`)]
   const what = said.length > 0 ? said.join(' ') : 'all'

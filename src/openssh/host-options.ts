@@ -35,3 +35,6 @@ export const DEFAULT_CONNECT_TIMEOUT_MS = 15_000
 export const HOST_KEY_CHECKING = Object.freeze({
   yes: 'strict', true: 'strict', 'accept-new': 'accept-new', ask: 'ask', no: 'accept-new', off: 'accept-new', false: 'accept-new',
 } as const)
+
+/** For the warning that goes with it. */
+export const NO_MEANS_ACCEPT_NEW = 'is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused'

@@ -4,7 +4,7 @@
  */
 import { nearest } from '../runtime/nearest.js'
 import { splitArguments } from './config-line.js'
-import { HOST_KEY_CHECKING, type SshHostOptions } from './host-options.js'
+import { HOST_KEY_CHECKING, NO_MEANS_ACCEPT_NEW, type SshHostOptions } from './host-options.js'
 import { splitPatterns } from './pattern.js'
 
 interface Keyword<T> {
@@ -86,7 +86,6 @@ const IGNORED = new Set((
 ).split(' '))
 
 const NO = new Set(['no', 'off', 'false'])
-const NO_MEANS_ACCEPT_NEW = 'is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused'
 
 /**
  * What a line's keyword (lower-cased) and the rest of the line say. The values of keywords without effect are not looked at.

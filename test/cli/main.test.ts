@@ -66,6 +66,39 @@ test('--help behind the host is ours, behind the command it is not', async () =>
   expect(await xec(['run', '-F', 'none', 'nowhere', 'ls', '--help'], { env: place.env })).toMatchObject({ status: 2, stdout: '' })
 })
 
+describe('what a configuration makes of a command line', () => {
+  const at = (name: string, text: string): string => {
+    mkdirSync(place.path(name, '..'), { recursive: true })
+    writeFileSync(place.path(name), text, { mode: 0o600 })
+    return place.path(name)
+  }
+
+  test('a forgotten selection: the hint takes the first word for a group only where it is one', async () => {
+    const config = at('hint.yaml', 'hosts: { web1: 192.0.2.1 }\ngroups: { web: [web1] }')
+    const { stderr } = await xec(['exec-all', '-c', config, 'web', 'uptime', '-p'], { env: place.env })
+    expect(stderr).toBe('xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime -p\n')
+    expect((await xec(['exec-all', '-c', config, 'reboot', 'now'], { env: place.env })).stderr).toBe('xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n')
+  })
+
+  test('no hosts: which file has none, or that there is no file', async () => {
+    const config = at('none.yaml', '')
+    expect((await xec(['hosts', '-c', config], { env: place.env })).stderr).toBe(`xec: no hosts: ${config} defines none\n`)
+    expect((await xec(['hosts'], { env: place.env })).stderr).toBe('xec: no hosts: no xec.config.yaml was found from here upwards (xec init writes one)\n')
+  })
+
+  test('--dry-run --json says where a command would run and with which variables, without their values', async () => {
+    const config = at('dry.yaml', 'hosts: { web1: { host: 192.0.2.1, username: ops, env: { ROLE: canary } } }')
+    const { stdout } = await xec(['exec-all', '-F', 'none', '-c', config, '-a', '--dry-run', '--json', '--cwd', '/srv', '-e', 'A=canary', 'id'], { env: place.env })
+    expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, dryRun: true, command: 'id', cwd: '/srv', hosts: [{ host: 'web1', address: '192.0.2.1:22', user: 'ops', env: ['ROLE', 'A'] }] })
+  })
+
+  test('init leaves a configuration of another name alone, and writes none that would be read in its place', async () => {
+    const config = at('other/.xecrc', 'hosts: { web1: 192.0.2.1 }')
+    expect(await xec(['init'], { env: place.env, cwd: place.path('other') })).toMatchObject({ status: 2, stdout: '', stderr: `xec: ${config} is the configuration here, and xec.config.yaml would be read in its place; it is left as it is\n` })
+    expect(readdirSync(place.path('other'))).toEqual(['.xecrc'])
+  })
+})
+
 describe('in a working directory that has been removed', () => {
   const removed = (...argv: string[]) => spawnSync('/bin/sh', ['-c', 'mkdir gone && cd gone && rmdir ../gone && exec "$@"', 'sh', process.execPath, BIN, ...argv], { cwd: place.home, env: { ...place.env }, encoding: 'utf8' })
 

@@ -124,8 +124,9 @@ describeWorld('xec run', () => {
     ['a variable that is not set', ['run', '-e', 'NOT_SET', '127.0.0.1', 'id'], 'xec: --env NOT_SET: NOT_SET is not set here, so there is nothing to forward; say NOT_SET=VALUE\n'],
     ['-t without a terminal', ['run', '-t', '127.0.0.1', 'id'], 'xec: -t needs a terminal on stdin, and stdin is none; -tt asks for a remote terminal all the same\n'],
     ['no selection', ['exec-all', 'id'], 'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n'],
+    ['a range for run', ['run', 'web[01-02]', 'id'], "xec: run takes one host, and web[01-02] may be several; for those: xec exec-all -w 'web[01-02]' <command...>\n"],
     ['a selection for run', ['run', 'web*', 'id'], "xec: run takes one host, and web* may be several; for those: xec exec-all -w 'web*' <command...>\n"],
-    ['a word for a selection', ['exec-all', 'web', 'uptime', '-p'], 'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime -p\n'],
+    ['a word for a selection', ['exec-all', 'web', 'uptime', '-p'], 'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n'],
     ['a command that is none', ['rnu'], 'xec: rnu is no xec command; did you mean xec run?\n'],
     ['half a command', ['pool'], 'xec: xec pool needs one more word: stats\n'],
   ])('%s is a usage error', async (_, argv, stderr) => {
@@ -167,5 +168,10 @@ describeWorld('xec run', () => {
     const { status, stderr } = await ended(child)
     expect(status).toBe(255)
     expect(stderr).toMatch(/^xec: cannot write the output: ENOSPC/)
+  })
+
+  test('one behind stderr takes nothing from the result', async () => {
+    const child = spawn('/bin/sh', ['-c', 'exec "$0" "$@" 2> /dev/full', process.execPath, BIN, 'run', ...door(), '--metrics', '127.0.0.1', 'echo x; echo y >&2'], { env: place.env, detached: true })
+    expect(await ended(child)).toMatchObject({ status: 0, stdout: 'x\n' })
   })
 })

@@ -27,6 +27,7 @@ describe('a value of an option', () => {
     ['count', '', {}, "--x '': a whole number is needed, at least 0"],
     ['count', '1e3', {}, '--x 1e3: a whole number is needed, at least 0'],
     ['count', '0', { min: 1 }, '--x 0: at least 1'],
+    ['count', '99999999999', {}, '--x 99999999999: at most 999999999'],
     ['port', '0', {}, '--x 0: a port is a number from 1 to 65535'],
     ['port', '65536', {}, '--x 65536: a port is a number from 1 to 65535'],
     ['port', 'ssh', {}, '--x ssh: a port is a number from 1 to 65535'],

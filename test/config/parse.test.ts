@@ -113,6 +113,19 @@ describe('every bad input is one line with its place, and says what would be rig
 
   test('nesting that would exhaust the stack', () => expect(problemOf('a: {'.repeat(50_000))).toMatch(/^c\.yaml:1:\d+: nested more than 64 deep$/))
 
+  test('what was no UTF-8 in the file, at its place', () => {
+    expect(problemOf(Buffer.from('hosts:\n  gr\xfcn: 1.1.1.1\n', 'latin1').toString('utf8'))).toBe('c.yaml:2:5: this is not UTF-8; save the file as UTF-8')
+  })
+
+  test('a tag, which would be read past', () => {
+    expect(problemOf('hosts:\n  a: { password: !vault abc }\n')).toBe('c.yaml:2:18: the tag !vault means nothing here; what is kept elsewhere is { env: NAME } or { command: [program, argument] }')
+  })
+
+  test('a circle at the end of a long chain of groups', () => {
+    const chain = Array.from({ length: 20_000 }, (_, i) => `  g${i}: { groups: [g${Math.min(i + 1, 19_999)}] }`)
+    expect(problemOf(`groups:\n${chain.join('\n')}`)).toBe('c.yaml:20001:22: groups.g19999.groups[0]: a circle of groups: g19999 → g19999; a group cannot be in itself')
+  })
+
   test('no secret stands in a message', () => {
     expect(problemOf('hosts:\n  a: { password: [canary-secret] }\n')).not.toContain('canary')
     expect(problemOf('hosts:\n  a: { passphrase: { env: canary-secret, x: 1 } }\n')).not.toContain('canary')
@@ -132,6 +145,18 @@ describe('what is accepted', () => {
     ['100 aliases', `hosts:\n  a: &a { port: 22 }\n${Array.from({ length: 100 }, (_, i) => `  h${i}: *a`).join('\n')}`, ['a', ...Array.from({ length: 100 }, (_, i) => `h${i}`)]],
     ['several ranges in a name', "hosts:\n  'r[1-2]n[08-10]': 1.1.1.1\n", ['r1n08', 'r1n09', 'r1n10', 'r2n08', 'r2n09', 'r2n10']],
   ])('%s', (_, text, names) => expect([...parseConfig('c.yaml', text).inventory.hosts.keys()]).toEqual(names))
+
+  test('a chain of 20,000 groups', () => {
+    const chain = Array.from({ length: 20_000 }, (_, i) => `  g${i}: ${i === 19_999 ? '[a]' : `{ groups: [g${i + 1}] }`}`)
+    const { inventory } = parseConfig('c.yaml', `hosts: { a: 1.1.1.1 }\ngroups:\n${chain.join('\n')}`)
+    expect([...(inventory.membersOf('g0') ?? [])]).toEqual(['a'])
+    expect(inventory.groupsOf('a')).toHaveLength(20_000)
+  })
+
+  test('strictHostKeyChecking: no, with one warning', () => {
+    expect(parseConfig('c.yaml', 'hosts:\n  a: { strictHostKeyChecking: no }\n  b: { strictHostKeyChecking: "off" }\n  c: { strictHostKeyChecking: yes }\n').warnings)
+      .toEqual(['c.yaml:2:31: strictHostKeyChecking no is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused'])
+  })
 
   test('durations: with a unit, or milliseconds', () => {
     expect(parseConfig('c.yaml', 'pool: { idleTimeout: 5m, maxLifetime: 1500, keepAliveInterval: 500ms }').pool).toEqual({ idleTimeout: 300_000, maxLifetime: 1_500, keepAliveInterval: 500 })

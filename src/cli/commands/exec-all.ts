@@ -15,8 +15,9 @@ import { usage } from '../values.js'
 export const execAll: CommandRunner = async (io, invocation) => {
   const { options, words } = invocation
   if (options.group === undefined && options.hosts === undefined && options.all === undefined) {
-    const rest = words.slice(1).join(' ')
-    throw usage(`which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g ${rest === '' ? 'web uptime' : `${words[0] ?? ''} ${rest}`}`)
+    const [first = '', ...rest] = words
+    const { inventory } = await openFleet(io, invocation, createNotices(io, { quiet: true }))
+    throw usage(`which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g ${inventory.groups.has(first) ? `${first} ${rest.join(' ') || 'uptime'}` : 'web uptime'}`)
   }
   const json = wantsJson(options)
   // Questions and notices go where the live picture is, which is not there yet.

@@ -1,6 +1,7 @@
 /** `xec init`: a commented xec.config.yaml to start from. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { foundIn } from '../../config/load.js'
 import { messageOf } from '../../errors.js'
 import { POOL_OPTIONS, POOL_OPTION_NAMES, type PoolOptionName } from '../../pool/options.js'
 import type { CommandRunner } from '../command.js'
@@ -10,6 +11,8 @@ export const CONFIG_FILE = 'xec.config.yaml'
 
 export const init: CommandRunner = async (io) => {
   const path = join(io.cwd, CONFIG_FILE)
+  const other = await foundIn(io.cwd)
+  if (other && other.file !== path) throw usage(`${other.file} is the configuration here, and ${CONFIG_FILE} would be read in its place; it is left as it is`)
   try {
     // Exclusively: also a dangling link or a file made this moment is left alone.
     await writeFile(path, starterConfig(), { flag: 'wx', mode: 0o644 })

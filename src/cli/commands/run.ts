@@ -23,7 +23,7 @@ export const run: CommandRunner = async (io, invocation) => {
   const { options, operands, words } = invocation
   const [name] = operands
   if (name === undefined) throw usage('no host given; the form is: xec run <host> <command...>')
-  if (/[*?,&!]|^@|^~\//.test(name)) throw usage(`run takes one host, and ${name} may be several; for those: xec exec-all -w '${name}' <command...>`)
+  if (/[*?,&!]|^@|^~\/|\[\d+[\d\s,-]*\]/.test(name)) throw usage(`run takes one host, and ${name} may be several; for those: xec exec-all -w '${name}' <command...>`)
   const json = wantsJson(options)
   const notices = createNotices(io, options)
   const stdin = options.noStdin ? undefined : io.stdin
