@@ -1,7 +1,7 @@
 /**
- * The live view of a run: a listr2 task list, one task a host, ended by the host's result, drawn by a renderer of
- * our own. listr2's renderers draw every task; a fleet has more hosts than a terminal has lines, so ours draws
- * what `frame` chooses. listr2 is loaded when the first live view begins.
+ * The live view of a run: a listr2 task, begun and ended with the run, drawn by a renderer of our own. listr2's
+ * renderers draw every task; a fleet has more hosts than a terminal has lines, so ours draws what `frame` chooses,
+ * and the hosts are the board's alone. listr2 is loaded when the first live view begins.
  */
 import type { ListrEventManager, ListrTaskObject } from 'listr2'
 import type { PoolSnapshot } from '../../pool/snapshot.js'
@@ -16,8 +16,6 @@ import { Screen } from './screen.js'
 
 /** Between two pictures, in ms: fast enough to look alive, slow enough for a remote terminal. */
 const FRAME_MS = 100
-/** Tasks handed to listr2 at a time; it spreads them into one call's arguments. */
-const TASKS_AT_ONCE = 1_000
 
 export interface LiveViewOptions {
   readonly outlet: Outlet
@@ -39,7 +37,7 @@ export class LiveView {
   readonly #board = new Board()
   readonly #screen: Screen
   readonly #startedAt: number
-  readonly #ends = new Map<string, { readonly resolve: () => void; readonly reject: (error: Error) => void }>()
+  #end = (): void => {}
   readonly #redraw = (): void => {
     this.#screen.resized()
     this.#draw()
@@ -59,16 +57,10 @@ export class LiveView {
 
   onEvent(event: RunEvent): void {
     this.#board.apply(event, this.#options.clock.now())
-    if (event.type === 'started') {
-      this.#done = this.#run(event.hosts)
-      // Heard in `close`; a view that cannot begin is no reason to end the run.
-      this.#done.catch(() => {})
-    }
-    if (event.type !== 'result') return
-    const end = this.#ends.get(event.host)
-    this.#ends.delete(event.host)
-    if (event.result.ok) end?.resolve()
-    else end?.reject(new Error(this.#board.row(event.host)?.text ?? event.result.outcome))
+    if (event.type !== 'started') return
+    this.#done = this.#run(new Promise((resolve) => { this.#end = resolve }))
+    // Heard in `close`; a view that cannot begin is no reason to end the run.
+    this.#done.catch(() => {})
   }
 
   /** Ends the view, takes the picture away, and resolves when listr2 has let go. */
@@ -84,8 +76,7 @@ export class LiveView {
     this.#timer?.clear()
     this.#options.stream.off('resize', this.#redraw)
     this.#screen.clear()
-    for (const { resolve } of this.#ends.values()) resolve()
-    this.#ends.clear()
+    this.#end()
   }
 
   /** Takes the picture away while something else has the terminal; returns the way to put it back. */
@@ -101,27 +92,19 @@ export class LiveView {
     }
   }
 
-  async #run(hosts: readonly string[]): Promise<void> {
-    const ended = hosts.map((host) => new Promise<void>((resolve, reject) => this.#ends.set(host, { resolve, reject })))
-    // A host may fail before its task has begun to listen.
-    for (const promise of ended) promise.catch(() => {})
+  async #run(ended: Promise<void>): Promise<void> {
     const { Listr, Spinner, figures } = await import('listr2')
     const canvas: Canvas = {
       start: () => this.#start({ spinner: new Spinner(), figures: { good: figures.tick, bad: figures.cross, skipped: figures.arrowDown, waiting: figures.pointerSmall } }),
       stop: () => this.stop(),
     }
-    const list = new Listr([], {
-      concurrent: true,
-      exitOnError: false,
+    const list = new Listr([{ title: this.#options.command, task: () => ended }], {
       // Ctrl-C is the command's, which stops remote work first; listr2's own listener exits at once with 127.
       registerSignalListeners: false,
       renderer: FleetRenderer,
       rendererOptions: { canvas },
       fallbackRendererCondition: false,
     })
-    for (let at = 0; at < hosts.length; at += TASKS_AT_ONCE) {
-      list.add(hosts.slice(at, at + TASKS_AT_ONCE).map((host, index) => ({ title: host, task: () => ended[at + index] })))
-    }
     await list.run()
   }
 

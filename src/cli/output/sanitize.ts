@@ -12,6 +12,14 @@ const LONGEST_SEQUENCE = 4_096
 /** Everything that is not plainly text; also what a sanitised text never contains (but for newline and tab, which are not in it). */
 export const FORBIDDEN = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/
 
+const SEARCH = new RegExp(FORBIDDEN, 'g')
+
+/** Where the next character stands that is not plainly text; the length when there is none. */
+function nextForbidden(text: string, from: number): number {
+  SEARCH.lastIndex = from
+  return SEARCH.exec(text)?.index ?? text.length
+}
+
 const NEWLINE = 0x0a
 const RETURN = 0x0d
 const CANCEL = 0x18
@@ -48,12 +56,19 @@ export class Sanitizer {
 
   #scan(input: string): string {
     if (input === '') return ''
-    if (this.#state === 'text' && !this.#returned && !FORBIDDEN.test(input)) {
-      this.#lineEmpty = input.endsWith('\n')
-      return input
-    }
     let out = ''
-    for (let at = 0; at < input.length; at++) out += this.#step(input.charCodeAt(at), input.charAt(at))
+    for (let at = 0; at < input.length;) {
+      const plain = this.#state === 'text' && !this.#returned ? nextForbidden(input, at) : at
+      if (plain > at) {
+        // Text as it is, in one piece: most of any output.
+        out += input.slice(at, plain)
+        this.#lineEmpty = input[plain - 1] === '\n'
+        at = plain
+      } else {
+        out += this.#step(input.charCodeAt(at), input.charAt(at))
+        at++
+      }
+    }
     return out
   }
 
