@@ -12,6 +12,9 @@ import type { DrainReason } from './events.js'
 import { Line, type InLine } from './line.js'
 import type { Queue } from './queue.js'
 
+/** A connection that lasted for so long without a command was not hung up on for coming in. */
+const TURNED_AWAY_WITHIN_MS = 10_000
+
 export const STATES = ['opening', 'open', 'draining', 'closing', 'closed'] as const
 export type State = (typeof STATES)[number]
 
@@ -48,10 +51,14 @@ export class Connection implements InLine<Connection> {
   /** It refused a channel while it had none. */
   refusing = false
   grants = 0
+  /** What it waited for its handshake permit; not part of the dial. */
+  permitMs = 0
+  reachedAt = 0
   dialMs = 0
   openedAt = 0
   expiresAt = Infinity
   idleSince = 0
+  /** When its socket is shut if it is not by itself. */
   closeBy = Infinity
   drainReason: DrainReason | null = null
   /** Until when a stranger for whom it is given up waits for no other. */
@@ -123,6 +130,16 @@ export class Connection implements InLine<Connection> {
   /** On its way out with nothing left to wait for but its socket's end. */
   get freeing(): boolean {
     return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.carriers.size === 0)
+  }
+
+  /** How long its dial took, or takes, without the wait for a permit. */
+  dialledFor(now: number): number {
+    return (this.stage === 'reached' ? this.reachedAt : now) - this.dialledAt - this.permitMs
+  }
+
+  /** Whether its end now would be its server's way of turning us away: let in, and hung up on before anything came of it. */
+  turnedAway(now: number): boolean {
+    return this.grants === 0 && now - this.openedAt < TURNED_AWAY_WITHIN_MS
   }
 
   /** Authenticated and not yet closed. */

@@ -38,6 +38,7 @@ export class Dialling {
     this.transport.reach(queue.met ?? queue.target, options).then(
       (reached) => this.effects.pump(() => {
         connection.reached = reached
+        connection.reachedAt = facts.now()
         connection.stage = 'reached'
         if (connection.abort.signal.aborted) this.#abandon(connection, reached)
         else facts.changed(connection)
@@ -66,6 +67,7 @@ export class Dialling {
     const { facts } = this
     const { reached } = connection
     if (!reached) throw new Error(`bug: connection ${connection.id} has nothing to authenticate on`)
+    connection.permitMs = facts.now() - connection.reachedAt
     connection.stage = 'authenticating'
     facts.handshakes++
     reached.authenticate(connection.abort.signal).then(
@@ -87,7 +89,7 @@ export class Dialling {
     const now = facts.now()
     connection.link = link
     connection.openedAt = now
-    connection.dialMs = now - connection.dialledAt
+    connection.dialMs = connection.dialledFor(now)
     connection.expiresAt = now + queue.options.maxLifetime * (1 - LIFETIME_JITTER * facts.random.next())
     connection.idleSince = now
     queue.proven = true
@@ -110,7 +112,7 @@ export class Dialling {
     const error = isXecError(thrown) ? thrown : new DialError('XEC_CONNECT', `${host}: ${messageOf(thrown)}`, { host, verdict: 'final', cause: thrown })
     connection.to('closed')
     facts.remove(connection)
-    const ms = facts.now() - connection.dialledAt
+    const ms = connection.dialledFor(facts.now())
     if (connection.abort.signal.aborted) {
       this.effects.emit(queue, { type: 'dialFailed', host, connection: connection.id, code: error.code, phase: error.phase, message: error.message })
     } else {

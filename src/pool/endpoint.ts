@@ -3,8 +3,8 @@ import type { Connection } from './connection.js'
 import { Figures } from './metrics.js'
 import type { Queue } from './queue.js'
 
-/** How long a capacity learned from refusals is believed: sshd's MaxSessions rarely changes. */
-export const CAPACITY_MEMORY_MS = 600_000
+/** How long what was learned from refusals is believed: sshd's MaxSessions rarely changes. */
+const MEMORY_MS = 600_000
 
 export class Endpoint {
   readonly queues = new Set<Queue>()
@@ -48,7 +48,7 @@ export class Endpoint {
   }
 
   learn(capacity: number, now: number): void {
-    this.#learned = { capacity: Math.max(1, capacity), until: now + CAPACITY_MEMORY_MS }
+    this.#learned = { capacity: Math.max(1, capacity), until: now + MEMORY_MS }
   }
 
   learned(now: number): number | null {
@@ -70,6 +70,11 @@ export class Endpoint {
   endSeries(): void {
     this.failures = 0
     this.throttledSince = null
+  }
+
+  /** True when a new one would be no different, but for its figures: nobody uses it, and nothing was learned of it lately. */
+  forgettable(now: number): boolean {
+    return this.queues.size === 0 && this.connections.size === 0 && this.learned(now) === null && (this.notBefore === 0 || now >= this.notBefore + MEMORY_MS)
   }
 
   /** Forgets failures and what was learned. */

@@ -24,9 +24,14 @@ export class Ends {
   }
 
   close(connection: Connection): void {
-    connection.closeBy = this.facts.now() + CLOSE_TIMEOUT_MS
+    this.hurry(connection)
     connection.to('closing')
     connection.link?.end()
+  }
+
+  /** From now on it has so long to be gone, in whatever state. */
+  hurry(connection: Connection): void {
+    connection.closeBy = Math.min(connection.closeBy, this.facts.now() + CLOSE_TIMEOUT_MS)
   }
 
   /** Cuts off the leases of a connection, and with them the connection. */
@@ -54,6 +59,7 @@ export class Ends {
     this.effects.pump(() => {
       const { facts } = this
       const { queue } = connection
+      const turnedAway = connection.turnedAway(facts.now())
       const byUs = connection.state === 'closing' || end.reason === 'closed'
       const reason: CloseReason = byUs ? (connection.drainReason ?? 'closing') : end.reason === 'keepalive' ? 'keepalive' : 'lost'
       const inFlight = this.#revokeLeases(connection)
@@ -65,9 +71,9 @@ export class Ends {
         queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
         this.series.lost(queue)
       }
-      if (!byUs && connection.grants === 0 && queue.waiting > 0) {
+      if (!byUs && turnedAway && queue.waiting > 0) {
         // It let us in and hung up: without a series this would be dialled for ever.
-        const error = neverServed(queue, end.detail)
+        const error = neverServed(queue, connection.carried > 0, end.detail)
         if (this.series.failed(queue, error, 'transient') === null) this.series.giveUp(queue, error)
       }
     })

@@ -46,6 +46,8 @@ export class Facts implements PoolView {
   readonly figures = new Figures()
   readonly outage: Outage
   readonly #byTarget = new WeakMap<PoolTarget, Queue>()
+  /** Places whose figures are in the pool's alone now. */
+  forgotten = 0
   #sweepAt = SWEEP_AT
   readonly #freeing = new Set<Connection>()
   readonly #opening = new Set<Connection>()
@@ -119,7 +121,7 @@ export class Facts implements PoolView {
     return queue
   }
 
-  /** Forgets the keys that nothing is known of any more: a process that lives long may meet many. */
+  /** Forgets the keys and the places that nothing is known of any more: a process that lives long may meet many. */
   #sweep(): void {
     for (const queue of this.queues.values()) {
       if (!queue.forgettable(this.now())) continue
@@ -127,6 +129,11 @@ export class Facts implements PoolView {
       this.queues.delete(queue.key)
       queue.endpoint.queues.delete(queue)
       queue.hop?.behind.delete(queue)
+    }
+    for (const endpoint of this.endpoints.values()) {
+      if (!endpoint.forgettable(this.now())) continue
+      this.endpoints.delete(endpoint.id)
+      this.forgotten++
     }
     this.#sweepAt = Math.max(SWEEP_AT, this.queues.size * 2)
   }
@@ -143,8 +150,10 @@ export class Facts implements PoolView {
   /** Another target may share the key of those before it, and have a name and limits of its own. */
   meet(queue: Queue, target: PoolTarget): void {
     if (queue.met === target) return
-    queue.met = target
-    for (let each: PoolTarget | null = target; each; each = each.jump) this.#meetEndpoint(each)
+    queue.meet(target)
+    this.#meetEndpoint(target)
+    for (const connection of queue.connections) this.touch(connection)
+    if (queue.hop && target.jump) this.meet(queue.hop, target.jump)
   }
 
   /** Everybody who waits, queue by queue. */

@@ -41,9 +41,10 @@ export function chainTooLong(host: string, hops: number, maxConnections: number)
   return new XecError('XEC_CONFIG', `${host}: needs ${hops + 1} connections at once (itself and ${hops} jump host${hops === 1 ? '' : 's'}), but maxConnections is ${maxConnections}`, { host })
 }
 
-/** A dial that succeeded, and a connection that ended before it gave anyone a channel. */
-export function neverServed(queue: Queue, detail: string): XecError {
+/** A dial that succeeded, and a connection that ended before it gave anyone a channel. @param carried whether it was in use as a jump host */
+export function neverServed(queue: Queue, carried: boolean, detail: string): XecError {
   const { host } = queue.target
+  if (carried) return new XecError('XEC_CONNECT', `${host}: the connection to ${queue.endpoint.id} was lost before a command could be sent on it (${detail})`, { host, phase: 'channel' })
   return new XecError('XEC_CONNECT', `${host}: ${queue.endpoint.id} accepted the login and closed the connection before any command could be sent (${detail}); is the account allowed to log in?`, { host, phase: 'channel' })
 }
 

@@ -318,6 +318,8 @@ export function decideConnection(connection: ConnectionView, pool: PoolView, now
       return decideOpen(connection, pool, now)
     case 'draining':
       if (connection.leases === 0 && connection.carriers.size === 0) return { do: 'close' }
+      if (now >= connection.closeBy) return { do: 'destroy' }
+      if (connection.closeBy !== Infinity) return wait(connection.closeBy)
       return connection.leavesBy > now ? { ...wait(connection.leavesBy), turn: 'leaving' } : wait()
     case 'closing':
       return now >= connection.closeBy ? { do: 'destroy' } : wait(connection.closeBy)

@@ -43,6 +43,8 @@ interface Draining {
   readonly promise: Promise<DrainReport>
   readonly settle: (report: DrainReport) => void
   readonly before: { readonly released: number; readonly rejected: number; readonly revoked: number }
+  /** Who asked when it had begun: they never waited. */
+  refused: number
 }
 
 export class ConnectionPool implements Pool {
@@ -87,7 +89,10 @@ export class ConnectionPool implements Pool {
       this.#ledger.write(queue, { type: 'rejected', host, code: error.code })
       return Promise.reject(error)
     }
-    if (facts.mode !== 'running') return refuse(poolClosed(host))
+    if (this.#draining) {
+      this.#draining.refused++
+      return refuse(poolClosed(host))
+    }
     if (options.signal?.aborted) return refuse(aborted(host))
     let hops = 0
     for (let hop = target.jump; hop; hop = hop.jump) hops++
@@ -141,7 +146,7 @@ export class ConnectionPool implements Pool {
       const { released, rejected, revoked } = facts.figures.totals
       let settle: (report: DrainReport) => void = () => {}
       const promise = new Promise<DrainReport>((resolve) => (settle = resolve))
-      this.#draining = { promise, settle, before: { released, rejected, revoked } }
+      this.#draining = { promise, settle, before: { released, rejected, revoked }, refused: 0 }
       facts.mode = 'draining'
     }
     // A later, stricter call shortens the grace; none prolongs it.
@@ -178,7 +183,7 @@ export class ConnectionPool implements Pool {
   #settleDrain(): void {
     if (!this.#draining || this.facts.mode !== 'closed' || this.facts.connections.size > 0) return
     const { released, rejected, revoked } = this.facts.figures.totals
-    const { before, settle } = this.#draining
-    settle({ completed: released - before.released, rejected: rejected - before.rejected, revoked: revoked - before.revoked })
+    const { before, refused, settle } = this.#draining
+    settle({ completed: released - before.released, rejected: rejected - before.rejected - refused, revoked: revoked - before.revoked })
   }
 }

@@ -230,7 +230,11 @@ export class Pump {
     for (const waiter of [...facts.waiters()]) this.hands.rejections.reject(waiter, poolClosed(waiter.host))
     for (const connection of [...facts.connections]) {
       if (connection.state === 'opening') this.hands.dialling.abort(connection)
-      else if (connection.leases > 0) this.hands.ends.revoke(connection)
+      else {
+        // One deadline for all: hop by hop, a chain whose peers do not answer would take as many.
+        this.hands.ends.hurry(connection)
+        if (connection.leases > 0) this.hands.ends.revoke(connection)
+      }
       facts.changed(connection)
     }
   }

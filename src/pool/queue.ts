@@ -20,6 +20,9 @@ export class Queue {
   readonly children = new Set<Queue>()
   /** The target that was acquired last. */
   met: PoolTarget | null = null
+  /** Strictest of what its names ask for. */
+  maxChannels = Infinity
+  idleTimeoutMs = Infinity
   dirty = false
   /** Its place among the deadlines. */
   entry: Entry | null = null
@@ -45,6 +48,13 @@ export class Queue {
     hop?.behind.add(this)
   }
 
+  /** Another name may share the key, with limits of its own; and whoever came last decides what is no limit. */
+  meet(target: PoolTarget): void {
+    this.met = target
+    this.maxChannels = Math.min(this.maxChannels, target.pool?.maxChannelsPerConnection ?? this.options.maxChannelsPerConnection)
+    this.idleTimeoutMs = Math.min(this.idleTimeoutMs, target.pool?.idleTimeout ?? this.options.idleTimeout)
+  }
+
   get waiting(): number {
     return this.waiters.size
   }
@@ -61,20 +71,16 @@ export class Queue {
 
   capacity(now: number): number {
     if (!this.options.enabled) return 1
-    const asked = this.target.pool?.maxChannelsPerConnection ?? this.options.maxChannelsPerConnection
-    return Math.min(asked, this.endpoint.learned(now) ?? asked)
+    return Math.min(this.maxChannels, this.endpoint.learned(now) ?? Infinity)
   }
 
   get capacityUntil(): number {
     return this.endpoint.learnedUntil
   }
 
-  get idleTimeoutMs(): number {
-    return this.target.pool?.idleTimeout ?? this.options.idleTimeout
-  }
-
   get keepAlive(): KeepAlive | null {
-    const { options, target: { pool } } = this
+    const { options } = this
+    const { pool } = this.met ?? this.target
     if (!(pool?.keepAlive ?? options.keepAlive)) return null
     return { intervalMs: pool?.keepAliveInterval ?? options.keepAliveInterval, countMax: pool?.keepAliveCountMax ?? options.keepAliveCountMax }
   }

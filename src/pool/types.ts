@@ -41,7 +41,7 @@ export interface Lease {
   readonly reused: boolean
   /** From acquire to grant, in ms, including any dial. */
   readonly waitMs: number
-  /** What the connection's dial took, when this is its first lease; else 0. */
+  /** What the connection's dial took, without any wait for leave to begin its handshake, when this is its first lease; else 0. */
   readonly connectMs: number
   readonly attempts: readonly Attempt[]
   /** Gives the channel back, closing it if it is still open. Idempotent. */
@@ -56,8 +56,9 @@ export interface DrainOptions {
 export interface DrainReport {
   /** Leases that were given back in time, after the drain began. */
   readonly completed: number
-  /** Waiters turned away and leases cut off at the timeout. */
+  /** Waiters that got no channel, of those who waited when the drain began. */
   readonly rejected: number
+  /** Leases cut off at the timeout. */
   readonly revoked: number
 }
 

@@ -197,6 +197,33 @@ test('only who is first in line makes others give up an idle connection, and doe
   expect(sim.dials.slice(4).map((dial) => dial.target.host)).toEqual(['web-1', 'web-2'])
 })
 
+test('places that nobody uses are forgotten, and what happened there stays in the figures of the pool', async () => {
+  const sim = new Sim({ idleTimeout: 0, maxConnectionsPerHost: 1 })
+  sim.checkEvery = 100
+  const learned = await leased(sim, target('narrow'))
+  sim.links[0]!.maxSessions = 1
+  sim.acquire(target('narrow'), { queueTimeoutMs: 1_000 })
+  await sim.advance(1_000)
+  learned.release()
+  const failing = sim.acquire(target('failing'))
+  await sim.settle()
+  sim.parked[0]!.fail('transient')
+  await sim.settle()
+  failing.abort()
+  for (let i = 0; i < 3_000; i++) (await leased(sim, target(`n${i}`))).release()
+  await sim.settle()
+  const { hosts, connectionsCreated, acquired } = sim.pool.snapshot()
+  expect(hosts.length).toBeLessThan(1_100)
+  expect({ connectionsCreated, acquired }).toEqual({ connectionsCreated: 3_001, acquired: 3_001 })
+  // Not yet those of which something was learned.
+  expect(hosts.slice(0, 2).map(({ host }) => host)).toEqual(['narrow', 'failing'])
+  await sim.advance(700_000)
+  for (let i = 0; i < 1_100; i++) (await leased(sim, target(`m${i}`))).release()
+  expect(sim.pool.snapshot().hosts.map(({ host }) => host)).not.toContain('narrow')
+  expect(sim.pool.snapshot().hosts.map(({ host }) => host)).not.toContain('failing')
+  await sim.settle()
+})
+
 test('a pool that meets ever new targets forgets those that nothing is known of', async () => {
   const sim = new Sim({ idleTimeout: 0 })
   sim.checkEvery = 100

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { PoolTarget } from '../../src/pool/types.js'
 import { Sim, target } from './sim.js'
 
 const web1 = target('web-1')
@@ -75,6 +76,39 @@ describe('reuse', () => {
     const lease = await sim.acquire(alias).acquired
     expect(lease.connection).toBe(1)
     expect(sim.pool.snapshot().hosts).toMatchObject([{ host: 'web-1', names: 2 }])
+  })
+
+  test.each([['the first', 0], ['the second', 1]])('of two names of one login the stricter limits hold, if %s has them', async (_, strict) => {
+    const sim = new Sim({ idleTimeout: 60_000 })
+    const names = ['a', 'b'].map((name, i) => target(name, { address: 'one.test', ...(i === strict ? { pool: { maxChannelsPerConnection: 1, maxConnectionsPerHost: 1, idleTimeout: 1_000 } } : {}) }))
+    const first = sim.acquire(names[0]!)
+    await sim.settle()
+    sim.parked[0]!.succeed()
+    const waiters = [1, 2, 3].map(() => sim.acquire(names[1]!))
+    await sim.settle()
+    expect(waiters.map((each) => each.lease() !== undefined)).toEqual([false, false, false])
+    for (const each of [first, ...waiters]) {
+      each.lease()!.release()
+      await sim.settle()
+    }
+    await sim.advance(1_000)
+    expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, connectionsCreated: 1, closedByReason: { idle: 1 } })
+  })
+
+  test('a limit that another name brings, below what runs, only stops more', async () => {
+    const sim = new Sim()
+    const waiters = [1, 2, 3].map(() => sim.acquire(web1))
+    await sim.settle()
+    sim.parked[0]!.succeed()
+    await sim.settle()
+    const strict = sim.acquire(target('other-name', { address: web1.address, pool: { maxChannelsPerConnection: 1, maxConnectionsPerHost: 1 } }))
+    for (const each of waiters) {
+      await sim.settle()
+      expect(strict.lease()).toBeUndefined()
+      each.lease()!.release()
+    }
+    await sim.settle()
+    expect(strict.lease()).toBeDefined()
   })
 
   test('a waiter that leaves while its dial is pending leaves the connection behind', async () => {
@@ -206,6 +240,27 @@ describe('limits', () => {
     lease.release()
     await sim.settle()
     expect(next.lease()).toBeDefined()
+  })
+
+  test('the wait for a permit is no part of what a dial took', async () => {
+    const sim = new Sim({ maxConcurrentDials: 1 })
+    const [first, second, third] = [sim.acquire(web1), sim.acquire(web2), sim.acquire(web3)]
+    await sim.settle()
+    for (const dial of sim.dials) dial.arrive()
+    await sim.advance(10_000)
+    sim.parked[0]!.succeed()
+    await sim.settle()
+    await sim.advance(300)
+    sim.dials[1]!.succeed()
+    await sim.settle()
+    await sim.advance(70)
+    sim.dials[2]!.fail('final')
+    await sim.settle()
+    expect([first.lease()?.connectMs, second.lease()?.connectMs]).toEqual([10_000, 300])
+    expect(second.lease()).toMatchObject({ waitMs: 10_300, attempts: [{ outcome: 'ok', ms: 300 }] })
+    expect(third.error()).toBeDefined()
+    expect(sim.events.filter((event) => event.type === 'opened').map((event) => event.dialMs)).toEqual([10_000, 300])
+    expect(sim.pool.snapshot().connectMs).toMatchObject({ n: 2, max: 10_000 })
   })
 
   test('handshakes wait for a permit; hosts that sit in TCP connect hold none', async () => {
@@ -471,6 +526,36 @@ describe('dial series', () => {
     expect(sim.dials).toHaveLength(3)
   })
 
+  test('one that idled for long, or carried others, and is lost before its first command: nobody says that it turned us away', async () => {
+    const sim = new Sim({ autoReconnect: false })
+    const idle = sim.acquire(web1)
+    await sim.settle()
+    idle.abort()
+    sim.dials[0]!.succeed((link) => (link.answersOpens = false))
+    await sim.advance(10_000)
+    const next = sim.acquire(web1)
+    await sim.settle()
+    sim.links[0]!.lose()
+    await sim.settle()
+    expect(next.error()).toBeUndefined()
+    sim.dials[1]!.succeed()
+    await sim.settle()
+    expect(next.lease()?.connection).toBe(2)
+
+    const bastion = target('bastion')
+    sim.acquire(target('behind', { jump: bastion }))
+    for (let i = 0; i < 2; i++) {
+      await sim.settle()
+      sim.parked[0]!.succeed((link) => (link.answersOpens = i > 0))
+    }
+    await sim.settle()
+    const own = sim.acquire(bastion)
+    await sim.settle()
+    sim.links[2]!.lose()
+    await sim.settle()
+    expect((own.error() as Error).message).toBe('bastion: the connection to bastion.test:22 was lost before a command could be sent on it (ECONNRESET)')
+  })
+
   test('a lost connection gives its waiters to the next dial', async () => {
     const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
     const { lease } = await leased(sim)
@@ -708,7 +793,7 @@ describe('ends', () => {
     await sim.settle()
     queued.lease()!.release()
     await sim.settle()
-    expect(await drained).toEqual({ completed: 2, rejected: 1, revoked: 0 })
+    expect(await drained).toEqual({ completed: 2, rejected: 0, revoked: 0 })
     expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, activeConnections: 0, idleConnections: 0, waiting: 0 })
     expect(sim.clock.timers.size).toBe(0)
   })
@@ -756,6 +841,38 @@ describe('ends', () => {
     expect(await a.channel.exit).toMatchObject({ kind: 'lost' })
     expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, connecting: 0, waiting: 0 })
     expect(sim.clock.timers.size).toBe(0)
+  })
+
+  test.each([0, 1, 2, 3])('close takes no longer for an idle chain of %i jump hosts whose peers do not answer', async (hops) => {
+    const sim = new Sim()
+    sim.tune = (link) => (link.answersEnd = false)
+    let jump: PoolTarget | null = null
+    for (let i = 0; i < hops; i++) jump = target(`hop-${i}`, { jump })
+    const waiter = sim.acquire(target('x', { jump }))
+    for (let i = 0; i <= hops; i++) {
+      await sim.settle()
+      sim.parked[0]!.succeed()
+    }
+    ;(await waiter.acquired).release()
+    await sim.settle()
+    let closed = false
+    void sim.pool.close().then(() => (closed = true))
+    await sim.advance(799)
+    expect(closed).toBe(false)
+    await sim.advance(1)
+    expect(closed).toBe(true)
+    expect(sim.pool.snapshot()).toMatchObject({ closedByReason: { closing: hops + 1 } })
+  })
+
+  test('a drain reports who waited when it began and got no channel, not who asks later', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    const { lease } = await leased(sim)
+    sim.acquire(web1)
+    const drained = sim.pool.drain({ timeoutMs: 1_000 })
+    for (let i = 0; i < 5; i++) sim.acquire(web1)
+    await sim.advance(2_000)
+    expect(await drained).toEqual({ completed: 0, rejected: 1, revoked: 1 })
+    lease.release()
   })
 
   test('a dial that waits for its permit is given up by close', async () => {
