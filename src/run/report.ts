@@ -9,9 +9,9 @@ import type { Report } from './events.js'
 export type Counts = Report['counts']
 
 /** How a stream stands in JSON: as text when its bytes are valid UTF-8, else as base64. */
-type StreamEncoding = 'utf8' | 'base64'
+export type StreamEncoding = 'utf8' | 'base64'
 
-interface ErrorDocument {
+export interface ErrorDocument {
   readonly code: ErrorCode
   readonly message: string
   readonly phase: Phase
@@ -19,7 +19,7 @@ interface ErrorDocument {
   readonly safeToRetry: boolean
 }
 
-interface HostDocument {
+export interface HostDocument {
   readonly host: string
   readonly address: string
   readonly outcome: Outcome

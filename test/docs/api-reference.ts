@@ -18,11 +18,35 @@ export function apiReference(): string {
   if (!module) throw new Error('src/index.ts exports nothing')
   const sections = checker.getExportsOfModule(module).map((exported) => {
     const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
-    return { name: exported.name, text: sectionOf(exported.name, symbol, checker) }
+    return { name: exported.name, text: sectionOf(exported.name, symbol, checker), mentions: mentionsOf(symbol, checker) }
   })
+  const named = new Set(sections.map(({ name }) => name))
+  const missing = sections.flatMap(({ name, mentions }) => mentions.filter((mention) => !named.has(mention) && !UNEXPLAINED.has(mention)).map((mention) => `${name} names ${mention}`))
+  if (missing.length > 0) throw new Error(`the package exports no such type, so the reference has no heading for it: ${missing.join('; ')}`)
   const order = (name: string): string => (name === '$' ? '' : name.toLowerCase())
   sections.sort((a, b) => (order(a.name) < order(b.name) ? -1 : 1))
   return `${INTRO}\n${sections.map(({ text }) => text).join('\n')}`
+}
+
+/** Types of ours that signatures name and no program needs to write: ports for tests, and the inside of a lease. */
+const UNEXPLAINED: ReadonlySet<string> = new Set(['SSHAdapterPorts', 'Clock', 'Prompt', 'Random', 'Transport', 'XecErrorOptions', 'RunCommand', 'CaptureStore', 'Lease', 'Target'])
+
+/** The types of our own that the public signatures of something name. */
+function mentionsOf(symbol: ts.Symbol, checker: ts.TypeChecker): string[] {
+  const found = new Set<string>()
+  const look = (node: ts.Node): void => {
+    if (ts.isBlock(node) || (ts.isClassElement(node) && !isPublic(node))) return
+    if (ts.isPropertyDeclaration(node) && node.initializer) return void (node.type && look(node.type))
+    if (ts.isTypeReferenceNode(node) || ts.isExpressionWithTypeArguments(node)) {
+      const at = checker.getSymbolAtLocation(ts.isTypeReferenceNode(node) ? node.typeName : node.expression)
+      const type = at && at.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(at) : at
+      const [declaration] = type?.declarations ?? []
+      if (type && declaration && !ts.isTypeParameterDeclaration(declaration) && declaration.getSourceFile().fileName.startsWith(join(ROOT, 'src'))) found.add(type.name)
+    }
+    ts.forEachChild(node, look)
+  }
+  for (const declaration of symbol.declarations ?? []) if (!ts.isVariableDeclaration(declaration)) look(declaration)
+  return [...found]
 }
 
 function sectionOf(name: string, symbol: ts.Symbol, checker: ts.TypeChecker): string {
