@@ -46,6 +46,7 @@ export class Queue {
     readonly options: PoolOptions,
   ) {
     hop?.behind.add(this)
+    this.meet(target)
   }
 
   /** Another name may share the key, with limits of its own; and whoever came last decides what is no limit. */

@@ -1,6 +1,6 @@
 /** The built command line, and child processes of it: what a user runs, through real argv. */
 import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -8,11 +8,14 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const DIST = join(ROOT, 'dist')
 const LOCK = join(ROOT, 'node_modules', '.xec-build.lock')
 
+/** Longer than a build takes on a slow and busy machine: two builds at once would each take away the other's result. */
+const ABANDONED_MS = 300_000
+
 export const BIN = join(ROOT, 'bin', 'xec.js')
 
 /** Builds when src is newer than dist. Safe under parallel workers: one builds, beside, and puts it in place whole. */
 export function ensureBuilt(): void {
-  const deadline = Date.now() + 120_000
+  const deadline = Date.now() + 2 * ABANDONED_MS
   for (;;) {
     if (isFresh()) return
     try {
@@ -20,8 +23,9 @@ export function ensureBuilt(): void {
       break
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-      // Left behind by a worker that was killed.
-      if (Date.now() - statSync(LOCK, { throwIfNoEntry: false })!.mtimeMs > 60_000) rmdirSync(LOCK)
+      // Left behind by a worker that was killed. It may have gone, or be taken over, at any moment.
+      const since = statSync(LOCK, { throwIfNoEntry: false })?.mtimeMs
+      if (since !== undefined && Date.now() - since > ABANDONED_MS) rmSync(LOCK, { recursive: true, force: true })
       if (Date.now() > deadline) throw new Error(`${LOCK} does not go away`)
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100)
     }
@@ -38,7 +42,7 @@ export function ensureBuilt(): void {
     rmSync(DIST, { recursive: true, force: true })
     renameSync(beside, DIST)
   } finally {
-    rmdirSync(LOCK)
+    rmSync(LOCK, { recursive: true, force: true })
   }
 }
 

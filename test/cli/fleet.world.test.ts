@@ -1,4 +1,5 @@
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makePlace, type Place } from '../rig/place.js'
 import { describeWorld, startSshd, type Sshd } from '../rig/sshd.js'
@@ -121,7 +122,7 @@ pool: { maxReconnectAttempts: 0 }
 
   test('pool stats tells of a live run, then of the last one', async () => {
     expect((await go(['pool', 'stats'])).status).toBe(3)
-    const end = place.path('end')
+    const end = join(sshd.dir, 'end') // where the user who logs in can look
     const child = start(['exec-all', '-g', 'good', `while [ ! -e ${end} ]; do sleep 0.1; done`], { env: place.env })
     const run = ended(child)
     // A file is written before there are connections, so that it is asked until it tells of them.

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { ended } from '../cli/binary.js'
@@ -18,11 +18,14 @@ describeWorld('pool stats', () => {
   const runs = (): string => stage.place.path('.state', 'xec', 'runs')
   const files = (): string[] => {
     try {
-      return readdirSync(runs())
+      // Not what is being written beside, under another name until it is whole.
+      return readdirSync(runs()).filter((name) => name.endsWith('.json'))
     } catch {
       return []
     }
   }
+  /** What the files themselves say is at work now. A file is written before there are connections, and then again. */
+  const active = (): number => files().reduce((sum, name) => sum + (JSON.parse(readFileSync(join(runs(), name), 'utf8')) as { totals: { activeConnections: number } }).totals.activeConnections, 0)
   const stats = async (): Promise<Stats> => JSON.parse((await stage.run(['pool', 'stats', '--json'])).stdout) as Stats
 
   test('nothing to show: a plain sentence and status 3', async () => {
@@ -34,17 +37,17 @@ describeWorld('pool stats', () => {
   })
 
   test('live while another xec runs; two of them each, and their sum', async () => {
-    const first = stage.start(['exec-all', '--all', 'sleep 4.5'])
+    const end = join(stage.sshd.dir, 'end') // where the user who logs in can look
+    const untilEnd = `while [ ! -e ${end} ]; do sleep 0.1; done`
+    const first = stage.start(['exec-all', '--all', untilEnd])
     const firstEnd = ended(first)
-    await until('the first tells of itself', () => files().length === 1)
-    // Written half a second after its start, when its commands run.
-    await until('it has connections', () => statSync(join(runs(), files()[0] ?? '')).size > 500)
+    await until('the first tells of its commands', () => active() === 2)
     expect(await stats()).toMatchObject({ live: true, pid: first.pid, totals: { totalConnections: 2, activeConnections: 2 } })
     expect((await stage.run(['pool', 'stats'])).stdout).toMatch(new RegExp(`^live · pid ${first.pid} · xec exec-all`))
 
-    const second = stage.start(['run', 'one', 'sleep 2.5'])
+    const second = stage.start(['run', 'one', untilEnd])
     const secondEnd = ended(second)
-    await until('both tell', () => files().length === 2)
+    await until('both tell', () => active() === 3)
     const both = await stats()
     expect(both).toMatchObject({ live: true, pid: null, totals: { totalConnections: 3, activeConnections: 3 } })
     expect(both.runs?.map(({ pid }) => pid).sort()).toEqual([first.pid, second.pid].sort())
@@ -52,6 +55,7 @@ describeWorld('pool stats', () => {
     expect(stdout).toContain(`pid ${first.pid}`)
     expect(stdout).toContain(`pid ${second.pid}`)
     expect(stdout).toContain('sum of 2 live runs')
+    writeFileSync(end, '')
     await Promise.all([firstEnd, secondEnd])
   })
 
@@ -69,7 +73,7 @@ describeWorld('pool stats', () => {
   test('a run that was killed shows no gauge as if it lived', async () => {
     const child = stage.start(['exec-all', '--all', 'sleep 30.9'])
     const end = ended(child)
-    await until('it tells of its connections', () => files().length === 1 && statSync(join(runs(), files()[0] ?? '')).size > 500)
+    await until('it tells of its connections', () => active() === 2)
     child.kill('SIGKILL')
     await end
     expect(await stats()).toMatchObject({ live: false, totals: { totalConnections: 0, activeConnections: 0, waiting: 0 } })
