@@ -29,6 +29,8 @@ export interface DialParts extends Shared {
   readonly askPerson: <T>(work: () => Promise<T>) => Promise<T>
   readonly deadline: Deadline
   readonly path: Path
+  /** The first that the server said, of what is to be read on the path. */
+  readonly first: string
   /** The jump host's, when the path is a carrier of it. */
   readonly via: Ssh2Link | null
   readonly keepAlive: KeepAlive | null
@@ -58,6 +60,8 @@ export class Dial implements Reached {
     if (path.destroyed) {
       // Given up by the caller, or reset before the dial had its permit.
       await shut(path)
+      this.#peeked = this.parts.first
+      if (hasIdent(this.#peeked)) this.#phase = 'kex'
       throw this.#failure ?? this.#broken(path.errored ? Object.assign(path.errored, { level: 'client-socket' }) : undefined)
     }
     const aborted = (): void => this.#fail(abortedDial(target, this.#phase))

@@ -1,5 +1,6 @@
 /** The way to a target, up to the first word from there: a TCP connection, or a carrier that a jump host lends. */
 import { isIP } from 'node:net'
+import { PEEK_BYTES } from './banner.js'
 import { Carrier } from './carrier.js'
 import type { Deadline } from './deadline.js'
 import { abortedDial, carrierFailed, connectFailed, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
@@ -60,8 +61,9 @@ export function borrowPath(target: Target, via: Link, signal: AbortSignal, deadl
 /**
  * Says who we are, and waits until the server says something, or hangs up. A host that takes connections and then says
  * nothing must not hold a permit that others could use. Rejects with a DialError, once the socket is shut.
+ * @returns what it said first, which is still to be read; empty when it hung up without a word
  */
-export function heardFrom(path: Path, target: Target, signal: AbortSignal, deadline: Deadline): Promise<void> {
+export function heardFrom(path: Path, target: Target, signal: AbortSignal, deadline: Deadline): Promise<string> {
   return new Promise((resolve, reject) => {
     let failure: DialError | null = null
     const fail = (error: DialError): void => {
@@ -74,8 +76,10 @@ export function heardFrom(path: Path, target: Target, signal: AbortSignal, deadl
       deadline.stop()
       signal.removeEventListener('abort', aborted)
       path.off('readable', settle).off('close', settle)
-      if (failure) reject(failure)
-      else resolve()
+      if (failure) return reject(failure)
+      const first = path.read() as Buffer | null
+      if (first) path.unshift(first)
+      resolve(first?.toString('utf8', 0, PEEK_BYTES) ?? '')
     }
     path.once('readable', settle).once('close', settle)
     signal.addEventListener('abort', aborted, { once: true })

@@ -64,8 +64,8 @@ export class Ssh2Transport implements Transport {
     const path = via ? await borrowPath(target, via, signal, deadline) : await connectPath(target, signal, deadline)
     const tcpMs = clock.now() - started
     corkWrites(path)
-    await heardFrom(path, target, signal, deadline)
-    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, via: via instanceof Ssh2Link ? via : null, keepAlive, tcpMs })
+    const first = await heardFrom(path, target, signal, deadline)
+    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, first, via: via instanceof Ssh2Link ? via : null, keepAlive, tcpMs })
   }
 }
 

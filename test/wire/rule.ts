@@ -34,7 +34,8 @@ const UNREACHED = { again: false, outcome: 'unreachable', executed: 'no', runs: 
 export function expected({ sent, arrived, received, heard }: WhatPassed): Expected {
   const got = (packet: string): boolean => received.includes(packet)
   if (!heard) return { stage: 'before the banner', again: true, ...RAN_WHOLE }
-  if (!got('ident')) return { stage: 'banner', ...UNREACHED, phase: ['banner'] }
+  // The line may have come whole, and the connection have ended, before ssh2 was given it to read.
+  if (!got('ident')) return { stage: 'banner', ...UNREACHED, phase: ['banner', 'kex'] }
   if (!got('NEWKEYS')) return { stage: 'key exchange', ...UNREACHED, phase: ['kex'] }
   if (!got('USERAUTH_SUCCESS')) return { stage: 'authentication', ...UNREACHED, phase: ['auth'] }
   if (!got('CHANNEL_OPEN_CONFIRMATION')) return { stage: 'channel open', ...UNREACHED, phase: sent.includes('CHANNEL_OPEN') ? ['channel'] : ['auth', 'channel'] }
