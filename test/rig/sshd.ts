@@ -79,7 +79,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       'KbdInteractiveAuthentication no',
       'MaxSessions 10',
       'MaxStartups 1000',
-      'LoginGraceTime 30',
+      'LoginGraceTime 120',
       'UseDNS no',
       'PrintMotd no',
       'PrintLastLog no',
