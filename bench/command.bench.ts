@@ -1,10 +1,10 @@
 /**
- * P1/P3 at their present step: a warm command, and a fan-out over 200 hosts, against the plain ssh2 client in the same
- * run. Rounds alternate between the two, so that what else the machine does hits both; read the ratios, not the times.
+ * P1 and P3 inside one process: a warm command, and a fan-out over 200 hosts, against the plain ssh2 client in the same
+ * run. As whole processes: process.bench.ts. Rounds alternate between the two, so that what else the machine does hits both; read the ratios, not the times.
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createXec } from '../dist/xec.js'
-import type { PoolTarget } from '../src/pool/types.js'
+import type { PoolTarget } from '../dist/pool/types.js'
 import { makePlace, type Place } from '../test/rig/place.js'
 import { startSshd, type Sshd } from '../test/rig/sshd.js'
 import { plainConnect, plainExec } from './peer.js'
@@ -44,7 +44,7 @@ test('warm command', async () => {
     }
   }
   const p50 = { xec: quantile(times.xec, 0.5), plain: quantile(times.plain, 0.5) }
-  console.log(`warm command, p50 of ${times.xec.length}: xec ${p50.xec.toFixed(2)} ms, plain ssh2 ${p50.plain.toFixed(2)} ms, ratio ${(p50.xec / p50.plain).toFixed(2)} (target ≤ 1.30)`)
+  console.log(`P1 warm command through the library, p50 of ${times.xec.length}: xec ${p50.xec.toFixed(2)} ms, plain ssh2 ${p50.plain.toFixed(2)} ms, ratio ${(p50.xec / p50.plain).toFixed(2)} (target ≤ 1.30)`)
   plain.end()
   await xec.close()
 })
@@ -78,5 +78,5 @@ test('fan-out over 200 hosts', async () => {
     }
   }
   const median = { xec: quantile(times.xec, 0.5), plain: quantile(times.plain, 0.5) }
-  console.log(`200 hosts × true, ${fanout} at once, median of ${times.xec.length}: xec ${Math.round(median.xec)} ms, plain ssh2 ${Math.round(median.plain)} ms, ratio ${(median.xec / median.plain).toFixed(2)} (target ≤ 1.25)`)
+  console.log(`P3 through the library, 200 hosts × true, ${fanout} at once, median of ${times.xec.length}: xec ${Math.round(median.xec)} ms, plain ssh2 ${Math.round(median.plain)} ms, ratio ${(median.xec / median.plain).toFixed(2)} (target ≤ 1.25)`)
 })

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { download } from '../dist/files/download.js'
 import { upload } from '../dist/files/upload.js'
 import { createXec, type Xec } from '../dist/xec.js'
-import type { PoolTarget } from '../src/pool/types.js'
+import type { PoolTarget } from '../dist/pool/types.js'
 import { makePlace, type Place } from '../test/rig/place.js'
 import { startSshd, type Sshd } from '../test/rig/sshd.js'
 

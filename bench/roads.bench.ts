@@ -29,7 +29,7 @@ test('pick: the connection with the fewest commands, or the one with the most', 
   await burst('sleep 0.2')
   // A command that pours, and small ones beside it.
   const pouring = new AbortController()
-  const pour = xec.execute(host, { line: 'cat /dev/zero' }, { signal: pouring.signal, onStdout: () => {}, buffer: false })
+  const pour = xec.execute(host, { line: 'cat /dev/zero' }, { signal: pouring.signal, onStdout: () => {}, captureBytes: 0 })
   await sleep(300)
   const beside: number[] = []
   for (let i = 0; i < 200; i++) {
