@@ -2,9 +2,7 @@
 import { publishEvents, traced } from './adapter/diagnostics.js'
 import { execute } from './adapter/execute.js'
 import { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type Result } from './adapter/types.js'
-import { download } from './files/download.js'
 import type { Transfers } from './files/types.js'
-import { upload } from './files/upload.js'
 import type { Given, PoolOptions } from './pool/options.js'
 import { createPool } from './pool/pool.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
@@ -66,8 +64,9 @@ export function createXec(options: XecOptions = {}): Xec {
       for (const result of report.results) if (result.outcome === 'skipped') counted(result)
       return report
     },
-    upload: (target, local, remote, how) => upload(pool, target, local, remote, how, { clock }),
-    download: (target, remote, local, how) => download(pool, target, remote, local, how, { clock }),
+    // Who only runs commands need not load what moves files.
+    upload: async (target, local, remote, how) => (await import('./files/upload.js')).upload(pool, target, local, remote, how, { clock }),
+    download: async (target, remote, local, how) => (await import('./files/download.js')).download(pool, target, remote, local, how, { clock }),
     snapshot: () => Object.freeze({
       ...pool.snapshot(),
       commands: Object.freeze(Object.fromEntries(OUTCOMES.flatMap((outcome) => (counts.has(outcome) ? [[outcome, counts.get(outcome) ?? 0]] : [])))),

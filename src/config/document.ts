@@ -6,8 +6,8 @@ import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, typ
 import { XecError } from '../errors.js'
 import { parseDuration } from '../runtime/duration.js'
 import { nearest } from '../runtime/nearest.js'
+import { checkSize } from './size.js'
 
-export const LARGEST_FILE_BYTES = 5_000_000
 const MOST_ALIASES = 100
 const DEEPEST = 64
 
@@ -20,11 +20,6 @@ interface Source {
   readonly document: Document
   /** What a reader should know, and no error: the first of each kind. */
   readonly warnings: Map<string, string>
-}
-
-/** @throws XecError XEC_CONFIG */
-export function checkSize(file: string, bytes: number): void {
-  if (bytes > LARGEST_FILE_BYTES) throw new XecError('XEC_CONFIG', `${file}: the file is larger than ${LARGEST_FILE_BYTES / 1_000_000} MB; use ranges like web[001-500] for many hosts`)
 }
 
 /** @throws XecError XEC_CONFIG `file:line:col: what is wrong; what would be right` */

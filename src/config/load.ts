@@ -7,12 +7,10 @@
  */
 import { lstat, readFile, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
-import * as explorerModule from 'cosmiconfig/dist/Explorer.js'
 import { messageOf, XecError } from '../errors.js'
 import { makeInventory, type Inventory } from '../inventory/inventory.js'
 import type { PoolOptions } from '../pool/options.js'
-import { checkSize } from './document.js'
-import { parseConfig } from './parse.js'
+import { checkSize } from './size.js'
 
 export interface Config {
   /** The file it came from; null when none was found. */
@@ -44,6 +42,8 @@ interface Found {
 export async function loadConfig({ cwd, home, env, file = env['XEC_CONFIG'] || undefined }: LoadConfigOptions): Promise<Config> {
   const found = file === undefined ? (await search(cwd)) ?? (await inUserConfig(home, env)) : await named(resolve(cwd, file), file)
   if (!found) return { source: null, inventory: makeInventory(new Map(), new Map(), {}), pool: {}, warnings: [] }
+  // Most of what it takes to read a file is of no use where there is none.
+  const { parseConfig } = await import('./parse.js')
   const { inventory, pool, warnings, holdsSecrets } = parseConfig(found.file, found.text, basename(found.file) === PACKAGE ? 'xec' : undefined)
   const secrets = holdsSecrets && (await othersMayRead(found.file))
     ? [`${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`]
@@ -111,7 +111,7 @@ interface Explorer {
 
 /** Undefined for a package.json without our key. */
 async function textOf(file: string): Promise<string | undefined> {
-  const { Explorer } = explorerModule as unknown as { Explorer: new (options: object) => Explorer }
+  const { Explorer } = (await import('cosmiconfig/dist/Explorer.js')) as unknown as { Explorer: new (options: object) => Explorer }
   const text = (_: string, content: string): string => content
   // Of a package.json cosmiconfig takes the property by itself: ours holds the whole text again.
   const json = (_: string, content: string): unknown => (basename(file) === PACKAGE ? { xec: holdsOurs(content) ? content : null } : content)

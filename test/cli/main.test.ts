@@ -33,6 +33,7 @@ describe('nothing is loaded that is not needed', () => {
     expect(await loaded('--help')).toEqual([])
   })
   test('for the help of a command', async () => expect(await loaded('exec-all', '--help')).toEqual(['commander']))
+  test('of what reads a configuration, where there is none', async () => expect(await loaded('run', '-F', 'none', 'nowhere', 'id')).toEqual(['chalk', 'commander']))
   test('for a wrong option', async () => expect(await loaded('run', '--tiemout', 'web1', 'id')).toEqual(['commander']))
 })
 
