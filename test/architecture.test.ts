@@ -24,11 +24,11 @@ const ROOMS: readonly (readonly string[])[] = [
   ['shell'],
   ['ssh-adapter.ts'],
   ['index.ts'],
-  ['cli'],
   ['demo'],
+  ['cli'],
   ['cli/commands'],
   ['cli/commands.ts'],
-  ['cli/docs.ts', 'cli/main.ts'],
+  ['cli/main.ts'],
 ]
 
 /** Who may import a package of npm. Everything else is Node's own. */

@@ -58,7 +58,7 @@ export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, '
       return open.select({ groups: group, hosts: said, exclude, all: all ?? (group.length === 0 && said.length === 0) })
     },
     async resolve(names, secrets) {
-      if (secrets) for (const path of overrides.identityFiles ?? []) await checkKey(path, home, env)
+      if (secrets) for (const path of overrides.identityFiles ?? []) await checkKey(fromEnv.has('identity') ? 'XEC_IDENTITY' : '-i', path, home, env)
       const { targets, warnings } = await open.resolve(names, secrets)
       for (const warning of warnings) notices.warning(warning)
       const over = overrider(flags)
@@ -98,9 +98,9 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
 }
 
 /** A key that was named and cannot be read is a mistake of the command line, not of any host. */
-async function checkKey(path: string, home: string, env: Io['env']): Promise<void> {
+async function checkKey(name: string, path: string, home: string, env: Io['env']): Promise<void> {
   const loaded = await loadKeyText({ origin: path, from: { path: expandTilde(path, { home, localUser: localUser(env) }) }, passphrase: null })
-  if (loaded.kind === 'unusable') throw usage(`-i ${path}: ${loaded.message}`)
+  if (loaded.kind === 'unusable') throw usage(`${name} ${path}: ${loaded.message}`)
 }
 
 /** Without the entries that have no value. */

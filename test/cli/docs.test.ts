@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { withGenerated } from '../../src/cli/docs.js'
+import { withGenerated } from './docs.js'
 
 const path = new URL('../../docs/cli.md', import.meta.url)
 

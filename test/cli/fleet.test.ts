@@ -5,6 +5,7 @@ import { openFleet } from '../../src/cli/fleet.js'
 import type { Io } from '../../src/cli/io.js'
 import { createNotices } from '../../src/cli/notices.js'
 import { parseCommand } from '../../src/cli/parse.js'
+import { makeKey } from '../../src/demo/keys.js'
 import type { PoolTarget } from '../../src/pool/types.js'
 import { makePlace, type Place } from '../rig/place.js'
 
@@ -42,9 +43,18 @@ describe('a flag wins over a variable, in whichever words', () => {
 
   test('-i and -o IdentityFile over XEC_IDENTITY, each in place of the inventory\'s key', async () => {
     expect(await keys([])).toEqual([place.path('inventory')])
-    expect(await keys([], { XEC_IDENTITY: '/variable' })).toEqual(['/variable'])
-    expect(await keys(['-o', 'IdentityFile=/option'], { XEC_IDENTITY: '/variable' })).toEqual(['/option'])
-    expect(await keys(['-i', '/flag'], { XEC_IDENTITY: '/variable' })).toEqual(['/flag'])
+    const [variable, flag] = ['variable', 'flag'].map((name) => {
+      writeFileSync(place.path(name), makeKey().privateKey.reveal(), { mode: 0o600 })
+      return place.path(name)
+    }) as [string, string]
+    expect(await keys([], { XEC_IDENTITY: variable })).toEqual([variable])
+    expect(await keys(['-o', 'IdentityFile=/option'], { XEC_IDENTITY: variable })).toEqual(['/option'])
+    expect(await keys(['-i', flag], { XEC_IDENTITY: variable })).toEqual([flag])
+  })
+
+  test('a key that is not there is a mistake of the flag or variable that names it', async () => {
+    await expect(keys(['-i', '/gone'])).rejects.toMatchObject({ code: 'XEC_CONFIG', message: '-i /gone: /gone does not exist' })
+    await expect(keys([], { XEC_IDENTITY: '/gone' })).rejects.toThrow('XEC_IDENTITY /gone: /gone does not exist')
   })
 
   test('-o ServerAliveInterval over the variable, and over the host', async () => {

@@ -100,8 +100,8 @@ pool: { maxReconnectAttempts: 0 }
     ])
     const document = JSON.parse((await go(['hosts', '-g', 'web', '-x', 'web02', '--json'])).stdout) as { hosts: object[] }
     expect(document.hosts).toEqual([
-      { host: 'web01', address: '127.0.0.1', port: sshd.port, user: sshd.user, jump: [], groups: ['web', 'good'] },
-      { host: 'web03', address: '127.0.0.1', port: sshd.port, user: sshd.user, jump: [], groups: ['web', 'good'] },
+      { host: 'web01', address: `127.0.0.1:${sshd.port}`, user: sshd.user, jump: [], groups: ['web', 'good'] },
+      { host: 'web03', address: `127.0.0.1:${sshd.port}`, user: sshd.user, jump: [], groups: ['web', 'good'] },
     ])
   })
 

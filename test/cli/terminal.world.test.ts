@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { makePlace, type Place } from '../rig/place.js'
 import { describeWorld, keygen, startSshd, type Sshd } from '../rig/sshd.js'
@@ -44,6 +46,17 @@ describeWorld('xec at a terminal', () => {
     expect(screen).toContain('got it')
     expect(screen).toContain('status 5')
     expect(readFileSync(place.path('after'), 'utf8')).toBe(readFileSync(place.path('before'), 'utf8'))
+  })
+
+  test('-t: a Ctrl-C before there is a connection is answered, on a line of its own', async () => {
+    const silent = createServer((socket) => void socket.on('error', () => {})).listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const { port } = silent.address() as AddressInfo
+    const screen = await onTerminal(place, `trap : INT; ${process.execPath} ${BIN} run -v -t -l ${sshd.user} -p ${port} -i ${sshd.privateKeyPath} 127.0.0.1 id; echo status $?`, [['connecting', '\x03']])
+    silent.close()
+    expect(screen).toMatch(/\^C\r\n(?:.*\r\n)*xec: 127\.0\.0\.1.*cancelled.*\r\n/)
+    expect(screen).toMatch(/^pool {2}0\/256/m)
+    expect(screen).toContain('status 130')
   })
 
   test('-n -t: nobody reads the keys, so Ctrl-C is for xec', async () => {

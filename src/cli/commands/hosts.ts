@@ -14,7 +14,7 @@ export const hosts: CommandRunner = async (io, invocation) => {
   const fleet = await openFleet(io, invocation, createNotices(io, options))
   const rows = await fleet.resolve(fleet.select(options, operands), false)
   if (options.json) {
-    const documents = rows.map(({ target, groups }) => ({ host: target.host, address: target.address, port: target.port, user: target.username, jump: jumpsOf(target), groups }))
+    const documents = rows.map(({ target, groups }) => ({ host: target.host, address: addressOf(target), user: target.username, jump: jumpsOf(target), groups }))
     io.stdout.write(`${JSON.stringify({ schemaVersion: 1, hosts: documents })}\n`)
     return 0
   }

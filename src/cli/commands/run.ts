@@ -68,6 +68,8 @@ export const run: CommandRunner = async (io, invocation) => {
       return runStatus(result)
     }
     if (outputs?.broken && result.outcome === 'cancelled') return interrupts.status ?? BROKEN_PIPE
+    // Behind the ^C that the terminal has echoed.
+    if (interrupts.status !== undefined && io.stderr.isTTY) io.stderr.write('\n')
     explain(result, notices)
     const note = noteOf(result)
     if (note !== null) notices.warning(`${result.host}: ${note}`)
@@ -99,9 +101,10 @@ function bytesThrough(io: Io, { interrupts }: Session) {
 }
 
 /** Says what the remote side did not say itself. */
-function explain({ outcome, exitCode, remoteProcess, error }: Result, notices: Notices): void {
+function explain({ outcome, exitCode, executed, remoteProcess, error }: Result, notices: Notices): void {
   if (error === null || outcome === 'signal' || (outcome === 'failed' && exitCode !== null)) return
-  if (outcome === 'cancelled' && remoteProcess !== 'maybe-running') return
+  // What ran has been stopped, as was asked; what never began, or may go on, is worth a word.
+  if (outcome === 'cancelled' && executed !== 'no' && remoteProcess !== 'maybe-running') return
   notices.error(error)
 }
 

@@ -1,9 +1,9 @@
 /** What the tour shows and says: its hosts, its two commands, and the words around them. Figures are those of the run. */
-import type { Paint } from '../cli/output/paint.js'
-import type { PoolSnapshot } from '../pool/snapshot.js'
-import type { Report } from '../run/events.js'
-import { formatDuration } from '../runtime/duration.js'
-import type { Fleet, HostKnobs } from './fleet.js'
+import type { Paint } from '../output/paint.js'
+import type { PoolSnapshot } from '../../pool/snapshot.js'
+import type { Report } from '../../run/events.js'
+import { formatDuration } from '../../runtime/duration.js'
+import type { Fleet, HostKnobs } from '../../demo/fleet.js'
 
 const WEB = Array.from({ length: 10 }, (_, at) => `web${String(at + 1).padStart(2, '0')}`)
 const SLOW = 'db1'

@@ -1,7 +1,7 @@
 /** The option tables of docs/cli.md, made from the tables that the command line itself uses. Pure. */
-import { POOL_OPTIONS, POOL_OPTION_NAMES } from '../pool/options.js'
-import { COMMANDS } from './commands.js'
-import { OPTIONS, optionSpec, POOL_SETTINGS, type OptionName, type OptionSpec } from './options.js'
+import { POOL_OPTIONS, POOL_OPTION_NAMES } from '../../src/pool/options.js'
+import { COMMANDS } from '../../src/cli/commands.js'
+import { OPTIONS, optionSpec, POOL_SETTINGS, type OptionName, type OptionSpec } from '../../src/cli/options.js'
 
 const BLOCK = /<!-- generated: (\w+) -->\n[\s\S]*?<!-- end -->/g
 
