@@ -57,6 +57,7 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
         signal,
         queueTimeoutMs: queueTimeoutMs === undefined ? undefined : Math.max(0, queueTimeoutMs - waitMs),
         onDialling: () => options.onState?.('connecting'),
+        onQueued: () => options.onState?.('queued'),
         onAttempt: (attempt) => attempts.push(attempt),
       })
     } catch (error) {

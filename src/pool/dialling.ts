@@ -1,13 +1,13 @@
 /** A dial from the slot it takes to an authenticated connection, or to the news that there is none. */
 import { isXecError, messageOf, type XecError } from '../errors.js'
 import { DialError, type Link, type Reached, type Transport } from '../transport/transport.js'
+import { announceDial } from './announce.js'
 import { Connection } from './connection.js'
 import type { Effects } from './effects.js'
 import type { Ends } from './ends.js'
 import type { Facts } from './facts.js'
 import type { Queue } from './queue.js'
 import type { Series } from './series.js'
-import { tell } from './tell.js'
 import type { Attempt } from './types.js'
 
 /** A connection's lifetime is shortened by up to this share, so that a fleet's do not all end at once. */
@@ -32,7 +32,7 @@ export class Dialling {
     facts.leaveHop(queue)
     this.series.dialled(queue)
     this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt: queue.endpoint.failures + 1 })
-    tellDialling(queue)
+    announceDial(queue)
     const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
     // Time for a dial is not part of the key, so it is that of whoever came last.
     this.transport.reach(queue.met ?? queue.target, options).then(
@@ -124,12 +124,6 @@ export class Dialling {
       this.series.giveUpOutage(queue, error)
     }
   }
-}
-
-/** Whoever waits for a dial, in the queue or behind it. */
-function tellDialling(queue: Queue): void {
-  for (const waiter of queue.waiters) tell(() => waiter.options.onDialling?.())
-  for (const child of queue.children) tellDialling(child)
 }
 
 function outcomeOf(error: XecError): Attempt['outcome'] {

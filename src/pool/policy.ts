@@ -41,6 +41,8 @@ export interface PoolView {
   readonly slotRing: ReadonlySet<QueueView>
   /** Likewise, those that a jump host was opened to carry and that has carried nothing yet; they go before the others. */
   readonly chainRing: ReadonlySet<QueueView>
+  /** Of both, those without any connection, in the order in which they came to have none. */
+  readonly strangers: ReadonlySet<QueueView>
   /** Connections that lack only a permit, likewise. */
   readonly permitRing: ReadonlySet<ConnectionView>
   /** Queues whose dials an outage holds back, likewise. */
@@ -234,6 +236,9 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
           }
         }
       }
+      // Likewise the first of the strangers asks for a connection, for all of them.
+      const [stranger] = pool.strangers
+      if (stranger && stranger !== queue) return wait(Infinity, lacks)
       const waited = pool.grants - queue.ringGrants < QUANTUM_GRANTS ? now - queue.ringSince : QUANTUM_MS
       return decideQuantum(queue, { spent: pool.spent, leaving: pool.leaving, until: Infinity }, asking, waited, lacks, now)
     }

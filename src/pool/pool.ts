@@ -9,6 +9,7 @@ import type { XecError } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Random } from '../runtime/random.js'
 import type { Transport } from '../transport/transport.js'
+import { announceTo, isDialled } from './announce.js'
 import { Channels } from './channels.js'
 import { Dialling } from './dialling.js'
 import type { Effects } from './effects.js'
@@ -24,7 +25,6 @@ import { Rejections } from './rejections.js'
 import { Series } from './series.js'
 import type { PoolSnapshot } from './snapshot.js'
 import { standingOf, type Standing } from './standing.js'
-import { tell } from './tell.js'
 import type { AcquireOptions, DrainOptions, DrainReport, Lease, Pool, PoolTarget } from './types.js'
 import { Waiter } from './waiter.js'
 
@@ -112,12 +112,7 @@ export class ConnectionPool implements Pool {
         facts.want(waiter)
         // Told when it has its place: who asks at hearing of it comes behind.
         requested()
-        for (const connection of queue.connections) {
-          if (connection.state === 'opening') {
-            tell(() => options.onDialling?.())
-            break
-          }
-        }
+        if (isDialled(queue)) announceTo(waiter)
       })
     })
   }

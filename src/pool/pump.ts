@@ -3,6 +3,7 @@
  * says is `wait`. Every event ends in `run`, and only the pump acts.
  */
 import type { Clock, Timer } from '../runtime/clock.js'
+import { announceDial, isDialled, takeBack } from './announce.js'
 import type { Channels } from './channels.js'
 import type { Connection } from './connection.js'
 import type { Dialling } from './dialling.js'
@@ -82,6 +83,7 @@ export class Pump {
     const { facts } = this
     const step = decideQueue(queue, facts, now)
     if (step.do === 'wait') {
+      if (queue.announced) takeBack(queue)
       facts.deadlines.set(queue, step.until)
       keep(facts.slotRing, queue, step.lacks === 'slot')
       keep(facts.chainRing, queue, step.lacks === 'chainSlot')
@@ -112,6 +114,7 @@ export class Pump {
         break
       case 'askHop':
         facts.askHop(queue)
+        if (isDialled(queue)) announceDial(queue)
         break
       case 'dial':
         this.hands.dialling.dial(queue, step.hop as Connection | null)

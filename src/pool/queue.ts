@@ -28,6 +28,8 @@ export class Queue {
   entry: Entry | null = null
   /** True once its pool has forgotten it. */
   dropped = false
+  /** Whether somebody who waits here was told of a dial. */
+  announced = false
   /** True once the credentials have worked here: until then one dial at a time tries them. */
   proven = false
   /** Since when, and since how many grants, it lacks a slot. */

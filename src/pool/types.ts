@@ -18,6 +18,8 @@ export interface AcquireOptions {
   readonly queueTimeoutMs?: number | undefined
   /** Hears when a dial for this target starts ("connecting") while the caller waits. */
   readonly onDialling?: (() => void) | undefined
+  /** Hears, after that, when no dial is under way any more and the caller waits on: for a channel, or for the next dial's time. */
+  readonly onQueued?: (() => void) | undefined
   /** Hears how each dial that the caller waited for ended, also when the acquire then fails. */
   readonly onAttempt?: ((attempt: Attempt) => void) | undefined
 }

@@ -12,6 +12,8 @@ export class Waiter implements InLine<Waiter> {
   /** Its place among the deadlines. */
   entry: Entry | null = null
   readonly attempts: Attempt[] = []
+  /** Whether the last that it was told is that a dial is under way. */
+  connecting = false
   /** Set when the pool may forget the abort listener. */
   onSettled: (() => void) | null = null
   #settled = false

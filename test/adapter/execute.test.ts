@@ -256,11 +256,13 @@ describe('at most once', () => {
     it.pool.next.push(async (options) => {
       options.onDialling?.()
       options.onAttempt?.({ phase: 'connect', outcome: 'unreachable', ms: 7, message: 'refused' })
+      options.onQueued?.()
       throw new XecError('XEC_CONNECT', 'web1: connection refused', { host: 'web1' })
     })
     it.run()
     expect(await it.done()).toMatchObject({ outcome: 'unreachable', executed: 'no', connection: null, attempts: [{ phase: 'connect', outcome: 'unreachable', ms: 7 }], error: { message: 'web1: connection refused' } })
-    expect(it.states).toEqual(['queued', 'connecting'])
+    // Between two dials it waits.
+    expect(it.states).toEqual(['queued', 'connecting', 'queued'])
   })
 })
 

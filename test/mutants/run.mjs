@@ -1,76 +1,102 @@
 /**
  * Breaks one guard at a time in a copy of the tree and runs the tests that ought to notice.
- * Prints which test caught each mutant; a survivor is a hole in the tests (or a guard that is not needed).
- *   npm run mutants [-- FILTER]
+ * Prints which test caught each mutant; a survivor is a hole in the tests (or a guard that is not needed). First the tests
+ * must pass as they are: what fails without a mutant catches none. The time they take then decides when a run is given up;
+ * a mutant that only makes the tests endless is told apart from one that a test names.
+ *   npm run mutants [-- FILTER...]      FILTER: a part of a file's name; results go to bench/results/mutants.txt
  */
 import { spawn } from 'node:child_process'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MUTANTS } from './list.mjs'
 
+/** A busy machine may be this many times slower than it was for the control, before a run counts as endless. */
+const PATIENCE = 6
+
 const root = new URL('../..', import.meta.url).pathname
 const copy = mkdtempSync(join(tmpdir(), 'xec-mutants-'))
-const filter = process.argv[2] ?? ''
+const filters = process.argv.slice(2)
+const chosen = MUTANTS.filter(({ file }) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
 for (const name of ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']) cpSync(join(root, name), join(copy, name), { recursive: true })
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
 
-const survivors = []
-let caught = 0
+const lines = []
+const counts = { caught: 0, endless: 0, survived: 0 }
 try {
-  for (const { file, tests, before, after } of MUTANTS.filter((mutant) => mutant.file.includes(filter))) {
+  const limits = new Map()
+  for (const { tests } of chosen) {
+    const key = tests.join(' ')
+    if (limits.has(key)) continue
+    const began = Date.now()
+    const { failure } = await runTests(tests, Infinity)
+    if (failure) throw new Error(`the tests fail without a mutant, so they cannot catch one: ${failure}`)
+    const took = Date.now() - began
+    say(`control   ${key} passes, in ${Math.round(took / 1000)} s`)
+    limits.set(key, Math.max(60_000, took * PATIENCE))
+  }
+  for (const { file, tests, before, after } of chosen) {
     const path = join(copy, file)
     const source = readFileSync(path, 'utf8')
     const label = `${file}: ${before.trim().split('\n')[0]} → ${after.trim().split('\n')[0] || '(nothing)'}`
     if (source.split(before).length !== 2) {
-      survivors.push(`${label}\n    does not stand there exactly once; the list is out of date`)
+      counts.survived++
+      say(`SURVIVED  ${label}\n    does not stand there exactly once; the list is out of date`)
       continue
     }
     writeFileSync(path, source.replace(before, () => after))
-    const report = join(copy, 'report.json')
-    rmSync(report, { force: true })
-    const inTime = await runTests(tests, report)
+    const { inTime, failure } = await runTests(tests, limits.get(tests.join(' ')))
     writeFileSync(path, source)
-    const by = inTime ? firstFailure(report) : 'the time limit'
-    if (by) {
-      caught++
-      console.log(`caught    ${label}\n    by ${by}`)
+    if (!inTime) {
+      counts.endless++
+      say(`endless   ${label}\n    no test failed within the time limit`)
+    } else if (failure) {
+      counts.caught++
+      say(`caught    ${label}\n    by ${failure}`)
     } else {
-      survivors.push(label)
-      console.log(`SURVIVED  ${label}`)
+      counts.survived++
+      say(`SURVIVED  ${label}`)
     }
   }
 } finally {
   rmSync(copy, { recursive: true, force: true })
 }
-console.log(`\n${caught} caught, ${survivors.length} survived`)
-for (const each of survivors) console.log(`  ${each}`)
-process.exitCode = survivors.length > 0 ? 1 : 0
+say(`\n${counts.caught} caught, ${counts.endless} endless, ${counts.survived} survived`)
+mkdirSync(join(root, 'bench/results'), { recursive: true })
+writeFileSync(join(root, 'bench/results/mutants.txt'), `${new Date().toISOString()} ${filters.join(' ') || 'all'}\n${lines.join('\n')}\n`)
+process.exitCode = counts.survived > 0 ? 1 : 0
 
-/** A mutant may run for ever: the time limit is a way of being caught, too. False when it struck. */
-function runTests(tests, report) {
+function say(line) {
+  lines.push(line)
+  console.log(line)
+}
+
+/** A mutant may run for ever: `inTime` is false when the limit struck. `failure` is the first test that failed. */
+function runTests(tests, limitMs) {
+  const report = join(copy, 'report.json')
+  rmSync(report, { force: true })
   const child = spawn('npx', ['vitest', 'run', ...tests, '--bail', '1', '--reporter=json', `--outputFile=${report}`], { cwd: copy, stdio: 'ignore', detached: true, env: { ...process.env, XEC_MODEL_RUNS: '500', XEC_MODEL_SEED: '1' } })
   return new Promise((resolve) => {
     let inTime = true
     // The whole group: a worker in an endless loop does not hear of its parent's end.
-    const timer = setTimeout(() => {
+    const timer = limitMs === Infinity ? undefined : setTimeout(() => {
       inTime = false
       process.kill(-child.pid, 'SIGKILL')
-    }, 90_000)
-    child.once('close', () => {
+    }, limitMs)
+    child.once('close', (code) => {
       clearTimeout(timer)
-      resolve(inTime)
+      resolve({ inTime, failure: firstFailure(report, code) })
     })
   })
 }
 
-function firstFailure(report) {
+function firstFailure(report, code) {
   try {
     for (const suite of JSON.parse(readFileSync(report, 'utf8')).testResults) {
       for (const test of suite.assertionResults) if (test.status === 'failed') return test.fullName.trim()
       if (suite.status === 'failed') return suite.message?.split('\n')[0] || suite.name
     }
-    return undefined
+    return code === 0 ? undefined : `exit status ${code}`
   } catch {
     return 'a crash of the test run'
   }

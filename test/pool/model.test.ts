@@ -30,10 +30,13 @@ const TARGETS: readonly PoolTarget[] = [
   ...['g', 'h', 'i', 'j', 'k', 'l'].map((name) => target(name)),
 ]
 
+const FAILURES = [['transient'], ['throttled'], ['sticky'], ['sticky', 'XEC_HOST_KEY'], ['final'], ['final', 'XEC_CONFIG']] as const
+type Failure = (typeof FAILURES)[number]
+
 type Op =
   | { readonly do: 'acquire'; readonly target: number; readonly queueTimeoutMs?: number }
-  | { readonly do: 'abort' | 'release' | 'endChannel' | 'succeed' | 'arrive' | 'lose' | 'crack' | 'mute' | 'answer' | 'blackHole'; readonly which: number }
-  | { readonly do: 'fail'; readonly which: number; readonly verdict: 'transient' | 'throttled' | 'sticky' | 'final' }
+  | { readonly do: 'abort' | 'release' | 'endChannel' | 'succeed' | 'arrive' | 'lose' | 'crack' | 'mute' | 'muteClose' | 'answer' | 'blackHole' | 'deaf' | 'accept'; readonly which: number }
+  | { readonly do: 'fail'; readonly which: number; readonly how: Failure; readonly answered: boolean | undefined }
   | { readonly do: 'advance' | 'jump'; readonly ms: number }
   | { readonly do: 'reset'; readonly target: number }
   | { readonly do: 'maxSessions'; readonly which: number; readonly n: number }
@@ -49,8 +52,9 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('succeed' as const), which }) },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('release' as const), which }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('abort' as const, 'endChannel' as const, 'arrive' as const, 'lose' as const, 'crack' as const), which }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('mute' as const, 'answer' as const, 'blackHole' as const), which }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('fail' as const), which, verdict: fc.constantFrom('transient' as const, 'throttled' as const, 'sticky' as const, 'final' as const) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('mute' as const, 'muteClose' as const, 'answer' as const, 'blackHole' as const, 'deaf' as const), which }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('accept' as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('fail' as const), which, how: fc.constantFrom(...FAILURES), answered: fc.constantFrom(undefined, true, false) }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.oneof(fc.integer({ min: 1, max: 500 }), fc.integer({ min: 500, max: 70_000 })) }) },
   // The machine slept: every timer is late.
   { weight: 1, arbitrary: fc.record({ do: fc.constant('jump' as const), ms: fc.integer({ min: 1, max: 4_000_000 }) }) },
@@ -137,11 +141,14 @@ class Run {
       case 'endChannel': this.pick([...links.flatMap((l) => [...l.open])], op.which)?.end(); break
       case 'succeed': this.pick(sim.parked, op.which)?.succeed(); break
       case 'arrive': this.pick(sim.parked, op.which)?.arrive(); break
-      case 'fail': this.pick(sim.parked, op.which)?.fail(op.verdict); break
+      case 'accept': this.pick(sim.shaking, op.which)?.accept(); break
+      case 'deaf': { const dial = this.pick(sim.parked, op.which); if (dial) dial.deaf = true; break }
+      case 'fail': { const [verdict, code] = op.how; this.pick([...sim.parked, ...sim.shaking], op.which)?.fail(verdict, code, op.answered); break }
       case 'lose': this.pick(links, op.which)?.lose(); break
       case 'crack': this.pick(links, op.which)?.crack(); break
       case 'mute': { const link = this.pick(links, op.which); if (link) link.answersOpens = false; break }
-      case 'answer': { const link = this.pick(links, op.which); if (link) { link.answersOpens = true; link.answer() } break }
+      case 'muteClose': { const link = this.pick(links, op.which); if (link) link.answersClose = false; break }
+      case 'answer': { const link = this.pick(links, op.which); if (link) { link.answersOpens = true; link.answersClose = true; link.finishClosed(); link.answer() } break }
       case 'blackHole': { const link = this.pick(links, op.which); if (link) link.answersEnd = false; break }
       case 'advance': await sim.advance(op.ms); break
       case 'jump': sim.clock.moveTo(sim.clock.now() + op.ms); while (sim.clock.fireNext(sim.clock.now())); break
@@ -162,12 +169,20 @@ class Run {
     await sim.settle()
   }
 
+  /** Everything that was asked is answered, and every dial and handshake succeeds, those that were aborted and did not hear it too. */
+  turnKind(): void {
+    const { sim } = this
+    sim.parksHandshakes = false
+    for (const dial of sim.shaking) dial.accept()
+    for (const dial of sim.parked) if (dial.deaf) dial.succeed()
+    for (const link of sim.links) { link.maxSessions = 10; link.answersOpens = true; link.answersClose = true; link.finishClosed(); link.answer() }
+  }
+
   /** The world turns kind: every dial succeeds, every lease comes back. Everybody must be served, or have failed. */
   async serveAll(): Promise<void> {
     const { sim } = this
     this.#meddles = false
-    for (const link of sim.links) { link.maxSessions = 10; link.answersOpens = true; link.answer() }
-    sim.tune = () => {}
+    this.turnKind()
     for (const link of sim.links) if (!link.alive && !link.over && link.answersEnd) link.lose()
     for (let i = 0; i < 400 && this.acquires.some((a) => a.settled === 0); i++) {
       for (const dial of sim.parked) dial.succeed()
@@ -191,9 +206,10 @@ class Run {
 
 test(`the laws hold through ${runs} random runs, seed ${seed}`, async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 60 }), options, fc.nat(), fc.boolean(), drainAt, fc.integer({ min: 0, max: 3 }), async (ops, opts, chance, drains, drain, meddler) => {
+    fc.asyncProperty(fc.array(op, { minLength: 5, maxLength: 60 }), options, fc.nat(), fc.boolean(), drainAt, fc.integer({ min: 0, max: 3 }), fc.boolean(), async (ops, opts, chance, drains, drain, meddler, parks) => {
       const run = new Run(new Sim(opts, chance), meddler === 0)
       run.sim.checksSnapshots = false
+      run.sim.parksHandshakes = parks
       for (const [i, each] of ops.entries()) {
         if (i === drain?.step) await run.step({ do: 'drain', ms: drain.ms })
         await run.step(each)
@@ -201,11 +217,15 @@ test(`the laws hold through ${runs} random runs, seed ${seed}`, async () => {
       if (drains) {
         const drained = run.sim.pool.drain({ timeoutMs: 5_000 })
         for (const tracked of run.held.splice(0)) tracked.lease?.release()
-        await run.sim.advance(10_000)
+        await run.sim.advance(5_000)
+        run.turnKind()
+        await run.sim.advance(5_000)
         await drained
       } else {
         await run.serveAll()
         const closed = run.sim.pool.close()
+        await run.sim.settle()
+        run.turnKind() // a dial that does not hear of its abort ends all the same
         await run.sim.advance(2_000) // a peer that never answers is destroyed after a while
         await closed
       }

@@ -5,7 +5,7 @@ const NOW = 100_000
 
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
   mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, spent: null, leaving: 0,
-  slotRing: new Set(), chainRing: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
+  slotRing: new Set(), chainRing: new Set(), strangers: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
   maxConnections: 2, connections: new Set(), ring: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
@@ -67,6 +67,7 @@ describe('what a queue does', () => {
     ['but does when that is not gone in time', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', leavesBy: NOW })]) }) }), pool(), { do: 'evict', connection: busy }],
     ['at its endpoint lets a new connection have its own quantum', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([connection({ ...busy, openedAt: NOW - 300 }), connection({ ...busy, openedAt: NOW - 200 })]) }) }), pool(), { do: 'wait', until: NOW + 700, lacks: 'endpoint' }],
     ['lets a new connection have its own quantum', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ ...busy, openedAt: NOW - 300 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['leaves it to the first of those without a connection', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, strangers: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full] }), pool({ slots: 4, spent: busy }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ leases: 1, used: 1 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, leaving: 1 }), { do: 'wait', until: Infinity, lacks: 'slot' }],

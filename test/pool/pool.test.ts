@@ -668,6 +668,73 @@ describe('idle, lifetime', () => {
   })
 })
 
+describe('what a waiter hears', () => {
+  function listening(sim: Sim, where: PoolTarget) {
+    const heard: string[] = []
+    return { heard, ...sim.acquire(where, { onDialling: () => heard.push('dialling'), onQueued: () => heard.push('queued') }) }
+  }
+
+  test('that it is dialled for; and that it waits again, when the dial is over and others get its channels', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 2 })
+    const waiters = [1, 2, 3, 4].map(() => listening(sim, web1))
+    await sim.settle()
+    const late = listening(sim, web1)
+    expect([...waiters, late].map(({ heard }) => heard)).toEqual(Array.from({ length: 5 }, () => ['dialling']))
+    sim.dials[0]!.succeed()
+    await sim.settle()
+    // The first two never waited in the line.
+    expect([...waiters, late].map(({ heard }) => heard.join(' '))).toEqual(['dialling', 'dialling', 'dialling queued', 'dialling queued', 'dialling queued'])
+    const later = listening(sim, web1)
+    waiters[0]!.lease()!.release()
+    await sim.settle()
+    expect(waiters[2]!.lease()).toBeDefined()
+    expect([waiters[2]!.heard, later.heard]).toEqual([['dialling', 'queued'], []])
+  })
+
+  test('that it waits again when the server refuses its channel', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1 })
+    const waiters = [1, 2, 3].map(() => listening(sim, web1))
+    await sim.settle()
+    const link = sim.dials[0]!.succeed((each) => { each.maxSessions = 2; each.answersOpens = false })
+    await sim.settle()
+    expect(waiters[2]!.heard).toEqual(['dialling'])
+    link.answer()
+    await sim.settle()
+    expect(waiters.map(({ heard }) => heard.join(' '))).toEqual(['dialling', 'dialling', 'dialling queued'])
+  })
+
+  test('both of each dial of a series, and not before the last of two dials is over', async () => {
+    const sim = new Sim({ maxChannelsPerConnection: 1, maxReconnectAttempts: 1 })
+    const [first, second] = [listening(sim, web1), listening(sim, web1)]
+    await sim.settle()
+    sim.dials[0]!.fail('transient')
+    await sim.settle()
+    expect(first.heard).toEqual(['dialling', 'queued'])
+    await sim.advance(1_000)
+    expect(first.heard).toEqual(['dialling', 'queued', 'dialling'])
+    sim.dials[1]!.succeed()
+    await sim.settle()
+    // Its own has begun.
+    expect(sim.parked).toHaveLength(1)
+    expect(second.heard.at(-1)).toBe('dialling')
+    sim.parked[0]!.succeed()
+    await sim.settle()
+    expect(second.heard.at(-1)).toBe('dialling')
+    expect(second.lease()).toBeDefined()
+  })
+
+  test('of its jump host\'s dial as of its own, and of its wait for a slot behind that', async () => {
+    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1 })
+    const bastion = target('bastion')
+    const [a, b] = ['a', 'b'].map((name) => listening(sim, target(name, { jump: bastion }))) as [ReturnType<typeof listening>, ReturnType<typeof listening>]
+    await sim.settle()
+    expect([a.heard, b.heard]).toEqual([['dialling'], ['dialling']])
+    sim.dials[0]!.succeed()
+    await sim.settle()
+    expect([a.heard, b.heard]).toEqual([['dialling', 'dialling'], ['dialling', 'queued']])
+  })
+})
+
 describe('jump hosts', () => {
   const behind = (host: string, jump = web1) => target(host, { jump })
 

@@ -137,6 +137,11 @@ export class FakeLink implements Link {
     return answer.promise
   }
 
+  /** Closes what it left open when it was asked to close it. */
+  finishClosed(): void {
+    for (const channel of [...this.open]) if (channel.closedBy) channel.finish()
+  }
+
   /** Answers everything that was asked so far. */
   answer(): void {
     for (const answer of this.#unanswered.splice(0)) {
@@ -196,10 +201,12 @@ export class FakeDial implements Reached {
   readonly #auth = deferred<Link>()
   link: FakeLink | null = null
   stage: 'reaching' | 'reached' | 'authenticating' | 'done' = 'reaching'
+  /** True: it does not hear of its abort, and ends as it would have, later. */
+  deaf = false
 
   constructor(readonly target: Target, readonly options: ReachOptions, readonly sim: Sim) {
     const abort = (): void => {
-      if (this.stage === 'reaching' || this.stage === 'authenticating') this.fail('final', 'XEC_ABORTED')
+      if (!this.deaf && (this.stage === 'reaching' || this.stage === 'authenticating')) this.fail('final', 'XEC_ABORTED')
     }
     if (options.signal.aborted) abort()
     else options.signal.addEventListener('abort', abort)
@@ -216,10 +223,18 @@ export class FakeDial implements Reached {
   }
 
   authenticate(): Promise<Link> {
+    this.sim.handshakeBegan()
+    const over = (): void => this.sim.handshakeEnded()
+    this.#auth.promise.then(over, over)
     if (this.stage === 'done') return this.#auth.promise // told to fail while it waited for its permit
     this.stage = 'authenticating'
-    if (this.link) this.#accept(this.link)
+    if (this.link && !this.sim.parksHandshakes) this.#accept(this.link)
     return this.#auth.promise
+  }
+
+  /** Ends a handshake that was parked. */
+  accept(): void {
+    if (this.link && this.stage === 'authenticating') this.#accept(this.link)
   }
 
   abandon(): void {
@@ -231,7 +246,7 @@ export class FakeDial implements Reached {
     this.link = new FakeLink(this)
     this.sim.tune(this.link)
     tune(this.link)
-    if (this.stage === 'authenticating') this.#accept(this.link)
+    if (this.stage === 'authenticating' && !this.sim.parksHandshakes) this.#accept(this.link)
     else this.arrive()
     return this.link
   }
@@ -242,7 +257,7 @@ export class FakeDial implements Reached {
     this.#auth.resolve(link)
   }
 
-  fail(verdict: DialVerdict, code: 'XEC_CONNECT' | 'XEC_AUTH' | 'XEC_HOST_KEY' | 'XEC_ABORTED' = verdict === 'sticky' ? 'XEC_AUTH' : 'XEC_CONNECT', answered?: boolean): void {
+  fail(verdict: DialVerdict, code: 'XEC_CONNECT' | 'XEC_AUTH' | 'XEC_HOST_KEY' | 'XEC_CONFIG' | 'XEC_ABORTED' = verdict === 'sticky' ? 'XEC_AUTH' : 'XEC_CONNECT', answered?: boolean): void {
     this.failWith(new DialError(code, `${this.target.host}: ${verdict} failure`, { host: this.target.host, verdict, ...(answered === undefined ? {} : { answered }) }))
   }
 
@@ -262,6 +277,11 @@ export class Sim implements Transport {
   readonly links: FakeLink[] = []
   readonly events: PoolEvent[] = []
   tune: (link: FakeLink) => void = () => {}
+  /** True: a handshake takes until `accept`, also when its dial was told to succeed. */
+  parksHandshakes = false
+  /** Seen on this side of the transport, at every handshake's beginning. */
+  mostHandshakes = 0
+  #handshakes = 0
   /** Whether every settle also adds up the snapshot, which costs more than all else. */
   checksSnapshots = true
   /** The laws are checked at every n-th settle: 1, but for long runs of thousands of waiters. */
@@ -291,9 +311,24 @@ export class Sim implements Transport {
     return dial.reached
   }
 
+  handshakeBegan(): void {
+    this.#handshakes++
+    this.mostHandshakes = Math.max(this.mostHandshakes, this.#handshakes)
+    if (this.#handshakes > this.pool.options.maxConcurrentDials) this.#broken ??= new Error(`law 1: ${this.#handshakes} handshakes of ${this.pool.options.maxConcurrentDials}`)
+  }
+
+  handshakeEnded(): void {
+    this.#handshakes--
+  }
+
+  /** In a handshake that was told to succeed, and parked. */
+  get shaking(): FakeDial[] {
+    return this.dials.filter((dial) => dial.stage === 'authenticating' && dial.link)
+  }
+
   /** Dials that are neither done nor told how to end. */
   get parked(): FakeDial[] {
-    return this.dials.filter((dial) => dial.stage !== 'done' && !(dial.link && dial.stage !== 'authenticating'))
+    return this.dials.filter((dial) => dial.stage !== 'done' && !dial.link)
   }
 
   acquire(target: PoolTarget, options: AcquireOptions = {}): { acquired: Promise<Lease>; abort: () => void; lease: () => Lease | undefined; error: () => unknown } {

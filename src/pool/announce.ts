@@ -1,0 +1,41 @@
+/** What callers hear while they wait: that a dial for them is under way, and that none is any more. */
+import type { Queue } from './queue.js'
+import { tell } from './tell.js'
+import type { Waiter } from './waiter.js'
+
+/** A dial has begun: everybody hears of it who waits for it, in the queue or behind it. */
+export function announceDial(queue: Queue): void {
+  for (const waiter of queue.waiters) announceTo(waiter)
+  for (const child of queue.children) announceDial(child)
+}
+
+/** Who comes while a dial is under way waits for it, too. */
+export function announceTo(waiter: Waiter): void {
+  waiter.connecting = true
+  waiter.queue.announced = true
+  tell(() => waiter.options.onDialling?.())
+}
+
+/**
+ * Whoever was told of a dial, when none is under way any more, hears that it waits in the line again; except those at its
+ * head whose channels are being opened. Those who were told are always at the head, so that this looks at nobody twice.
+ */
+export function takeBack(queue: Queue): void {
+  if (isDialled(queue)) return
+  let served = 0
+  for (const { state, opening, spare } of queue.connections) if (state === 'open') served += opening + (spare ? 1 : 0)
+  let waiter = queue.waiters.first
+  queue.announced = served > 0 && waiter?.connecting === true
+  for (; waiter?.connecting; waiter = waiter.behind) {
+    if (served-- > 0) continue
+    waiter.connecting = false
+    const { onQueued } = waiter.options
+    tell(() => onQueued?.())
+  }
+}
+
+/** Whether a dial is under way for those who wait in a queue: its own, or that of the jump host which it waits for. */
+export function isDialled(queue: Queue): boolean {
+  for (const { state } of queue.connections) if (state === 'opening') return true
+  return queue.hop?.children.has(queue) === true && isDialled(queue.hop)
+}
