@@ -6,6 +6,7 @@ import type { TransferOptions, TransferResult, Transfers, UploadSource } from '.
 import type { Given, PoolOptions } from './pool/options.js'
 import { POOL_OPTION_NAMES, resolvePoolOptions } from './pool/options.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
+import { tell } from './pool/tell.js'
 import type { DrainReport, Pool, PoolTarget } from './pool/types.js'
 import type { Dispatcher } from './run/dispatcher.js'
 import { systemClock, type Clock } from './runtime/clock.js'
@@ -55,6 +56,7 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
   readonly #monitors = new Set<PoolMonitor>()
   #own: Xec | null = null
   #listening = false
+  #closed = false
 
   /**
    * Opens nothing.
@@ -126,10 +128,11 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
     return this.#xec.snapshot()
   }
 
-  /** A regular look at the figures, as events. Ends with `stop()`, with `using`, or when the adapter is closed. */
+  /** A regular look at the figures, as events. Ends with `stop()`, with `using`, or when the adapter is closed; after that it never begins. */
   monitor(options: MonitorOptions = {}): PoolMonitor {
     const monitor = new PoolMonitor(() => this.getConnectionPoolMetrics(), this.#clock, checkMonitor(options), (stopped) => this.#monitors.delete(stopped))
-    this.#monitors.add(monitor)
+    if (this.#closed) monitor.stop()
+    else this.#monitors.add(monitor)
     return monitor
   }
 
@@ -162,6 +165,7 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
     const timeoutMs = durationOf(timeout)
     this.#keepAlive?.stop()
     const report = await this.#xec.drain({ timeoutMs })
+    this.#closed = true
     for (const monitor of [...this.#monitors]) monitor.stop()
     return report
   }
@@ -187,7 +191,8 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
   async #inHand<T>(target: PoolTarget, work: () => Promise<T>): Promise<T> {
     if (this.#events.listenerCount('queue') > 0) {
       const { full, inHand } = this.#xec.pool.standing(target)
-      if (full) this.#events.emit('queue', { host: target.host, limit: full, inHand: inHand + 1 })
+      // Like a listener of any other event, one that throws disturbs nobody else.
+      if (full) tell(() => this.#events.emit('queue', { host: target.host, limit: full, inHand: inHand + 1 }))
     }
     this.#keepAlive?.used(target)
     try {

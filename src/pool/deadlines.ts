@@ -33,9 +33,12 @@ export class Deadlines<T extends HasDeadline> {
     return this.#heap.length
   }
 
-  /** The nearest deadline; Infinity when there is none. */
-  get next(): number {
-    return this.#first()?.at ?? Infinity
+  /**
+   * When to look for what is due: never after the nearest deadline, and Infinity when there is none. It may be before, when
+   * the nearest was postponed; to know better would cost what postponing saves.
+   */
+  get lookAt(): number {
+    return this.#size > 0 ? (this.#heap[0]?.key ?? Infinity) : Infinity
   }
 
   /** The subject with the nearest deadline. */
@@ -78,6 +81,8 @@ export class Deadlines<T extends HasDeadline> {
 
   /** Removes and returns a subject that is due at `now`, or undefined. */
   takeDue(now: number): T | undefined {
+    const [head] = this.#heap
+    if (!head || head.key > now) return undefined
     const first = this.#first()
     if (!first || first.at > now) return undefined
     this.#size--

@@ -29,8 +29,9 @@ export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecErro
   return new XecError('XEC_QUEUE_TIMEOUT', `${host}: no channel within ${limit} (${state.join(', ')}; ${dial})`, { host })
 }
 
-export function aborted(host: string): XecError {
-  return new XecError('XEC_ABORTED', `${host}: cancelled while waiting for a channel; the command was not sent`, { host, phase: 'queue' })
+/** @param cause the reason of the signal that aborted */
+export function aborted(host: string, cause: unknown): XecError {
+  return new XecError('XEC_ABORTED', `${host}: cancelled while waiting for a channel; the command was not sent`, { host, phase: 'queue', cause })
 }
 
 export function poolClosed(host: string): XecError {

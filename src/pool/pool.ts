@@ -93,7 +93,7 @@ export class ConnectionPool implements Pool {
       this.#draining.refused++
       return refuse(poolClosed(host))
     }
-    if (options.signal?.aborted) return refuse(aborted(host))
+    if (options.signal?.aborted) return refuse(aborted(host, options.signal.reason))
     let hops = 0
     for (let hop = target.jump; hop; hop = hop.jump) hops++
     if (hops + 1 > facts.maxConnections) return refuse(chainTooLong(host, hops, facts.maxConnections))
@@ -104,7 +104,7 @@ export class ConnectionPool implements Pool {
       const waiter = new Waiter(queue, host, now, options.queueTimeoutMs === undefined ? Infinity : now + options.queueTimeoutMs, options, resolve, reject)
       if (options.signal) {
         const { signal } = options
-        const abort = (): void => this.#pump.run(() => this.#rejections.reject(waiter, aborted(host)))
+        const abort = (): void => this.#pump.run(() => this.#rejections.reject(waiter, aborted(host, signal.reason)))
         signal.addEventListener('abort', abort, { once: true })
         waiter.onSettled = () => signal.removeEventListener('abort', abort)
       }

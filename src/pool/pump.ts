@@ -202,7 +202,7 @@ export class Pump {
 
   #setTimer(): void {
     const { facts } = this
-    const at = Math.min(facts.deadlines.next, facts.mode === 'draining' ? facts.cutAt : Infinity)
+    const at = Math.min(facts.deadlines.lookAt, facts.mode === 'draining' ? facts.cutAt : Infinity)
     // One that is early is left: it finds nothing due and is set anew, which is cheaper than to move it with every use.
     if (this.#timer && (this.#timer.at > at || at === Infinity)) {
       this.#timer.handle.clear()

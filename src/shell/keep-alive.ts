@@ -68,11 +68,13 @@ interface Kept {
 export class KeepAlive {
   readonly #kept = new Map<string, Kept>()
   #timer: Timer | null = null
+  #stopped = false
 
   constructor(private readonly ports: KeepAlivePorts) {}
 
   /** A target is in use: it is kept alive from now. */
   used(target: PoolTarget): void {
+    if (this.#stopped) return
     const key = keyOf(target)
     const usedAt = this.ports.clock.now()
     const kept = this.#kept.get(key)
@@ -81,7 +83,9 @@ export class KeepAlive {
     this.#arm()
   }
 
+  /** For good: commands that still run may end after it. */
   stop(): void {
+    this.#stopped = true
     for (const kept of this.#kept.values()) drop(kept)
     this.#kept.clear()
     this.#timer?.clear()

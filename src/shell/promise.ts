@@ -1,7 +1,7 @@
 /** A command that starts when somebody waits for it. */
 import type { Readable, Writable } from 'node:stream'
 import type { Secret } from '../runtime/secret.js'
-import type { SignalName } from '../transport/transport.js'
+import { SIGNAL_NAMES, type SignalName } from '../transport/transport.js'
 import { shown } from './check.js'
 import { LineQueue } from './lines.js'
 import { checkSettings } from './options.js'
@@ -104,11 +104,13 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
    * Sends a signal to the command's processes; one that still waits for its connection is cancelled.
    * None of them is sent again, also not with `idempotent`.
    * @returns false when there is nothing to stop: it has not started, or has ended
+   * @throws TypeError for what is not the name of a signal that SSH can carry
    */
   kill(signal: SignalName | `SIG${SignalName}` = 'TERM'): boolean {
+    const name = signalNamed(signal)
     if (!this.#started || this.#over) return false
     // None to signal: it waits for its connection, be it the first or that of another attempt.
-    if (!this.#control?.signal(signal.replace(/^SIG/, '') as SignalName)) this.#stop.abort(new Error('killed'))
+    if (!this.#control?.signal(name)) this.#stop.abort(new Error('killed'))
     return true
   }
 
@@ -172,4 +174,10 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
     this.#started.then(over, over)
     return this.#started
   }
+}
+
+function signalNamed(signal: string): SignalName {
+  const name = SIGNAL_NAMES.find((each) => signal === each || signal === `SIG${each}`)
+  if (!name) throw new TypeError(`a signal is one of ${SIGNAL_NAMES.join(', ')}, not ${JSON.stringify(signal)}`)
+  return name
 }

@@ -26,7 +26,7 @@ export function rawLine(strings: readonly string[], values: readonly unknown[]):
   mustBeTemplate(strings)
   const raw = (value: unknown): string => {
     if (value === null || value === undefined) return ''
-    return Array.isArray(value) ? value.map(raw).join(' ') : textOf(value)
+    return Array.isArray(value) ? Array.from(value, raw).join(' ') : textOf(value)
   }
   return weave(strings, values, raw)
 }
@@ -43,7 +43,8 @@ function weave(strings: readonly string[], values: readonly unknown[], write: (v
 
 function words(value: unknown): string {
   if (value === null || value === undefined) return "''"
-  if (Array.isArray(value)) return value.map(words).join(' ')
+  // `from` gives a hole in an array as the undefined that it reads as; `map` would pass it over.
+  if (Array.isArray(value)) return Array.from(value, words).join(' ')
   return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' ? String(value) : quote(textOf(value))
 }
 
@@ -56,11 +57,11 @@ function textOf(value: unknown): string {
     case 'boolean':
       return String(value)
     case 'object': {
-      if (value instanceof Secret) throw new TypeError('a Secret cannot be put into a command line, where every process of the host could read it; pass it with .env({ NAME: secret })')
+      if (value instanceof Secret) throw secretInLine()
       if (value instanceof ShellResult) return value.text()
       if (value instanceof Date) return value.toISOString()
       const prototype: unknown = value && Object.getPrototypeOf(value)
-      if (prototype === Object.prototype || prototype === null || Array.isArray(value)) return JSON.stringify(value)
+      if (value && (prototype === Object.prototype || prototype === null || Array.isArray(value))) return jsonOf(value)
       throw new TypeError(`an object of class ${value?.constructor.name ?? 'unknown'} has no place in a command line; interpolate its text`)
     }
     case 'undefined':
@@ -68,6 +69,20 @@ function textOf(value: unknown): string {
     case 'function':
       throw new TypeError(`a ${typeof value} has no place in a command line`)
   }
+}
+
+function jsonOf(value: object): string {
+  // A Secret has become `[secret]` when the replacer is given it: what it stands in still has it.
+  const json = JSON.stringify(value, function (this: Record<string, unknown>, key: string, each: unknown) {
+    if (this[key] instanceof Secret) throw secretInLine()
+    return each
+  }) as string | undefined
+  if (json === undefined) throw new TypeError('an object whose JSON is nothing has no place in a command line; interpolate its text')
+  return json
+}
+
+function secretInLine(): TypeError {
+  return new TypeError('a Secret cannot be put into a command line, where every process of the host could read it; pass it with .env({ NAME: secret })')
 }
 
 function isEmpty(value: unknown): boolean {

@@ -136,7 +136,8 @@ export interface RemoteListener {
   close(): Promise<void>
 }
 
-export type SignalName = 'HUP' | 'INT' | 'KILL' | 'QUIT' | 'TERM' | 'USR1' | 'USR2'
+export const SIGNAL_NAMES = ['HUP', 'INT', 'KILL', 'QUIT', 'TERM', 'USR1', 'USR2'] as const
+export type SignalName = (typeof SIGNAL_NAMES)[number]
 
 export interface PtyRequest {
   readonly term: string

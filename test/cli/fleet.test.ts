@@ -21,7 +21,7 @@ async function target(options: readonly string[], env: Readonly<Record<string, s
   if (!parsed || 'help' in parsed) throw new Error('no help was asked for')
   const io = { env, cwd: place.home, home: place.home, stderr: process.stderr } as unknown as Io
   const fleet = await openFleet(io, parsed, createNotices(io, parsed.options))
-  const [found] = await fleet.resolve(['w'], false)
+  const [found] = await fleet.resolve(['w'], true)
   if (!found) throw new Error('one name in, one target out')
   return { ...found.target, poolOptions: fleet.pool }
 }

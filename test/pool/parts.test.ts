@@ -26,7 +26,7 @@ describe('a waiter', () => {
 
 describe('deadlines', () => {
   test('the heap agrees with a sorted list', () => {
-    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity), fc.constant('clear' as const)))), (operations) => {
+    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity), fc.constant('clear' as const)))), fc.boolean(), (operations, looks) => {
       const heap = new Deadlines<HasDeadline & { readonly n: number }>()
       const subjects = Array.from({ length: 21 }, (_, n) => ({ n, entry: null }))
       const model = new Map<number, number>()
@@ -36,7 +36,10 @@ describe('deadlines', () => {
         else heap.set(subject, at)
         if (at === Infinity || at === 'clear') model.delete(n)
         else model.set(n, at)
-        expect(heap.next).toBe(Math.min(Infinity, ...model.values()))
+        const nearest = Math.min(Infinity, ...model.values())
+        expect(heap.lookAt).toBeLessThanOrEqual(nearest)
+        expect(heap.lookAt === Infinity).toBe(nearest === Infinity)
+        if (looks) expect(heap.nearest ? model.get(heap.nearest.n) : Infinity).toBe(nearest)
         expect(heap.at(subject)).toBe(at === 'clear' ? Infinity : at)
         expect(heap.size).toBe(model.size)
       }

@@ -616,8 +616,8 @@ describe('waiting', () => {
 
   test('an acquire that is aborted before it starts never dials', async () => {
     const sim = new Sim()
-    const signal = AbortSignal.abort()
-    await expect(sim.pool.acquire(web1, { signal })).rejects.toMatchObject({ code: 'XEC_ABORTED' })
+    const signal = AbortSignal.abort('enough')
+    await expect(sim.pool.acquire(web1, { signal })).rejects.toMatchObject({ code: 'XEC_ABORTED', cause: 'enough' })
     expect(sim.dials).toHaveLength(0)
   })
 })

@@ -158,6 +158,7 @@ describe('a command promise on a fleet', () => {
     test('signals the remote process', async () => {
       const command = ssh`sleep 60`
       expect(command.kill()).toBe(false)
+      expect(() => command.kill(9 as never)).toThrow(new TypeError('a signal is one of HUP, INT, KILL, QUIT, TERM, USR1, USR2, not 9'))
       const ended = reason(command)
       while (fleet.processes === 0) await sleep(5)
       await sleep(20)

@@ -9,6 +9,7 @@ import { ensureBuilt } from '../cli/binary.js'
 import { ROOT } from '../docs/pages.js'
 import { makePlace, type Place } from '../rig/place.js'
 import { startProxy } from '../rig/proxy.js'
+import { collectUncaught } from '../rig/uncaught.js'
 
 describe('an adapter on a fleet', () => {
   let fleet: Fleet
@@ -126,14 +127,22 @@ describe('an adapter on a fleet', () => {
   })
 
   test('a keep-alive leaves busy connections and their queue alone', async () => {
-    const adapter = make({ keepAliveWith: 'true', connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, keepAliveInterval: 20 } })
+    const beats: string[] = []
+    const adapter = make({
+      keepAliveWith: async (its) => void beats.push((await its`echo $XEC_DEMO_HOST`).text()),
+      connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, keepAliveInterval: 300 },
+    })
     const ssh = on(adapter)
+    await on(adapter, 'web2')`true`
     const gate = gated()
     const commands = [ssh`${gate.line}`.text(), ssh`echo second`.text()]
-    await until(() => adapter.getConnectionPoolMetrics().activeConnections === 1)
-    // Many intervals.
-    await new Promise((resolve) => setTimeout(resolve, 300))
-    expect(adapter.getConnectionPoolMetrics()).toMatchObject({ acquired: 1, waiting: 1, closedByReason: {} })
+    const web1 = () => adapter.getConnectionPoolMetrics().hosts.find(({ host }) => host === 'web1')
+    await until(() => web1()?.activeConnections === 1)
+    // An idle one shows how many intervals have passed.
+    beats.length = 0
+    await until(() => beats.length >= 3)
+    expect(new Set(beats)).toEqual(new Set(['web2']))
+    expect(web1()).toMatchObject({ acquired: 1, waiting: 1, connectionsDestroyed: 0 })
     gate.open()
     expect(await Promise.all(commands)).toEqual(['through', 'second'])
   })
@@ -197,8 +206,22 @@ describe('an adapter on a fleet', () => {
     await until(() => told.at(-1) === '0/1')
     await adapter.dispose()
     const { length } = told
+    adapter.monitor({ interval: 5 }).on('metrics', () => told.push('after the end'))
     await new Promise((resolve) => setTimeout(resolve, 30))
     expect(told).toHaveLength(length)
+  })
+
+  test('a listener that throws disturbs no command, and is heard of where uncaught errors are', async () => {
+    const uncaught = collectUncaught()
+    const adapter = make({ connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } })
+    adapter.on('queue', () => { throw new Error('no queues, please') })
+    const ssh = on(adapter)
+    const gate = gated()
+    const both = [ssh`${gate.line}`.text(), ssh`echo second`.text()]
+    await until(() => adapter.getConnectionPoolMetrics().waiting === 1)
+    gate.open()
+    expect(await Promise.all(both)).toEqual(['through', 'second'])
+    expect(uncaught).toEqual([expect.objectContaining({ message: 'no queues, please' })])
   })
 
   test('a keep-alive of one\'s own: a command, or a function with a context; what fails loses its connection', async () => {

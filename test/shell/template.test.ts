@@ -12,6 +12,8 @@ test('what is interpolated is quoted: a word, words, numbers, nothing, JSON', ()
   expect(line`chmod 700 ${null} ${undefined}`).toBe(`chmod 700 '' ''`)
   expect(line`post ${{ a: [1, "it's"] }}`).toBe(`post '{"a":[1,"it'\\''s"]}'`)
   expect(line`ls ${[]} x`).toBe('ls  x')
+  // A hole reads as undefined.
+  expect(line`set ${['a', , 'b']}`).toBe(`set a '' b`)
 })
 
 test('a template that is nothing but one string is the command line itself', () => {
@@ -32,6 +34,8 @@ test('raw quotes nothing', () => {
 
 test('what has no text has no place in a command, and a secret least of all', () => {
   expect(() => line`echo ${new Secret('canary')}`).toThrow(/a Secret cannot be put into a command line/)
+  expect(() => line`echo ${{ deep: [new Secret('canary')] }}`).toThrow(/a Secret cannot be put into a command line/)
+  expect(() => line`echo ${{ toJSON: () => undefined }}`).toThrow('an object whose JSON is nothing')
   expect(() => line`echo ${() => 1}`).toThrow('a function has no place')
   expect(() => line`echo ${new Map()}`).toThrow('an object of class Map has no place')
 })

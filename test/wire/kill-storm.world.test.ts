@@ -168,7 +168,9 @@ describeWorld('a kill storm', () => {
     expect(lost.filter(({ outcome, error }) => outcome !== 'lost' || !(error?.message.includes('keepalive') ?? false))).toEqual([])
     if (!FULL) expect(holed.wholeAt).toBeLessThan(holed.holedAt)
     const ms = (x: number): number => Math.round(x)
-    keep({ run: 'R4', hosts, blackHoles: holes, commandsEach: each, baselineP95Ms: ms(baseline.p95), othersP95Ms: ms(holed.p95), ratio: Math.round((holed.p95 / baseline.p95) * 100) / 100 })
+    const ratio = Math.round((holed.p95 / baseline.p95) * 100) / 100
+    keep({ run: 'R4', hosts, blackHoles: holes, commandsEach: each, baselineP95Ms: ms(baseline.p95), othersP95Ms: ms(holed.p95), ratio })
+    if (FULL) expect(ratio).toBeLessThanOrEqual(1.2)
     await xec.close()
   })
 
@@ -179,8 +181,8 @@ describeWorld('a kill storm', () => {
     await eventually(() => expect([tap.open, sshd.connections()]).toEqual([0, []]), 15_000)
     const before = held()
     for (let n = 0; n < rounds; n++) {
-      const xec = createXec({ pool: { maxConnections: 12, reconnectDelay: 100 } })
-      const all = Promise.all(Array.from({ length: 60 }, (_, i) => xec.execute(target(34, i % 20), { line: `sleep 0.${i % 4}; echo ${i}` })))
+      const xec = createXec({ pool: { maxConnections: 12, maxChannelsPerConnection: 2, reconnectDelay: 100 } })
+      const all = Promise.all(Array.from({ length: 300 }, (_, i) => xec.execute(target(34, i % 20), { line: `sleep 0.${i % 4}; echo ${i}` })))
       await new Promise((resolve) => setTimeout(resolve, random.next() * 1_500))
       const report = await xec.drain({ timeoutMs: Math.floor(random.next() * 800) })
       finished += report.completed
@@ -197,6 +199,8 @@ describeWorld('a kill storm', () => {
         expect([now.fds <= before.fds, now.sockets <= before.sockets, now.timers <= before.timers], `round ${n}: ${JSON.stringify({ now, before })}`).toEqual([true, true, true])
       })
     }
+    // Of every kind some, or it shows less than it says.
+    if (FULL) expect(Math.min(finished, turnedAway, cut)).toBeGreaterThan(0)
     keep({ run: 'R7', seed: SEED, drains: rounds, finished, turnedAway, cut })
   })
 })

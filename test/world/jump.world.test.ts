@@ -15,15 +15,19 @@ hosts:
   near: 127.4.0.4
 ${Array.from({ length: 20 }, (_, i) => `  app${String(i + 1).padStart(2, '0')}: { host: 127.4.1.${i + 1}, proxyJump: bastion }`).join('\n')}
   deep: { host: 127.4.0.5, proxyJump: inner }
+  deepest: { host: 127.4.0.6, proxyJump: deep }
 pool: { maxReconnectAttempts: 0 }`)
   })
   afterAll(() => stage.stop())
   /** Who connected, and at which address. */
   const WHO = 'set -- $SSH_CONNECTION; echo "$3"'
 
-  test('one hop, and two, from the inventory', async () => {
+  test('one hop, two, and three, from the inventory', async () => {
     expect(await stage.run(['run', 'inner', WHO])).toMatchObject({ status: 0, stdout: '127.4.0.2\n', stderr: '' })
     expect(await stage.run(['run', 'deep', WHO])).toMatchObject({ status: 0, stdout: '127.4.0.5\n', stderr: '' })
+    const { hosts, pool } = report(await stage.run(['run', '--json', 'deepest', WHO]))
+    expect(hosts[0]).toMatchObject({ outcome: 'ok', stdout: '127.4.0.6\n' })
+    expect(pool).toMatchObject({ connectionsCreated: 4, acquired: 1 })
   })
 
   test('and by -J, in the order of travel', async () => {
