@@ -26,6 +26,8 @@ export interface Hands {
 export class Pump {
   #timer: { readonly at: number; readonly handle: Timer } | null = null
   #running = false
+  /** How many began to lack something. */
+  #rung = 0
 
   constructor(
     private readonly facts: Facts,
@@ -117,6 +119,7 @@ export class Pump {
         if (isDialled(queue)) announceDial(queue)
         break
       case 'dial':
+        this.#letOthersAsk(queue)
         this.hands.dialling.dial(queue, step.hop as Connection | null)
         break
       case 'evict': {
@@ -143,11 +146,23 @@ export class Pump {
     else if (ring.delete(queue)) for (const next of ring) return this.facts.touch(next)
   }
 
+  /**
+   * A dial may take the last room of its endpoint. Other users of it that wait for a slot will wait for that room then, and
+   * have asked before whoever dials now and may ask again: they are looked at first, in the order in which they came.
+   */
+  #letOthersAsk(queue: Queue): void {
+    const { queues } = queue.endpoint
+    if (queues.size === 1) return
+    const others = [...queues].filter((other) => other !== queue && other.ringSince !== Infinity)
+    for (const other of others.sort((a, b) => a.ringNth - b.ringNth)) this.facts.touch(other)
+  }
+
   /** Starts or ends a queue's quantum; true when that gives it a new deadline to be found. */
   #keepQuantum(queue: Queue, lacking: boolean, now: number): boolean {
     if (lacking === (queue.ringSince !== Infinity)) return false
     queue.ringSince = lacking ? now : Infinity
     queue.ringGrants = lacking ? this.facts.grants : Infinity
+    if (lacking) queue.ringNth = this.#rung++
     return lacking
   }
 

@@ -162,6 +162,8 @@ export const MUTANTS = [
   ...of('src/pool/pump.ts', pool, [
     ['        this.hands.ends.hurry(connection)\n', ''],
     ['if (queue.announced) takeBack(queue)', ''],
+    ['        this.#letOthersAsk(queue)\n', ''],
+    ['others.sort((a, b) => a.ringNth - b.ringNth)', 'others'],
     ['        if (isDialled(queue)) announceDial(queue)\n', ''],
     ['      news?.()\n      return\n', '      news?.()\n'],
     ['          facts.slotRing.delete(connection.queue)\n', ''],

@@ -205,4 +205,26 @@ describe('law 13: equal hosts', () => {
     expect(turns.length).toBeGreaterThan(15)
     for (let i = 0; i + names.length <= turns.length; i++) expect(new Set(turns.slice(i, i + names.length)).size, turns.join(' ')).toBe(names.length)
   })
+
+  test('nor is a user of a host by another one of it, where both wait for a slot', async () => {
+    const sim = new Sim({ enabled: false, maxConnections: 1, maxConnectionsPerHost: 1 })
+    const [other, user, root, third] = [target('other'), target('a'), target('a', { username: 'root' }), target('a', { username: 'third' })]
+    for (const each of [user, third, root]) sim.pool.standing(each) // so that they are known in this order
+    const served: string[] = []
+    let lease: Lease | undefined
+    for (const each of [other, user, root, third, user, root, third]) {
+      sim.pool.acquire(each).then((given) => {
+        lease = given
+        served.push(each.username)
+      }, () => {})
+      await sim.settle()
+    }
+    for (let i = 0; i < 7; i++) {
+      for (const dial of sim.parked) dial.succeed()
+      await sim.settle()
+      lease?.release()
+      await sim.settle()
+    }
+    expect(served.slice(1)).toEqual(['deploy', 'root', 'third', 'deploy', 'root', 'third'])
+  })
 })

@@ -17,7 +17,7 @@ const hop = target('hop')
 const TARGETS: readonly PoolTarget[] = [
   target('a'),
   target('b'),
-  target('a', { username: 'root' }), // the endpoint of the first, another key
+  ...['root', 'third'].map((username) => target('a', { username })), // the endpoint of the first, other keys
   target('c', { pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, idleTimeout: 100 } }),
   hop,
   target('d', { jump: hop }),
