@@ -68,7 +68,9 @@ describeWorld('a long life', () => {
       } catch { /* it has just ended by itself */ }
     }
     const looks: Look[] = []
-    const look = (seconds: number): void => {
+    // Between two commands: what runs at the moment would make the heap as large as it happens to be.
+    const look = async (seconds: number): Promise<void> => {
+      await eventually(() => expect(settled).toBe(started), 30_000)
       collect()
       checkIdentities(pool)
       const { fds, timers } = held()
@@ -87,7 +89,7 @@ describeWorld('a long life', () => {
       void run()
       const seconds = (performance.now() - began) / 1_000
       if (seconds - killed >= 1) { killed = seconds; kill() }
-      if (seconds - looked >= LOOK_MS / 1_000) { looked = seconds; look(Math.round(seconds)) }
+      if (seconds - looked >= LOOK_MS / 1_000) { looked = seconds; await look(Math.round(seconds)) }
     }
     await eventually(() => expect(settled).toBe(started), 30_000)
     expect(wrong).toBe('')
@@ -107,9 +109,16 @@ describeWorld('a long life', () => {
     const early = median(warm.slice(0, third).map(({ heap }) => heap))
     const late = median(warm.slice(-third).map(({ heap }) => heap))
     const fds = warm.map((each) => each.fds)
+    /** Of the straight line through all looks: what it says the heap has grown by from the first to the last. */
+    const slope = ((): number => {
+      const [x, y] = [warm.map(({ seconds }) => seconds), warm.map(({ heap }) => heap)]
+      const [meanX, meanY] = [x, y].map((values) => values.reduce((a, b) => a + b, 0) / values.length) as [number, number]
+      const covariance = x.reduce((sum, each, i) => sum + (each - meanX) * ((y[i] ?? NaN) - meanY), 0)
+      return ((covariance / x.reduce((sum, each) => sum + (each - meanX) ** 2, 0)) * ((x.at(-1) ?? NaN) - (x[0] ?? NaN))) / early
+    })()
     const mib = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
     const summary = `seed ${SEED}, ${SECONDS} s, node ${process.version}: ${started} commands (${[...outcomes].map(([kind, n]) => `${kind} ${n}`).join(', ')}), ${kills} kills, `
-      + `${pool.snapshot().connectionsCreated} connections; heap after GC ${mib(early)} → ${mib(late)} (${((late / early - 1) * 100).toFixed(1)} %), rss ${mib(warm.at(-1)?.rss ?? 0)}, descriptors beside connections ${Math.min(...fds)} to ${Math.max(...fds)}`
+      + `${pool.snapshot().connectionsCreated} connections; heap after GC ${mib(early)} → ${mib(late)} (${((late / early - 1) * 100).toFixed(1)} %, by the line through all looks ${(slope * 100).toFixed(1)} %), rss ${mib(warm.at(-1)?.rss ?? 0)}, descriptors beside connections ${Math.min(...fds)} to ${Math.max(...fds)}`
     console.log(`  soak: ${summary}`)
     const results = process.env['XEC_SOAK_RESULTS']
     if (results) {
@@ -119,7 +128,10 @@ describeWorld('a long life', () => {
     // A kill loses what runs on that connection, or costs a dial; nothing else may come of it.
     expect([...outcomes.keys()].sort().filter((kind) => !['lost maybe', 'lost yes', 'ok yes', 'unreachable no'].includes(kind))).toEqual([])
     expect(Math.max(...fds) - Math.min(...fds)).toBeLessThanOrEqual(4)
-    if (LONG) expect(Math.abs(late / early - 1)).toBeLessThanOrEqual(0.05)
+    if (LONG) {
+      expect(Math.abs(late / early - 1)).toBeLessThanOrEqual(0.05)
+      expect(Math.abs(slope)).toBeLessThanOrEqual(0.05)
+    }
     await sshd.stop()
     place.remove()
   })
