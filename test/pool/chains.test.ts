@@ -188,3 +188,21 @@ describe('chains through each other', () => {
     expect(targets.filter((_, i) => !waiters[i]!.lease()).map(({ host }) => host)).toEqual([])
   })
 })
+
+test('of two jump hosts that opened at once, while a long command took the room of one, the first carries, and then the other', async () => {
+  const sim = new Sim({ maxConnections: 3 })
+  const [first, second] = ['a', 'b'].map((hop) => sim.acquire(through(`behind-${hop}`, hop))) as [ReturnType<Sim['acquire']>, ReturnType<Sim['acquire']>]
+  await sim.settle()
+  const long = sim.acquire(target('long'))
+  await sim.settle()
+  expect(sim.dials.map((dial) => dial.target.host)).toEqual(['a', 'b', 'long'])
+  await dialAll(sim)
+  expect(long.lease()).toBeDefined()
+  // No hour of waiting: the jump host that is behind in the line gives its connection up.
+  expect(first.lease()).toBeDefined()
+  expect(second.lease()).toBeUndefined()
+  first.lease()!.release()
+  await sim.settle()
+  await dialAll(sim)
+  expect(second.lease()).toBeDefined()
+})
