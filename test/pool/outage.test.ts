@@ -323,6 +323,16 @@ test('how many are connected to those that failed is counted as they come and go
   expect(network.told('outage')).toMatchObject([{ hosts: 30 }])
 })
 
+test.each([[8, true], [9, false]])('of those that failed, what they have left counts for neither side: eight of them, and %i connections besides', (others, outage) => {
+  const facts = new Outage({ reconnectDelay: 1_000, maxReconnectDelay: 30_000, maxReconnectAttempts: 3, maxConcurrentDials: 20 })
+  const begun = Array.from({ length: 8 }, (_, i) => {
+    const endpoint = new Endpoint(`e${i}`, `h${i}`)
+    endpoint.connections.add({} as never)
+    return facts.failed(endpoint, null, 0, 8 + others)
+  })
+  expect(begun).toEqual([...Array<boolean>(7).fill(false), outage])
+})
+
 test('an error of a dial says whether the host was heard', () => {
   const of = (phase: 'dns' | 'tcp' | 'banner' | 'auth', answered?: boolean): boolean =>
     new DialError('XEC_CONNECT', 'x', { verdict: 'transient', phase, ...(answered === undefined ? {} : { answered }) }).answered
