@@ -4,10 +4,10 @@
  */
 import { expect, test } from 'vitest'
 import { createPool } from '../dist/pool/pool.js'
-import type { PoolTarget } from '../src/pool/types.js'
-import { systemClock } from '../src/runtime/clock.js'
-import { systemRandom } from '../src/runtime/random.js'
-import type { Channel, Link, LinkEnd, Reached, Transport } from '../src/transport/transport.js'
+import type { PoolTarget } from '../dist/pool/types.js'
+import { systemClock } from '../dist/runtime/clock.js'
+import { systemRandom } from '../dist/runtime/random.js'
+import type { Channel, Link, LinkEnd, Reached, Transport } from '../dist/transport/transport.js'
 
 const never = new Promise<never>(() => {})
 
