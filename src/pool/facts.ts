@@ -11,9 +11,10 @@ import { Figures } from './metrics.js'
 import { Line } from './line.js'
 import type { PoolOptions } from './options.js'
 import { Outage } from './outage.js'
-import type { PoolMode, PoolView, Turn } from './policy.js'
+import type { Turn } from './policy.js'
 import { Queue } from './queue.js'
 import type { PoolTarget } from './types.js'
+import type { PoolMode, PoolView } from './views.js'
 import type { Waiter } from './waiter.js'
 
 /** So many keys are kept without a look at whether they are still needed. */

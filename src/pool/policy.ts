@@ -11,6 +11,7 @@
  * knows which ring to keep the subject in.
  */
 import type { DrainReason } from './events.js'
+import type { ConnectionView, EndpointView, PoolView, QueueView } from './views.js'
 
 /** A channel request that is unanswered for this long makes its connection suspect. */
 export const CHANNEL_ANSWER_TIMEOUT_MS = 10_000
@@ -18,98 +19,6 @@ export const CHANNEL_ANSWER_TIMEOUT_MS = 10_000
 /** How long a stranger waits at a full pool before somebody gives a connection up for it: so many grants, or this time. */
 export const QUANTUM_GRANTS = 8
 export const QUANTUM_MS = 1_000
-
-export type PoolMode = 'running' | 'draining' | 'closed'
-
-export interface PoolView {
-  readonly mode: PoolMode
-  readonly enabled: boolean
-  readonly maxConnections: number
-  readonly maxConcurrentDials: number
-  /** Connections that hold a slot. */
-  readonly slots: number
-  /** Of these, about to give it back. */
-  readonly freeing: number
-  readonly handshakes: number
-  /** Leases granted so far. */
-  readonly grants: number
-  /** Of the connections that have had their turn and whose own queue wants more, the one on which what runs began last. */
-  readonly spent: ConnectionView | null
-  /** How many are on their way out for strangers, and expected to be gone soon. */
-  readonly leaving: number
-  /** Queues that lack only a slot, in the order in which they asked. */
-  readonly slotRing: ReadonlySet<QueueView>
-  /** Likewise, those that a jump host was opened to carry and that has carried nothing yet; they go before the others. */
-  readonly chainRing: ReadonlySet<QueueView>
-  /** Of both, those without any connection, in the order in which they came to have none. */
-  readonly strangers: ReadonlySet<QueueView>
-  /** Connections that lack only a permit, likewise. */
-  readonly permitRing: ReadonlySet<ConnectionView>
-  /** Queues whose dials an outage holds back, likewise. */
-  readonly heldRing: ReadonlySet<QueueView>
-  /** Until when an outage holds back the next dial; past when none does. */
-  heldUntil(now: number): number
-  /** Idle connections, least recently used first. */
-  readonly idle: Iterable<ConnectionView>
-}
-
-export interface EndpointView {
-  readonly maxConnections: number
-  readonly connections: ReadonlySet<ConnectionView>
-  /** Queues that lack only room here, in the order in which they asked. */
-  readonly ring: ReadonlySet<QueueView>
-  readonly opening: number
-  readonly freeing: number
-  readonly failures: number
-  readonly notBefore: number
-  readonly dialLimit: number
-}
-
-export interface QueueView {
-  readonly waiting: number
-  readonly wanted: boolean
-  /** Queues that wait to be carried by this one. */
-  readonly children: ReadonlySet<QueueView>
-  readonly connections: Iterable<ConnectionView>
-  readonly proven: boolean
-  /** Since when, and since how many grants, it lacks a slot of the pool or of its endpoint; Infinity when it lacks none. */
-  readonly ringSince: number
-  readonly ringGrants: number
-  readonly sticky: { readonly until: number } | null
-  readonly hop: QueueView | null
-  /** Session channels one connection may carry: configured, or less where a server refused more. */
-  capacity(now: number): number
-  /** Until when what a server taught of it is believed; Infinity when it taught nothing. */
-  readonly capacityUntil: number
-  readonly idleTimeoutMs: number
-  readonly endpoint: EndpointView
-}
-
-export interface ConnectionView {
-  readonly state: 'opening' | 'open' | 'draining' | 'closing' | 'closed'
-  readonly stage: 'reaching' | 'reached' | 'authenticating'
-  readonly queue: QueueView
-  readonly idle: boolean
-  readonly spare: unknown
-  readonly used: number
-  readonly leases: number
-  readonly opening: number
-  /** Since when the server owes an answer (to a channel's opening or its close); Infinity when it owes none. */
-  readonly unansweredSince: number
-  readonly refusing: boolean
-  readonly grants: number
-  /** When the oldest command that runs on it began; Infinity when none does. */
-  readonly runningSince: number
-  readonly openedAt: number
-  /** Until when a stranger for whom it is given up waits for no other. */
-  readonly leavesBy: number
-  readonly carriers: { readonly size: number }
-  /** How many connections it was to carry so far. */
-  readonly carried: number
-  readonly idleSince: number
-  readonly expiresAt: number
-  readonly closeBy: number
-}
 
 export type Lack = 'slot' | 'chainSlot' | 'endpoint' | 'held' | 'permit' | null
 

@@ -1,7 +1,7 @@
 /**
  * The pool. Every event changes one fact, then pumps; only the pump acts.
  *
- *   policy.ts     every decision, pure            facts.ts    everything known, and its indexes
+ *   policy.ts     every decision, pure, on views.ts   facts.ts    everything known, and its indexes
  *   pump.ts       asks and acts until all waits   ledger.ts   every event, counted and told
  *   dialling.ts · series.ts · channels.ts · ends.ts · rejections.ts   what a step or a piece of news does
  */

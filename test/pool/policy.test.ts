@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { CHANNEL_ANSWER_TIMEOUT_MS, QUANTUM_GRANTS, QUANTUM_MS, decideConnection, decideQueue, type ConnectionView, type EndpointView, type PoolView, type QueueView } from '../../src/pool/policy.js'
+import { CHANNEL_ANSWER_TIMEOUT_MS, QUANTUM_GRANTS, QUANTUM_MS, decideConnection, decideQueue } from '../../src/pool/policy.js'
+import type { ConnectionView, EndpointView, PoolView, QueueView } from '../../src/pool/views.js'
 
 const NOW = 100_000
 
