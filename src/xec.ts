@@ -97,6 +97,7 @@ function gated(pool: Pool, admit: NonNullable<XecOptions['admit']>): Pool {
     drain: (options) => pool.drain(options),
     close: () => pool.close(),
     reset: (target) => pool.reset(target),
+    retire: (target) => pool.retire(target),
     subscribe: (listener) => pool.subscribe(listener),
   }
 }

@@ -126,7 +126,7 @@ function tell(event: PoolEvent, notices: Notices): void {
     case 'dialFailed': return notices.progress(`${event.message}${event.retryInMs === undefined ? '' : `; next dial in ${formatDuration(event.retryInMs)}`}`)
     case 'refused': return notices.progress(`${host}: the server takes only ${event.capacity} commands on a connection${connection(event)}`)
     case 'closed': return notices.progress(`${host}: closed (${event.reason})${connection(event)}`)
-    case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'draining': case 'outage': case 'outageOver': return undefined
+    case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'dialCancelled': case 'draining': case 'outage': case 'outageOver': return undefined
   }
 }
 

@@ -11,6 +11,8 @@ export function announceDial(queue: Queue): void {
 
 /** Who comes while a dial is under way waits for it, too. */
 export function announceTo(waiter: Waiter): void {
+  // Whoever heard of something before may have made this one leave.
+  if (waiter.settled) return
   waiter.connecting = true
   waiter.queue.announced = true
   tell(() => waiter.options.onDialling?.())
@@ -23,11 +25,11 @@ export function announceTo(waiter: Waiter): void {
 export function takeBack(queue: Queue): void {
   if (isDialled(queue)) return
   let served = 0
-  for (const { state, opening, spare } of queue.connections) if (state === 'open') served += opening + (spare ? 1 : 0)
+  for (const { state, opening } of queue.connections) if (state === 'open') served += opening
   let waiter = queue.waiters.first
   queue.announced = served > 0 && waiter?.connecting === true
   for (; waiter?.connecting; waiter = waiter.behind) {
-    if (served-- > 0) continue
+    if (waiter.settled || served-- > 0) continue
     waiter.connecting = false
     const { onQueued } = waiter.options
     tell(() => onQueued?.())

@@ -73,8 +73,13 @@ export class Channels {
     if (confirmed === 0 && connection.opening === 0 && connection.state === 'open') {
       // Refused even when alone: one that has served is worn out; one that never served speaks for the server, of sessions
       // alone. What that one carries, or is to carry, needs it still; who asks for a session later is refused anew.
-      if (connection.grants === 0) this.effects.failWaiters(queue, thrown)
-      if (connection.grants === 0 && carriesOthers(connection)) connection.refusing = false
+      const carries = connection.grants === 0 && carriesOthers(connection)
+      if (connection.grants === 0) {
+        // A server may allow so many sessions in all: those on another connection of ours are what there is to wait for.
+        if (!carries && servesElsewhere(queue)) queue.endpoint.notBefore = Math.max(queue.endpoint.notBefore, facts.now() + queue.options.reconnectDelay)
+        else this.effects.failWaiters(queue, thrown)
+      }
+      if (carries) connection.refusing = false
       else this.ends.drain(connection, 'refused')
     }
     facts.changed(connection)
@@ -139,6 +144,12 @@ export class Channels {
       this.facts.changed(connection)
     }
   }
+}
+
+/** Whether some connection of a queue has given channels, and may again. */
+function servesElsewhere({ connections }: Queue): boolean {
+  for (const { state, grants } of connections) if (state === 'open' && grants > 0) return true
+  return false
 }
 
 /** Whether a connection is a jump host's that is in use, or about to be. */

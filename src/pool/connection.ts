@@ -127,9 +127,31 @@ export class Connection implements InLine<Connection> {
     return this.#state === 'open' && this.used === 0 && this.carriers.size === 0
   }
 
+  /**
+   * Somebody waits for what it does: a channel that is in use or asked for, or a dial over it. What it carries beyond that
+   * holds the process by itself, while it has work.
+   */
+  get holding(): boolean {
+    if (this.used > 0) return true
+    for (const carried of this.carriers) if (carried.state === 'opening') return true
+    return false
+  }
+
   /** On its way out with nothing left to wait for but its socket's end. */
   get freeing(): boolean {
     return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.carriers.size === 0)
+  }
+
+  /** It takes work, or soon will: one that is on its way out serves nobody who waits. */
+  get serves(): boolean {
+    return this.#state === 'open' || this.#state === 'opening'
+  }
+
+  /** Something runs on it, or on what it carries. */
+  get active(): boolean {
+    if (this.leases > 0) return true
+    for (const carried of this.carriers) if (carried.active) return true
+    return false
   }
 
   /** How long its dial took, or takes, without the wait for a permit. */

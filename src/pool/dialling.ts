@@ -114,7 +114,7 @@ export class Dialling {
     facts.remove(connection)
     const ms = connection.dialledFor(facts.now())
     if (connection.abort.signal.aborted) {
-      this.effects.emit(queue, { type: 'dialFailed', host, connection: connection.id, code: error.code, phase: error.phase, message: error.message })
+      this.effects.emit(queue, { type: 'dialCancelled', host, connection: connection.id, ms })
     } else {
       queue.endpoint.lastError = error.message
       const retryInMs = this.series.failed(queue, error)

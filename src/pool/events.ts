@@ -17,6 +17,7 @@ export type PoolEvent = { readonly at: number; readonly host: string; readonly c
   | { readonly type: 'dialling'; readonly attempt: number }
   | { readonly type: 'opened'; readonly dialMs: number }
   | { readonly type: 'dialFailed'; readonly code: ErrorCode; readonly phase: string; readonly message: string; readonly retryInMs?: number }
+  | { readonly type: 'dialCancelled'; /** by this side: nobody may use it any more */ readonly ms: number }
   | { readonly type: 'draining'; readonly reason: DrainReason }
   | { readonly type: 'outage'; /** endpoints that failed within two seconds; until one answers, one dial at a time */ readonly hosts: number }
   | { readonly type: 'outageOver'; /** false: given up, reset, or long past: this last is noticed when the next dial starts or ends */ readonly connected: boolean }

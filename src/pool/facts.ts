@@ -41,6 +41,8 @@ export class Facts implements PoolView {
   readonly strangers = new Set<Queue>()
   readonly permitRing = new Set<Connection>()
   readonly heldRing = new Set<Queue>()
+  /** Older than they ought to be, and in use where the pool has no room for a successor. */
+  readonly overdue = new Set<Connection>()
   readonly deadlines = new Deadlines<Subject>()
   /** Subjects whose next step is not known. */
   readonly dirty: Subject[] = []
@@ -183,7 +185,7 @@ export class Facts implements PoolView {
     if (connection.freeing) this.#freeing.add(connection)
     else this.#freeing.delete(connection)
     if (connection.state !== 'opening') this.#opening.delete(connection)
-    connection.link?.setRef(connection.state !== 'open' ? this.busy : !connection.idle)
+    connection.link?.setRef(connection.holding)
     this.touch(connection)
     this.touch(connection.queue)
   }
@@ -199,6 +201,8 @@ export class Facts implements PoolView {
   /** A connection changed its state: those it may carry are concerned too. */
   moved(connection: Connection): void {
     this.changed(connection)
+    // The dial over it is over, or the connection that it was for.
+    connection.hop?.link?.setRef(connection.hop.holding)
     for (const queue of connection.queue.behind) if (queue.wanted) this.touch(queue)
   }
 
@@ -226,6 +230,7 @@ export class Facts implements PoolView {
     connection.queue.endpoint.connections.delete(connection)
     this.outage.took(connection.queue.endpoint, -1)
     this.permitRing.delete(connection)
+    this.overdue.delete(connection)
     this.deadlines.clear(connection)
     this.#spent.clear(connection.turn)
     this.#leaving.delete(connection)
@@ -234,8 +239,9 @@ export class Facts implements PoolView {
       connection.hop.carriers.delete(connection)
       this.changed(connection.hop)
     }
-    // There is room for the successor of one that is too old.
+    // There is room for the successor of one that is too old: at its host, and in the pool.
     for (const other of connection.queue.endpoint.connections) this.touch(other)
+    if (this.connections.size === this.options.maxConnections - 1) for (const other of this.overdue) this.touch(other)
   }
 
   /** A limit or a backoff of an endpoint moved. */

@@ -26,7 +26,7 @@ export class Line<T extends InLine<T>> implements Iterable<T> {
     this.#size++
   }
 
-  /** The member must be in this line. It goes on pointing to who was behind it, so that a loop which stands on it gets on. */
+  /** The member must be in this line. It goes on pointing to who was behind it, so that a loop which stands on it gets on, perhaps to one that has left as well. */
   delete(member: T): void {
     if (member.ahead) member.ahead.behind = member.behind
     else this.first = member.behind

@@ -11,14 +11,14 @@ type Totals = Record<PoolEventType, number>
 
 const NO_TOTALS: Readonly<Totals> = {
   requested: 0, granted: 0, rejected: 0, released: 0, revoked: 0, refused: 0,
-  dialling: 0, opened: 0, dialFailed: 0, draining: 0, closed: 0, outage: 0, outageOver: 0,
+  dialling: 0, opened: 0, dialFailed: 0, dialCancelled: 0, draining: 0, closed: 0, outage: 0, outageOver: 0,
 }
 
 /** Of one connection: what the gauges need to know. */
 export interface Gauged {
   readonly state: string
   readonly established: boolean
-  readonly leases: number
+  readonly active: boolean
 }
 
 export class Figures {
@@ -49,7 +49,7 @@ export class Figures {
       case 'closed':
         this.#closedByReason[event.reason] = (this.#closedByReason[event.reason] ?? 0) + 1
         break
-      case 'requested': case 'rejected': case 'revoked': case 'refused': case 'dialling': case 'draining': case 'outage': case 'outageOver':
+      case 'requested': case 'rejected': case 'revoked': case 'refused': case 'dialling': case 'dialCancelled': case 'draining': case 'outage': case 'outageOver':
         break
     }
   }
@@ -63,7 +63,7 @@ export class Figures {
       if (connection.state === 'opening') connecting++
       if (!connection.established) continue
       total++
-      if (connection.leases > 0) active++
+      if (connection.active) active++
     }
     const { totals } = this
     return {

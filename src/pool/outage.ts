@@ -49,6 +49,11 @@ export class Outage {
     return this.#current(now) ? this.#failed.size : 0
   }
 
+  /** Whether an endpoint is one of those that failed. */
+  concerns(endpoint: Endpoint): boolean {
+    return this.#failed.has(endpoint)
+  }
+
   /** The time from which the next dial may start; past when none is held back. */
   heldUntil(now: number): number {
     const state = this.#current(now)

@@ -172,7 +172,7 @@ interface Turns {
  * time the next, and so on, so that commands of hours on all of them do not stop the whole pool for one stranger.
  */
 function decideQuantum(queue: QueueView, { spent, leaving, until }: Turns, asking: number, waited: number, lacks: Lack, now: number): QueueStep {
-  for (const _own of queue.connections) return wait(Infinity, lacks)
+  if (queue.served) return wait(Infinity, lacks)
   // Not yet in a ring: it will be, and be asked again.
   if (!(waited >= QUANTUM_MS)) return wait(queue.ringSince + QUANTUM_MS, lacks)
   if (leaving >= asking || !spent || turnEnd(spent) > now) return wait(until, lacks)
@@ -248,7 +248,8 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   const answerBy = connection.unansweredSince + CHANNEL_ANSWER_TIMEOUT_MS
   if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
   // With work on it and no room for a successor it goes on: a command of hours must not close the host for hours.
-  const replaceable = (connection.leases === 0 && connection.carriers.size === 0) || queue.endpoint.connections.size < queue.endpoint.maxConnections
+  const replaceable = (connection.leases === 0 && connection.carriers.size === 0)
+    || (queue.endpoint.connections.size < queue.endpoint.maxConnections && pool.slots < pool.maxConnections)
   if (now >= connection.expiresAt && replaceable) return { do: 'drain', reason: 'lifetime' }
   // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.
   if (!pool.enabled && connection.carriers.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }

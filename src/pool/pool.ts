@@ -163,11 +163,16 @@ export class ConnectionPool implements Pool {
       endpoint.forget()
       this.#series.reset(queue)
       for (const each of endpoint.queues) each.sticky = null
-      for (const connection of [...endpoint.connections]) {
-        if (connection.state === 'open') this.#ends.drain(connection, 'reset')
-        else if (connection.state === 'opening') this.#dialling.abort(connection)
-      }
+      this.retire(target)
+      for (const connection of [...endpoint.connections]) if (connection.state === 'opening') this.#dialling.abort(connection)
       facts.touchEndpoint(endpoint)
+    })
+  }
+
+  retire(target: PoolTarget): void {
+    const { endpoint } = this.facts.queueOf(target)
+    this.#pump.run(() => {
+      for (const connection of [...endpoint.connections]) if (connection.state === 'open') this.#ends.drain(connection, 'reset')
     })
   }
 

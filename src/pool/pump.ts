@@ -92,7 +92,7 @@ export class Pump {
       keep(facts.heldRing, queue, step.lacks === 'held')
       this.#keepPlace(queue, step.lacks === 'endpoint')
       const lacksSlot = step.lacks === 'slot' || step.lacks === 'chainSlot'
-      keep(facts.strangers, queue, lacksSlot && queue.connections.size === 0)
+      keep(facts.strangers, queue, lacksSlot && !queue.served)
       return this.#keepQuantum(queue, lacksSlot || step.lacks === 'endpoint', now)
     }
     // Who got a slot goes to the end of the ring; who still waits for one keeps its place.
@@ -172,10 +172,12 @@ export class Pump {
     if (step.do === 'wait') {
       facts.deadlines.set(connection, step.until)
       keep(facts.permitRing, connection, step.lacks === 'permit')
+      keep(facts.overdue, connection, connection.state === 'open' && now >= connection.expiresAt)
       facts.keepTurn(connection, step.turn ?? null)
       return false
     }
     facts.permitRing.delete(connection)
+    facts.overdue.delete(connection)
     switch (step.do) {
       case 'authenticate':
         this.hands.dialling.authenticate(connection)

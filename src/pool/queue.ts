@@ -69,6 +69,12 @@ export class Queue {
     return this.waiters.size > 0 || this.children.size > 0
   }
 
+  /** Whether a connection takes its work, or is on its way to. */
+  get served(): boolean {
+    for (const connection of this.connections) if (connection.serves) return true
+    return false
+  }
+
   /** True when a new one would be no different, but for having to try its credentials once more. */
   forgettable(now: number): boolean {
     return !this.wanted && !this.dirty && !this.entry && this.connections.size === 0 && this.behind.size === 0 && !(this.sticky && this.sticky.until > now)

@@ -76,9 +76,10 @@ export class Series {
     this.facts.outage.dialled(this.facts.now())
   }
 
-  /** Somebody knows better than what was learned here: the next dials are as free as the first ones. */
+  /** Somebody knows better than what was learned of an endpoint: if an outage has hit it, the next dials are as free as the first ones. */
   reset(queue: Queue): void {
     const { facts } = this
+    if (!facts.outage.concerns(queue.endpoint)) return
     if (facts.outage.size(facts.now()) > 0) this.#over(queue, false)
     facts.outage.forget()
   }
@@ -135,6 +136,8 @@ export class Series {
   /** Tells everybody who waits for this queue's dials how one ended. */
   attempted(queue: Queue, attempt: Attempt): void {
     for (const waiter of queue.waiters) {
+      // Whoever heard of it first may have made the next one leave.
+      if (waiter.settled) continue
       waiter.attempts.push(attempt)
       tell(() => waiter.options.onAttempt?.(attempt))
     }

@@ -49,6 +49,8 @@ export interface EndpointView {
 export interface QueueView {
   readonly waiting: number
   readonly wanted: boolean
+  /** Whether a connection takes its work, or is on its way to. */
+  readonly served: boolean
   /** Queues that wait to be carried by this one. */
   readonly children: ReadonlySet<QueueView>
   readonly connections: Iterable<ConnectionView>

@@ -61,7 +61,7 @@ export function occasions(tell: Tell): PoolListener {
       case 'outageOver':
         tell('outage-over', { connected: event.connected })
         break
-      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'draining':
+      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'dialCancelled': case 'draining':
         break
     }
   }

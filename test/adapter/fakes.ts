@@ -147,5 +147,6 @@ export class FakePool implements Pool {
   drain(): never { throw new Error('not used') }
   async close(): Promise<void> {}
   reset(): void {}
+  retire(): void {}
   subscribe(): () => void { return () => {} }
 }

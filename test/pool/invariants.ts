@@ -6,7 +6,7 @@ import type { PoolEvent } from '../../src/pool/events.js'
 import { decideConnection, decideQueue } from '../../src/pool/policy.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
 import type { Queue } from '../../src/pool/queue.js'
-import type { FakeClock } from './sim.js'
+import type { FakeClock, FakeLink } from './sim.js'
 
 function law(n: number | string, holds: boolean, detail: () => string): void {
   if (!holds) throw new Error(`law ${n}: ${detail()}`)
@@ -87,13 +87,20 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   law(9, t.requested === t.granted + t.rejected + facts.waiting, () => `requested ${t.requested} ≠ granted ${t.granted} + rejected ${t.rejected} + waiting ${facts.waiting}`)
   law('index', waiting === facts.waiting, () => `${facts.waiting} waiters are counted, a scan finds ${waiting}`)
   law(9, t.granted === t.released + t.revoked + facts.leases, () => `granted ${t.granted} ≠ released ${t.released} + revoked ${t.revoked} + held ${facts.leases}`)
-  law(10, t.dialling === t.opened + t.dialFailed + count((c) => c.state === 'opening'), () => `dialled ${t.dialling} ≠ opened ${t.opened} + failed ${t.dialFailed} + opening`)
+  law(10, t.dialling === t.opened + t.dialFailed + t.dialCancelled + count((c) => c.state === 'opening'), () => `dialled ${t.dialling} ≠ opened ${t.opened} + failed ${t.dialFailed} + cancelled ${t.dialCancelled} + opening`)
   law(10, t.opened === t.closed + count((c) => c.established), () => `opened ${t.opened} ≠ closed ${t.closed} + established`)
 
   // 11: at most one timer, none when nothing is due, ref'd exactly while work exists
   const due = facts.deadlines.size > 0 || (facts.mode === 'draining' && facts.cutAt !== Infinity)
   law(11, clock.timers.size === pool.timers, () => `${clock.timers.size} timers`)
   law(11, pool.timers === (due ? 1 : 0), () => `${pool.timers} timers, and something ${due ? 'is' : 'is not'} due`)
+  // Likewise the sockets: of what is open or still has work, exactly those that somebody waits for.
+  for (const c of facts.connections) {
+    const link = c.link as FakeLink | null
+    if (!link?.alive) continue
+    const waitedFor = c.used > 0 || [...c.carriers].some(({ state }) => state === 'opening')
+    law(11, link.held === waitedFor, () => `the link of connection ${c.id} to ${c.queue.target.host} ${link.held ? 'holds' : 'does not hold'} the process, and ${waitedFor ? 'somebody' : 'nobody'} waits for it`)
+  }
   for (const timer of clock.timers) law(11, timer.held === facts.busy, () => `the timer ${timer.held ? 'holds' : 'does not hold'} the process, and there is ${facts.busy ? '' : 'no '}work`)
 }
 

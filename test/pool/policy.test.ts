@@ -12,7 +12,7 @@ const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
   maxConnections: 2, connections: new Set(), ring: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
 })
 const queue = (more: Partial<QueueView> = {}): QueueView => ({
-  waiting: 1, wanted: true, children: new Set(), connections: [], proven: true, ringSince: Infinity, ringGrants: Infinity, sticky: null, hop: null,
+  waiting: 1, wanted: true, served: false, children: new Set(), connections: [], proven: true, ringSince: Infinity, ringGrants: Infinity, sticky: null, hop: null,
   capacity: () => 2, capacityUntil: Infinity, idleTimeoutMs: 1_000, endpoint: endpoint(), ...more,
 })
 const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
@@ -69,7 +69,7 @@ describe('what a queue does', () => {
     ['at its endpoint lets a new connection have its own quantum', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([connection({ ...busy, openedAt: NOW - 300 }), connection({ ...busy, openedAt: NOW - 200 })]) }) }), pool(), { do: 'wait', until: NOW + 700, lacks: 'endpoint' }],
     ['lets a new connection have its own quantum', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ ...busy, openedAt: NOW - 300 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['leaves it to the first of those without a connection', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, strangers: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full] }), pool({ slots: 4, spent: busy }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full], served: true }), pool({ slots: 4, spent: busy }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ leases: 1, used: 1 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, leaving: 1 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
     ['does not evict when a slot is on its way', queue(), pool({ slots: 4, freeing: 1, idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
@@ -115,6 +115,7 @@ describe('what a connection does', () => {
     ['drains after its idle timeout', { idle: true, idleSince: NOW - 1_000 }, {}, { do: 'drain', reason: 'idle' }],
     ['does not idle out while its queue is wanted', { idle: true, idleSince: 0, queue: wanted }, {}, wait],
     ['drains after its lifetime, also while it works', { leases: 1, used: 1, expiresAt: NOW }, {}, { do: 'drain', reason: 'lifetime' }],
+    ['nor where the pool is full', { leases: 1, used: 1, expiresAt: NOW }, { slots: 4 }, { do: 'wait', until: Infinity, lacks: null }],
     ['but not while it works where no successor has room', { leases: 1, used: 1, expiresAt: NOW, queue: queue({ waiting: 0, wanted: false, endpoint: endpoint({ maxConnections: 1, connections: new Set([connection()]) }) }) }, {}, { do: 'wait', until: Infinity, lacks: null }],
     ['has had its turn after so many grants, if its queue wants more', { leases: 1, used: 1, grants: QUANTUM_GRANTS, openedAt: NOW, queue: wanted }, {}, { do: 'wait', until: Infinity, turn: 'spent' }],
     ['or after so much time', { leases: 1, used: 1, openedAt: NOW - QUANTUM_MS, queue: wanted }, {}, { do: 'wait', turn: 'spent' }],

@@ -37,7 +37,7 @@ function checkIdentities(pool: ConnectionPool): void {
   const { totalConnections, connecting, waiting } = pool.snapshot()
   expect(t.requested).toBe(t.granted + t.rejected + waiting)
   expect(t.granted).toBe(t.released + t.revoked + facts.leases)
-  expect(t.dialling).toBe(t.opened + t.dialFailed + connecting)
+  expect(t.dialling).toBe(t.opened + t.dialFailed + t.dialCancelled + connecting)
   expect(t.opened).toBe(t.closed + totalConnections)
 }
 
