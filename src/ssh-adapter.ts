@@ -35,6 +35,7 @@ export interface SSHAdapterOptions {
    * In place of the protocol's ping: a command line, or a function that is given a context for the host. Runs every
    * `keepAliveInterval` for each idle connection of a host that was used within its `idleTimeout`; when it fails, or takes
    * longer than the interval once it is sent, the host's connections are retired. It occupies a channel and counts as a command.
+   * A host's own `pool` options count before those of `connectionPool`, `keepAlive: false` among them.
    */
   readonly keepAliveWith?: (string | ((ssh: SshContext) => Promise<unknown>)) | undefined
 }
@@ -77,12 +78,13 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
     }))
     this.#clock = clock
     this.#signals = signals
-    this.#keepAlive = keepAliveWith === undefined || !pool.keepAlive ? null : new KeepAlive({
+    const intervalMs = (host: PoolTarget['pool']): number => host?.keepAliveInterval ?? pool.keepAliveInterval
+    this.#keepAlive = keepAliveWith === undefined ? null : new KeepAlive({
       clock,
-      intervalMs: pool.keepAliveInterval,
-      idleTimeoutMs: pool.idleTimeout,
+      intervalMs: ({ pool: host }) => ((host?.keepAlive ?? pool.keepAlive) ? intervalMs(host) : Infinity),
+      idleTimeoutMs: ({ pool: host }) => host?.idleTimeout ?? pool.idleTimeout,
       idle: (target) => this.#xec.pool.standing(target).idle,
-      ping: (target, ping) => pingWith(keepAliveWith, sshContext(() => watched(this.#xec, ping), target, { timeoutMs: pool.keepAliveInterval })),
+      ping: (target, ping) => pingWith(keepAliveWith, sshContext(() => watched(this.#xec, ping), target, { timeoutMs: intervalMs(target.pool) })),
       retire: (target) => this.#xec.pool.reset(target),
     })
   }
