@@ -156,14 +156,13 @@ describe('a command promise on a fleet', () => {
 
   describe('kill', () => {
     test('signals the remote process', async () => {
-      const command = ssh`sleep 60`
+      const command = ssh`echo running; exec sleep 60`
       expect(command.kill()).toBe(false)
       expect(() => command.kill(9 as never)).toThrow(new TypeError('a signal is one of HUP, INT, KILL, QUIT, TERM, USR1, USR2, not 9'))
-      const ended = reason(command)
-      while (fleet.processes === 0) await sleep(5)
-      await sleep(20)
+      const lines = command[Symbol.asyncIterator]()
+      expect(await lines.next()).toEqual({ value: 'running', done: false })
       expect(command.kill('SIGINT')).toBe(true)
-      expect(await ended).toMatchObject({ outcome: 'signal', signal: 'INT' })
+      expect(await reason(lines.next())).toMatchObject({ outcome: 'signal', signal: 'INT' })
       expect(command.kill()).toBe(false)
     })
 
