@@ -124,6 +124,12 @@ export class Facts implements PoolView {
     return queue
   }
 
+  /** What is known of a target's key, and of its place; meets neither. */
+  find(target: PoolTarget): { readonly queue: Queue | null; readonly endpoint: Endpoint | null } {
+    const queue = this.queues.get(keyOf(target)) ?? null
+    return { queue, endpoint: queue?.endpoint ?? this.endpoints.get(endpointOf(target)) ?? null }
+  }
+
   /** Forgets the keys and the places that nothing is known of any more: a process that lives long may meet many. */
   #sweep(): void {
     for (const queue of this.queues.values()) {

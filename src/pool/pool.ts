@@ -131,7 +131,7 @@ export class ConnectionPool implements Pool {
   }
 
   standing(target: PoolTarget): Standing {
-    return standingOf(this.facts.queueOf(target), this.facts)
+    return standingOf(target, this.facts)
   }
 
   drain({ timeoutMs = 30_000 }: DrainOptions = {}): Promise<DrainReport> {

@@ -1,7 +1,7 @@
 /** How a target stands in the pool: what one more acquire would find. A look; it changes nothing. */
 import type { Connection } from './connection.js'
 import type { Facts } from './facts.js'
-import type { Queue } from './queue.js'
+import type { PoolTarget } from './types.js'
 
 /** The limit that makes an acquire wait: its host's, or the pool's. */
 export type FullLimit = 'maxConnectionsPerHost' | 'maxConnections'
@@ -17,29 +17,36 @@ export interface Standing {
   readonly idle: number
 }
 
-export function standingOf(queue: Queue, facts: Facts): Standing {
-  const { endpoint } = queue
-  const capacity = queue.capacity(facts.now())
+/** Limits are the strictest of what is known and of what this name of the target asks for, which may be new to the pool. */
+export function standingOf(target: PoolTarget, facts: Facts): Standing {
+  const { queue, endpoint } = facts.find(target)
+  const { options } = facts
+  const maxConnections = Math.min(endpoint?.maxConnections ?? Infinity, target.pool?.maxConnectionsPerHost ?? options.maxConnectionsPerHost)
+  const maxChannels = Math.min(queue?.maxChannels ?? Infinity, target.pool?.maxChannelsPerConnection ?? options.maxChannelsPerConnection)
+  const capacity = options.enabled ? Math.min(maxChannels, endpoint?.learned(facts.now()) ?? Infinity) : 1
   let inHand = 0
   let idle = 0
   /** Seats for those who wait here, on what is open or opening. */
   let seats = 0
   /** Connections that may yet be dialled here: free slots of the endpoint, and those that others would give up. */
-  let dials = endpoint.maxConnections - endpoint.connections.size
-  for (const connection of endpoint.connections) {
+  let dials = maxConnections
+  for (const connection of endpoint?.connections ?? []) {
+    dials--
     inHand += connection.leases
     if (connection.freeing || (connection.idle && connection.queue !== queue && connection.queue.waiting === 0)) dials++
     if (connection.queue !== queue) continue
     if (connection.idle) idle++
     seats += seatsOn(connection, capacity)
   }
-  for (const each of endpoint.queues) inHand += each.waiting
-  for (const other of endpoint.ring) if (other !== queue) dials--
-  const standing = { inHand, idle, maxConnections: endpoint.maxConnections }
-  const wanted = Math.ceil((queue.waiting + 1 - seats) / capacity)
+  for (const each of endpoint?.queues ?? []) inHand += each.waiting
+  // What becomes free goes to those who have asked for it.
+  for (const other of endpoint?.ring ?? []) if (other !== queue) dials--
+  const standing = { inHand, idle, maxConnections }
+  const wanted = Math.ceil(((queue?.waiting ?? 0) + 1 - seats) / capacity)
   if (wanted <= 0) return { ...standing, full: null }
   if (wanted > dials) return { ...standing, full: 'maxConnectionsPerHost' }
-  const asking = facts.slotRing.size - (facts.slotRing.has(queue) ? 1 : 0)
+  const asking = facts.slotRing.size - (queue && facts.slotRing.has(queue) ? 1 : 0)
+  // An idle one of its own that has no seat refuses channels: it is not given up for itself.
   const slots = facts.maxConnections - facts.slots + facts.freeing + facts.idle.size - idle - asking
   return { ...standing, full: wanted > slots ? 'maxConnections' : null }
 }

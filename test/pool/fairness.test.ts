@@ -216,7 +216,7 @@ describe('law 13: equal hosts', () => {
   test('nor is a user of a host by another one of it, where both wait for a slot', async () => {
     const sim = new Sim({ enabled: false, maxConnections: 1, maxConnectionsPerHost: 1 })
     const [other, user, root, third] = [target('other'), target('a'), target('a', { username: 'root' }), target('a', { username: 'third' })]
-    for (const each of [user, third, root]) sim.pool.standing(each) // so that they are known in this order
+    for (const each of [user, third, root]) sim.pool.reset(each) // so that they are known in this order
     const served: string[] = []
     let lease: Lease | undefined
     for (const each of [other, user, root, third, user, root, third]) {

@@ -6,6 +6,9 @@ import { Sim, target } from './sim.js'
 const deploy = target('web1')
 const root = target('web1', { username: 'root' })
 const other = target('web2')
+/** Other names of the first two, which ask for less. */
+const narrow = target('narrow', { address: 'web1.test', pool: { maxChannelsPerConnection: 1 } })
+const single = target('single', { address: 'web1.test', pool: { maxConnectionsPerHost: 1 } })
 
 /** Every dial succeeds, until there is nothing left to do without time. */
 async function play(sim: Sim): Promise<void> {
@@ -35,7 +38,7 @@ test('what stands in the way of one more: nothing, its host\'s limit, or the poo
 
 test('who finds no limit in the way does not wait for one, and who finds one waits', async () => {
   const steps = fc.array(fc.oneof(
-    { weight: 3, arbitrary: fc.record({ acquire: fc.constantFrom(deploy, root, other) }) },
+    { weight: 3, arbitrary: fc.record({ acquire: fc.constantFrom(deploy, root, other, narrow, single) }) },
     { weight: 2, arbitrary: fc.record({ release: fc.nat(20) }) },
   ), { maxLength: 25 })
   await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 3 }), fc.boolean(), steps, async (maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, enabled, sequence) => {
@@ -60,4 +63,91 @@ test('who finds no limit in the way does not wait for one, and who finds one wai
     }
     await sim.pool.close()
   }), { numRuns: 150 })
+})
+
+test('a look changes nothing: no host is met by it, no name, no limit', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 2 })
+  const jump = target('bastion')
+  sim.acquire(deploy)
+  await play(sim)
+  const before = [sim.pool.standing(deploy), sim.pool.snapshot()]
+  for (const each of [narrow, single, root, other, target('behind', { jump })]) expect(sim.pool.standing(each).full).toBeNull()
+  expect([sim.pool.standing(deploy), sim.pool.snapshot()]).toEqual(before)
+  expect([sim.pool.facts.queues.size, sim.pool.facts.endpoints.size]).toEqual([1, 1])
+})
+
+test('a name that asks for less finds its own limits, before the pool has met it', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 2, maxChannelsPerConnection: 2 })
+  sim.acquire(deploy)
+  await play(sim)
+  // On the one there is it may have no second channel, and there may be no second one.
+  const both = target('both', { address: 'web1.test', pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } })
+  expect([deploy, narrow, single, both].map((each) => sim.pool.standing(each))).toMatchObject([{ full: null, maxConnections: 2 }, { full: null, maxConnections: 2 }, { full: null, maxConnections: 1 }, { full: 'maxConnectionsPerHost', maxConnections: 1 }])
+  // Another user of the place has no connection to share.
+  expect(sim.pool.standing({ ...single, username: 'root' })).toMatchObject({ full: 'maxConnectionsPerHost' })
+  const asked = sim.acquire(both)
+  await play(sim)
+  expect(asked.lease()).toBeUndefined()
+  // What it asks for holds for all from now.
+  expect(sim.pool.standing(deploy)).toMatchObject({ full: 'maxConnectionsPerHost', inHand: 2, maxConnections: 1 })
+})
+
+test('what was learned of a server holds for a user of it whom the pool has not met', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 2 })
+  sim.tune = (link) => void (link.maxSessions = 1)
+  const both = [sim.acquire(deploy), sim.acquire(deploy)]
+  await play(sim)
+  both[1]?.abort()
+  both[0]?.lease()?.release()
+  await sim.settle()
+  expect(sim.pool.standing(root).full).toBeNull()
+  // The one that it takes over carries a single channel.
+  sim.acquire(root)
+  await play(sim)
+  expect(sim.pool.standing(root).full).toBe('maxConnectionsPerHost')
+})
+
+/** A pool in which the first to use it has left a connection that goes slowly, and another waits for its place. */
+async function placeAsked(by: typeof deploy, limits: { maxConnections: number } | { maxConnectionsPerHost: number }): Promise<Sim> {
+  const sim = new Sim(limits)
+  sim.tune = (link) => void (link.answersEnd = false)
+  const first = sim.acquire(deploy)
+  await play(sim)
+  first.lease()?.release()
+  await sim.settle()
+  sim.acquire(by)
+  await play(sim)
+  return sim
+}
+
+test.each([
+  ['a host', 'maxConnectionsPerHost', root, target('web1', { username: 'third' })],
+  ['the pool', 'maxConnections', other, target('web3')],
+] as const)('the place in %s that becomes free is for who has asked for it', async (_, limit, second, third) => {
+  const sim = await placeAsked(second, limit === 'maxConnections' ? { maxConnections: 1 } : { maxConnectionsPerHost: 1 })
+  expect([second, third].map((each) => sim.pool.standing(each).full)).toEqual([null, limit])
+  const asked = sim.acquire(third)
+  sim.links[0]?.lose()
+  await play(sim)
+  expect([asked.lease(), sim.links.length]).toEqual([undefined, 2])
+})
+
+test('a connection of its own that is about to be lost is no room for another', async () => {
+  const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 2 })
+  const first = sim.acquire(deploy)
+  await play(sim)
+  first.lease()?.release()
+  await sim.settle()
+  sim.links[0]?.crack()
+  const lost = sim.acquire(deploy)
+  await play(sim)
+  lost.abort()
+  await sim.settle()
+  expect(sim.pool.standing(deploy)).toMatchObject({ full: 'maxConnections', idle: 1 })
+  const asked = sim.acquire(deploy)
+  await play(sim)
+  expect(asked.lease()).toBeUndefined()
+  sim.links[0]?.lose()
+  await play(sim)
+  expect(asked.lease()).toBeDefined()
 })
