@@ -85,7 +85,7 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
       idleTimeoutMs: ({ pool: host }) => host?.idleTimeout ?? pool.idleTimeout,
       idle: (target) => this.#xec.pool.standing(target).idle,
       ping: (target, ping) => pingWith(keepAliveWith, sshContext(() => watched(this.#xec, ping), target, { timeoutMs: intervalMs(target.pool) })),
-      retire: (target) => this.#xec.pool.reset(target),
+      retire: (target) => this.#xec.pool.retire(target),
     })
   }
 

@@ -1,6 +1,10 @@
+import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { $, SSHAdapter } from '../../src/index.js'
+import { ensureBuilt } from '../cli/binary.js'
+import { ROOT } from '../docs/pages.js'
 import { describeWorld } from '../rig/sshd.js'
 import { setStage, type Stage } from './stage.js'
 
@@ -43,6 +47,21 @@ describeWorld('every flow ends by itself and leaves nothing', () => {
     expect(args.filter((line) => line.includes('33.3'))).toEqual([])
     expect(readdirSync(stage.sshd.home)).toEqual(before)
     expect(readdirSync('/tmp').filter((name) => name.startsWith('xec-script') || name.endsWith('s.sh'))).toEqual([])
+  })
+
+  test('a program that has used a jump host ends when its work is done, and closes nothing for that', async () => {
+    ensureBuilt()
+    const at = (host: string): object => ({ host, port: stage.sshd.port, username: stage.sshd.user, privateKey: stage.sshd.privateKeyPath, userKnownHostsFile: stage.place.knownHosts })
+    const program = stage.place.path('program.mjs')
+    writeFileSync(program, `
+      import { $ } from ${JSON.stringify(join(ROOT, 'dist', 'index.js'))}
+      console.log((await $.ssh(${JSON.stringify({ ...at('127.0.0.2'), proxyJump: at('127.0.0.1') })})\`echo there\`).text())
+    `)
+    // Held open, its connections would idle for five minutes.
+    const ended = await new Promise<{ killed: boolean; stdout: string; stderr: string }>((resolve) => {
+      execFile(process.execPath, [program], { env: stage.place.env, timeout: 60_000 }, (error, stdout, stderr) => resolve({ killed: error?.killed === true, stdout, stderr }))
+    })
+    expect(ended).toEqual({ killed: false, stdout: 'there\n', stderr: '' })
   })
 
   test('the library gives back its descriptors and timers', async () => {
