@@ -16,7 +16,8 @@ import { KeepAlive, type Ping } from './shell/keep-alive.js'
 import { PoolMonitor, type MonitorOptions } from './shell/monitor.js'
 import { occasions, type AdapterEventName, type AdapterEvents } from './shell/occasions.js'
 import { checkDrain, checkExecution, checkMonitor, checkShutdown, checkTarget, checkTransfer, checkTunnel } from './shell/options.js'
-import { durationOf, eitherOf } from './shell/settings.js'
+import { durationOf } from './shell/settings.js'
+import { withEither } from './shell/signals.js'
 import { drainOnSignals, type ShutdownOptions, type SignalSource } from './shell/shutdown.js'
 import type { Tunnels } from './shell/tunnels.js'
 import type { ReverseTunnelOptions } from './tunnel/reverse.js'
@@ -229,7 +230,7 @@ function watched(xec: Xec, ping: Ping): Dispatcher {
     execute: async (target, command, options) => {
       const sent = ping.waits()
       try {
-        return await xec.execute(target, command, { ...options, signal: eitherOf(options?.signal, ping.signal), onState: (state) => state === 'running' && sent() })
+        return await withEither([options?.signal, ping.signal], (signal) => xec.execute(target, command, { ...options, signal, onState: (state) => state === 'running' && sent() }))
       } finally {
         sent()
       }

@@ -27,6 +27,7 @@ export const ms = must('milliseconds', (value) => typeof value === 'number' && v
 export const bytes = must('a whole number of bytes', (value) => Number.isSafeInteger(value) && (value as number) >= 0)
 export const count = must('a whole number that is not negative', (value) => Number.isSafeInteger(value) && (value as number) >= 0)
 export const signal = must('an AbortSignal', (value) => value instanceof AbortSignal)
+export const signals = must('an array of AbortSignals', (value) => Array.isArray(value) && value.every((each) => each instanceof AbortSignal))
 export const input = must('a text, bytes or a Readable', (value) => typeof value === 'string' || value instanceof Uint8Array || value instanceof Readable)
 export const directory = must('a directory', (value) => typeof value === 'string' && value !== '')
 export const secret = must('a text or a Secret', (value) => typeof value === 'string' || value instanceof Secret)

@@ -1,5 +1,4 @@
 /** A host to run commands on: a template tag with settings. */
-import { setMaxListeners } from 'node:events'
 import { DEFAULT_CAPTURE_BYTES } from '../adapter/capture.js'
 import type { Command, ExecuteOptions, Result } from '../adapter/types.js'
 import { XecError } from '../errors.js'
@@ -13,6 +12,7 @@ import { checkSettings } from './options.js'
 import { CommandPromise } from './promise.js'
 import { CommandError, ShellResult } from './result.js'
 import { durationOf, mergeSettings, type Settings } from './settings.js'
+import { withEither } from './signals.js'
 import { commandLine, rawLine } from './template.js'
 import { contextTunnels, type ContextTunnels, type Tunnels } from './tunnels.js'
 
@@ -78,22 +78,16 @@ function makeContext(execute: SshContext['execute'], othersWith: (settings: Sett
 async function run(adapter: Dispatcher, target: PoolTarget, line: string, settings: Settings): Promise<ShellResult> {
   const { env, cwd, timeoutMs, queueTimeoutMs, stdin, onStdout, onStderr, nothrow = false, idempotent = false, maxBuffer = DEFAULT_CAPTURE_BYTES, reading = false } = settings
   const command: Command = { line, ...(env ? { env } : {}), ...(cwd === undefined ? {} : { cwd }) }
-  const either = whicheverFirst(settings.signal, settings.stop)
   const options: ExecuteOptions = {
     timeoutMs, queueTimeoutMs, stdin, onStdout, onStderr,
-    signal: either.signal,
     retryCommands: idempotent ? 1 : 0,
     captureBytes: maxBuffer,
     onStarted: settings.onStarted,
   }
-  try {
-    const result = await adapter.execute(target, command, options)
-    const error = result.error ?? (reading ? null : overflowOf(result, maxBuffer))
-    if (error && !nothrow) throw new CommandError(result, error)
-    return new ShellResult(result, error)
-  } finally {
-    either.release()
-  }
+  const result = await withEither([settings.signal, ...(settings.signals ?? []), settings.stop], (signal) => adapter.execute(target, command, { ...options, signal }))
+  const error = result.error ?? (reading ? null : overflowOf(result, maxBuffer))
+  if (error && !nothrow) throw new CommandError(result, error)
+  return new ShellResult(result, error)
 }
 
 /** Output that is cut is an error, or a script would go on with half of it. */
@@ -103,17 +97,4 @@ function overflowOf(result: Result, maxBuffer: number): XecError | null {
   if (!stream) return null
   const { host } = result
   return new XecError('XEC_MAX_BUFFER', `${host}: ${stream} is longer than maxBuffer (${maxBuffer} bytes); the command ran to its end with exit status 0, and its result has the beginning. Raise it with .maxBuffer(bytes), or read the output as it comes: for await, or .pipe()`, { host, executed: 'yes' })
-}
-
-/** One signal of two; `release` leaves no listener behind on one that lives long. */
-function whicheverFirst(one: AbortSignal | undefined, other: AbortSignal | undefined): { readonly signal: AbortSignal | undefined; release(): void } {
-  if (!one || !other) return { signal: one ?? other, release: () => {} }
-  const both = new AbortController()
-  const parts = [one, other].map((signal) => ({ signal, abort: () => both.abort(signal.reason) }))
-  for (const { signal, abort } of parts) {
-    setMaxListeners(0, signal) // one signal for many commands is no leak
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-  }
-  return { signal: both.signal, release: () => parts.forEach(({ signal, abort }) => signal.removeEventListener('abort', abort)) }
 }

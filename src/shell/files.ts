@@ -2,7 +2,8 @@
 import type { TransferOptions, TransferResult, Transfers, UploadSource } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
 import { checkTransfer } from './options.js'
-import { eitherOf, inside, type Settings } from './settings.js'
+import { inside, type Settings } from './settings.js'
+import { withEither } from './signals.js'
 
 export interface ContextFiles {
   /**
@@ -24,16 +25,19 @@ export interface ContextFiles {
 }
 
 export function contextFiles(adapter: () => Partial<Transfers>, target: PoolTarget, settings: Settings): ContextFiles {
-  const { cwd, timeoutMs, queueTimeoutMs, signal } = settings
+  const { cwd, timeoutMs, queueTimeoutMs, signal, signals = [] } = settings
   const place = (remote: string): string => (cwd === undefined || remote === '' ? remote : inside(cwd, remote))
-  const how = (options: TransferOptions): TransferOptions => ({ timeoutMs, queueTimeoutMs, ...checkTransfer(options), signal: eitherOf(signal, options.signal) })
+  const transfer = (options: TransferOptions, work: (how: TransferOptions) => Promise<TransferResult>): Promise<TransferResult> => {
+    const how = { timeoutMs, queueTimeoutMs, ...checkTransfer(options) }
+    return withEither([signal, ...signals, options.signal], (either) => work({ ...how, signal: either }))
+  }
   const transfers = (): Transfers => {
     const own = adapter()
     if (!own.upload || !own.download) throw new TypeError('this adapter transfers no files')
     return own as Transfers
   }
   return {
-    upload: async (local, remote, options = {}) => transfers().upload(target, local, place(remote), how(options)),
-    download: async (remote, local, options = {}) => transfers().download(target, place(remote), local, how(options)),
+    upload: async (local, remote, options = {}) => transfer(options, (how) => transfers().upload(target, local, place(remote), how)),
+    download: async (remote, local, options = {}) => transfer(options, (how) => transfers().download(target, place(remote), local, how)),
   }
 }

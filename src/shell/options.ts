@@ -4,7 +4,7 @@ import type { TransferOptions } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
 import type { ReverseTunnelOptions } from '../tunnel/reverse.js'
 import type { TunnelOptions } from '../tunnel/tunnel.js'
-import { bool, bytes, checked, count, directory, duration, elsewhere, env, func, input, ms, must, number, object, shown, signal, text, type Check, type Checks } from './check.js'
+import { bool, bytes, checked, count, directory, duration, elsewhere, env, func, input, ms, must, number, object, shown, signal, signals, text, type Check, type Checks } from './check.js'
 import type { LoadInventoryOptions } from './inventory.js'
 import type { MonitorOptions } from './monitor.js'
 import type { RunOptions, RunSettings } from './run-context.js'
@@ -13,7 +13,7 @@ import type { ShutdownOptions } from './shutdown.js'
 
 const MS = { timeout: 'timeoutMs', queueTimeout: 'queueTimeoutMs' } as const
 
-const RUN_SETTINGS: Checks<RunSettings> = { env, cwd: directory, timeoutMs: ms, signal, idempotent: bool }
+const RUN_SETTINGS: Checks<RunSettings> = { env, cwd: directory, timeoutMs: ms, signal, signals, idempotent: bool }
 
 const SETTINGS: Checks<Settings> = {
   ...RUN_SETTINGS, queueTimeoutMs: ms, stop: signal, stdin: input, nothrow: bool, reading: bool, maxBuffer: bytes, onStdout: func, onStderr: func, onStarted: func,

@@ -10,7 +10,8 @@ import type { Secret } from '../runtime/secret.js'
 import { checkRunOptions, checkRunSettings } from './options.js'
 import { ShellResult } from './result.js'
 import { RunReport } from './run-report.js'
-import { durationOf, eitherOf, mergeSettings, type Settings } from './settings.js'
+import { durationOf, mergeSettings, type Settings } from './settings.js'
+import { withEither } from './signals.js'
 import { commandLine, rawLine } from './template.js'
 
 /** What a run needs of an adapter. */
@@ -30,7 +31,7 @@ export interface RunOptions {
 }
 
 /** What a run's commands may be given; stdin and `nothrow` belong to commands on one host. */
-export type RunSettings = Pick<Settings, 'env' | 'cwd' | 'timeoutMs' | 'signal' | 'idempotent'>
+export type RunSettings = Pick<Settings, 'env' | 'cwd' | 'timeoutMs' | 'signal' | 'signals' | 'idempotent'>
 
 /** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
 export interface RunContext {
@@ -85,7 +86,7 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
   constructor(adapter: () => RunAdapter, items: readonly RunItem[], line: string, options: RunOptions, settings: RunSettings) {
     this.#go = async () => {
       const own = adapter()
-      const report = await fanOut(own, items, {
+      const report = await withEither([settings.signal, ...(settings.signals ?? []), this.#stop.signal], (signal) => fanOut(own, items, {
         clock: systemClock,
         commandText: line,
         fanout: options.fanout,
@@ -93,12 +94,12 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
         queueTimeoutMs: options.queueTimeout === undefined ? undefined : durationOf(options.queueTimeout),
         timeoutMs: settings.timeoutMs,
         retryCommands: settings.idempotent ? 1 : 0,
-        signal: eitherOf(settings.signal, this.#stop.signal),
+        signal,
         onEvent: (event) => {
           if (event.type === 'result') this.#came(event.result)
           return options.onEvent?.(event)
         },
-      })
+      }))
       return new RunReport(report, own.getConnectionPoolMetrics())
     }
   }

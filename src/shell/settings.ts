@@ -22,6 +22,8 @@ export interface Settings {
   readonly timeoutMs?: number | undefined
   /** Cancels the command when it aborts, or when one given before does. */
   readonly signal?: AbortSignal | undefined
+  /** Cancel as `signal` does, and are set where one is given after another: nobody listens to them but while something runs. */
+  readonly signals?: readonly AbortSignal[] | undefined
   /** Sent to the command's stdin, which is then closed. Default: closed at once. */
   readonly stdin?: Readable | Uint8Array | string | undefined
   /** Resolve whatever became of the command. */
@@ -50,14 +52,9 @@ export function mergeSettings(outer: Settings, inner: Settings): Settings {
     ...outer,
     ...set,
     ...(outer.env || set.env ? { env: { ...outer.env, ...set.env } } : {}),
-    ...(outer.signal && set.signal ? { signal: eitherOf(outer.signal, set.signal) } : {}),
+    ...(outer.signals || (outer.signal && set.signal) ? { signals: [...(outer.signals ?? []), ...(outer.signal && set.signal ? [outer.signal] : []), ...(set.signals ?? [])] } : {}),
     ...(outer.cwd !== undefined && set.cwd !== undefined ? { cwd: inside(outer.cwd, set.cwd) } : {}),
   }
-}
-
-/** A signal that aborts with whichever of two aborts first. */
-export function eitherOf(one: AbortSignal | undefined, other: AbortSignal | undefined): AbortSignal | undefined {
-  return one && other && one !== other ? AbortSignal.any([one, other]) : one ?? other
 }
 
 /** A path as it is meant in a directory. */

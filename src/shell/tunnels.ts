@@ -3,7 +3,8 @@ import type { PoolTarget } from '../pool/types.js'
 import type { ReverseTunnelOptions } from '../tunnel/reverse.js'
 import type { Tunnel, TunnelOptions } from '../tunnel/tunnel.js'
 import { checkTunnel } from './options.js'
-import { eitherOf, type Settings } from './settings.js'
+import type { Settings } from './settings.js'
+import { whicheverFirst } from './signals.js'
 
 /** Who opens tunnels: an adapter over a pool. */
 export interface Tunnels {
@@ -28,14 +29,26 @@ export interface ContextTunnels {
   reverseTunnel(options: ReverseTunnelOptions): Promise<Tunnel>
 }
 
-export function contextTunnels(adapter: () => Partial<Tunnels>, target: PoolTarget, { signal }: Settings): ContextTunnels {
+export function contextTunnels(adapter: () => Partial<Tunnels>, target: PoolTarget, { signal, signals = [] }: Settings): ContextTunnels {
   const tunnels = (): Tunnels => {
     const own = adapter()
     if (!own.tunnel || !own.reverseTunnel) throw new TypeError('this adapter opens no tunnels')
     return own as Tunnels
   }
+  /** A signal may close a tunnel for as long as it is open. */
+  const held = async <T extends TunnelOptions | ReverseTunnelOptions>(options: T, open: (options: T) => Promise<Tunnel>): Promise<Tunnel> => {
+    const either = whicheverFirst([signal, ...signals, options.signal])
+    try {
+      const tunnel = await open({ ...options, signal: either.signal })
+      tunnel.closed.then(either.release, either.release)
+      return tunnel
+    } catch (error) {
+      either.release()
+      throw error
+    }
+  }
   return {
-    tunnel: async (options) => tunnels().tunnel(target, { ...checkTunnel(options), signal: eitherOf(signal, options.signal) }),
-    reverseTunnel: async (options) => tunnels().reverseTunnel(target, { ...checkTunnel(options), signal: eitherOf(signal, options.signal) }),
+    tunnel: async (options) => held({ ...checkTunnel(options) }, (either) => tunnels().tunnel(target, either)),
+    reverseTunnel: async (options) => held({ ...checkTunnel(options) }, (either) => tunnels().reverseTunnel(target, either)),
   }
 }

@@ -156,6 +156,21 @@ describe('a command promise', () => {
     }
   })
 
+  test('a signal that lives long keeps nothing of what it was given to', async () => {
+    const { ssh } = setting()
+    const long = new AbortController()
+    /** Whatever Node keeps on a signal for those who follow it, by way of a listener or of AbortSignal.any. */
+    const kept = (): number => Object.getOwnPropertySymbols(long.signal).reduce((n, name) => {
+      const value: unknown = Reflect.get(long.signal, name)
+      return n + (/Events|Dependant/.test(String(name)) ? (value as { readonly size: number }).size : 0)
+    }, 0)
+    const followed = AbortSignal.any([long.signal])
+    expect([kept(), followed.aborted]).toEqual([1, false])
+    const own = ssh.with({ signal: long.signal })
+    for (let i = 0; i < 10; i++) await own`cat`.signal(new AbortController().signal)
+    expect(kept()).toBe(1)
+  })
+
   test('readers', async () => {
     const { ssh } = setting()
     expect(await ssh`x`.lines()).toEqual(['{"a":1}', 'b', ''])

@@ -43,15 +43,17 @@ describe('what a context makes of its settings', () => {
       const aborts = { context: new AbortController(), transfer: new AbortController() }
       let given: AbortSignal | undefined
       const adapter: Partial<Transfers> = {
-        upload: async (_target, _local, _to, how) => {
+        // It goes on until it is cancelled.
+        upload: (_target, _local, _to, how) => new Promise((_resolve, reject) => {
           given = how?.signal
-          return { files: 1, bytes: 0, durationMs: 0, skipped: [] }
-        },
+          given?.addEventListener('abort', () => reject(new Error('cancelled')))
+        }),
         download: async () => { throw new Error('not asked for') },
       }
-      await contextFiles(() => adapter, target, { signal: aborts.context.signal }).upload('a', 'b', { signal: aborts.transfer.signal })
+      const transfer = contextFiles(() => adapter, target, { signal: aborts.context.signal }).upload('a', 'b', { signal: aborts.transfer.signal })
       expect(given?.aborted).toBe(false)
       aborts[first].abort()
+      await expect(transfer).rejects.toThrow('cancelled')
       expect(given?.aborted).toBe(true)
     }
   })
