@@ -130,7 +130,7 @@ describe('an adapter on a fleet', () => {
     const beats: string[] = []
     const adapter = make({
       keepAliveWith: async (its) => void beats.push((await its`echo $XEC_DEMO_HOST`).text()),
-      connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, keepAliveInterval: 300 },
+      connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, keepAliveInterval: 1_000 },
     })
     const ssh = on(adapter)
     await on(adapter, 'web2')`true`
@@ -226,7 +226,7 @@ describe('an adapter on a fleet', () => {
 
   test('a keep-alive of one\'s own: a command, or a function with a context; what fails loses its connection', async () => {
     const beats = place.path('beats')
-    const adapter = make({ keepAliveWith: `echo beat >> ${beats}`, connectionPool: { keepAliveInterval: 300 } })
+    const adapter = make({ keepAliveWith: `echo beat >> ${beats}`, connectionPool: { keepAliveInterval: 1_000 } })
     await on(adapter)`true`
     await until(() => adapter.getConnectionPoolMetrics().acquired >= 3)
     expect(adapter.getConnectionPoolMetrics()).toMatchObject({ connectionsCreated: 1 })
@@ -238,7 +238,7 @@ describe('an adapter on a fleet', () => {
         hosts.push((await ssh`echo $XEC_DEMO_HOST`).text())
         throw new Error('not as it should be')
       },
-      connectionPool: { keepAliveInterval: 300 },
+      connectionPool: { keepAliveInterval: 1_000 },
     })
     await on(failing, 'web2')`true`
     await until(() => failing.getConnectionPoolMetrics().connectionsDestroyed === 1)
