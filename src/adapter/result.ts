@@ -130,7 +130,7 @@ function stopError(host: string, stop: Stop, { signals, open }: Ran, executed: E
   }
   const then: Record<RemoteProcess, string> = {
     exited: open === 'untaken' ? 'the remote process has ended, but its output was not taken to the end here' : 'the remote process has ended',
-    signalled: `${signals.join(' and ')} ${signals.length === 1 ? 'was' : 'were'} sent, but the server did not confirm that the remote process has ended`,
+    signalled: `${signals.join(' and ')} ${signals.length === 1 ? 'was' : 'were'} sent, but the server did not confirm that the remote process has ended (before OpenSSH 10, sshd signals no process of root)`,
     'maybe-running': open === 'lingering' ? 'the remote shell has ended, but a process of the command keeps the output open and may still be running'
       : 'the remote process could not be signalled and may still be running',
   }

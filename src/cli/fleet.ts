@@ -101,6 +101,8 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
 async function checkKey(name: string, path: string, home: string, env: Io['env']): Promise<void> {
   const loaded = await loadKeyText({ origin: path, from: { path: expandTilde(path, { home, localUser: localUser(env) }) }, passphrase: null })
   if (loaded.kind === 'unusable') throw usage(`${name} ${path}: ${loaded.message}`)
+  // As ssh has it: a public key says which of an agent's to use.
+  if (loaded.kind === 'public' && !env['SSH_AUTH_SOCK'] && path.endsWith('.pub')) throw usage(`${name} ${path} is a public key, which only says which key of an agent to use, and SSH_AUTH_SOCK names none; did you mean ${path.slice(0, -'.pub'.length)}?`)
 }
 
 /** Without the entries that have no value. */

@@ -14,7 +14,9 @@ const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) =
   host: (v) => {
     const address = v.string('a host name or an address')
     if (address === '' || /[\s\0]/.test(address) || address.startsWith('-')) v.fail(`must be a host name or an address, not ${v.shown}`)
-    const fault = addressFault(address)
+    const [placeholder] = /\{(?!name\})[^}]*\}?|\}/.exec(address.replaceAll('{name}', '')) ?? []
+    if (placeholder !== undefined) v.fail(`has ${placeholder}, where only {name} stands for something: the host's name`)
+    const fault = addressFault(address.replaceAll('{name}', 'name'))
     if (fault !== undefined) v.fail(fault)
     const said = isIP(address) ? undefined : parseMention(address)
     if (said?.username !== undefined || said?.port !== undefined || address.startsWith('ssh://') || address.startsWith('[')) {

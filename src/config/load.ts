@@ -123,13 +123,13 @@ async function textOf(file: string): Promise<string | undefined> {
   return result === null ? undefined : String(result.config)
 }
 
-/** Somebody else's package.json may be broken; that is not ours to report. */
+/** Somebody else's package.json may be broken; that is not ours to report, unless it speaks of us: to pass it over could be to use another inventory. */
 function holdsOurs(content: string): boolean {
   try {
     const parsed: unknown = JSON.parse(content)
     return typeof parsed === 'object' && parsed !== null && Object.hasOwn(parsed, 'xec')
   } catch {
-    return false
+    return /"xec"\s*:/.test(content)
   }
 }
 

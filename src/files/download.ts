@@ -1,5 +1,5 @@
 /** Files from a host: each under a temporary name beside its own until it is whole. */
-import { constants } from 'node:fs'
+import { constants, existsSync } from 'node:fs'
 import { chmod, lstat, mkdir, open, rename, stat, symlink, unlink, type FileHandle } from 'node:fs/promises'
 import type { Pool, PoolTarget } from '../pool/types.js'
 import { systemClock, type Clock } from '../runtime/clock.js'
@@ -65,7 +65,7 @@ async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mo
     await temporarily(job, temporary, async () => {
       // Not through a link that somebody else made, and not into a file of somebody else's.
       const copy = await open(temporary, NEW, 0o600).catch((cause: NodeJS.ErrnoException) => {
-        throw cause.code === 'ENOENT' ? new Trouble(`the directory ${show(directoryOf(to))} does not exist here; make it, or give { parents: true }`, { cause }) : cause
+        throw cause.code === 'ENOENT' && !existsSync(directoryOf(to)) ? new Trouble(`the directory ${show(directoryOf(to))} does not exist here; make it, or give { parents: true }`, { cause }) : cause
       })
       try {
         await pull(job, handle, from, size, file, copy)

@@ -35,6 +35,9 @@ export function addressFault(text: string): string | undefined {
   const { url, username, place } = divide(text)
   if (username?.includes(':')) return `the address of ${place} has a password in it, which is not taken from there: others could read it. Write user@host; the password goes into the host's \`password\`, or better, use a key`
   if (url && /[/?#]/.test(place)) return `${JSON.stringify(place)} is more than a host: an address ends with its port, as in ssh://user@host:22; a directory goes into the command, or is its cwd`
+  if (!url && place.includes('/')) return `${JSON.stringify(place)} is no host: no host's name has a slash${/^[\d.]+\/\d+$/.test(place) ? '; hosts of a network are said one by one, or as a range such as 192.0.2.[1-9]' : ''}`
+  const [, digits] = /^((?:\d+\.){3}\d+)(?::\d+)?$/.exec(place) ?? []
+  if (digits !== undefined && !isIP(digits)) return `${digits} is no address: each part of an IPv4 address is a number from 0 to 255`
   return undefined
 }
 

@@ -42,7 +42,7 @@ export function occasions(tell: Tell): PoolListener {
     const { host, connection = 0 } = event
     switch (event.type) {
       case 'opened': {
-        tell('connect', { host, connection, connectMs: event.dialMs })
+        tell('connect', { host, connection, connectMs: Math.round(event.dialMs) })
         const gap = gaps.get(key)
         gaps.delete(key)
         if (gap) tell('reconnect', { host, connection, ...gap })

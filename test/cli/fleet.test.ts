@@ -57,6 +57,13 @@ describe('a flag wins over a variable, in whichever words', () => {
     await expect(keys([], { XEC_IDENTITY: '/gone' })).rejects.toThrow('XEC_IDENTITY /gone: /gone does not exist')
   })
 
+  test('a public key needs an agent that has the private one', async () => {
+    const path = place.path('id.pub')
+    writeFileSync(path, `ssh-ed25519 ${makeKey().publicBlob.toString('base64')} me\n`)
+    await expect(keys(['-i', path])).rejects.toThrow(`-i ${path} is a public key, which only says which key of an agent to use, and SSH_AUTH_SOCK names none; did you mean ${place.path('id')}?`)
+    expect(await keys(['-i', path], { SSH_AUTH_SOCK: '/agent' })).toEqual([path])
+  })
+
   test('-o ServerAliveInterval over the variable, and over the host', async () => {
     const found = await target(['-o', 'ServerAliveInterval=5'], { XEC_KEEP_ALIVE_INTERVAL: '20s', XEC_KEEP_ALIVE_COUNT_MAX: '7' })
     expect([found.pool, found.poolOptions]).toEqual([{ keepAlive: true, keepAliveInterval: 5_000 }, { keepAliveCountMax: 7 }])

@@ -57,6 +57,14 @@ describe('the configuration is found', () => {
     expect(names(await load())).toEqual(['far'])
   })
 
+  test('a package.json that speaks of us is not passed over, however broken: to go on would be to use another inventory', async () => {
+    put('xec.config.yaml', host('far'))
+    put('a/package.json', '{ "name": "x", "xec": { "hosts": { "here": "192.0.2.1" } }, }')
+    expect(names(await load())).toEqual(['here'])
+    put('a/package.json', '{ "name": "x", "xec": { "hosts": { "here"')
+    await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('package.json:1:') as string })
+  })
+
   test('an empty file ends the search', async () => {
     put('xec.config.yaml', host('far'))
     const path = put('a/xec.config.yaml', '')
