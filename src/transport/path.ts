@@ -82,6 +82,8 @@ export function heardFrom(path: Path, target: Target, signal: AbortSignal, deadl
       resolve(first?.toString('utf8', 0, PEEK_BYTES) ?? '')
     }
     path.once('readable', settle).once('close', settle)
+    // Between the connection and here nobody listened.
+    if (signal.aborted) return aborted()
     signal.addEventListener('abort', aborted, { once: true })
     deadline.start(() => fail(timedOutDial(target, 'banner', deadline.totalMs)))
     path.write(`SSH-2.0-${IDENT}\r\n`)

@@ -38,7 +38,9 @@ export class Connections {
     remote.pipe(socket, { end: false })
     // ssh2 ends its channels gracefully when the connection is lost; a half-read answer must not look whole.
     remote.once('end', () => (link.alive ? socket.end() : socket.resetAndDestroy()))
-    remote.once('close', () => (link.alive ? socket.destroySoon() : socket.resetAndDestroy()))
+    // An answer that had come to its end is whole, however slowly it is taken. (Nor could a socket be reset while its end is
+    // on the way: uv_tcp_close_reset refuses, and Node would leave it open.)
+    remote.once('close', () => (link.alive || socket.writableEnded ? socket.destroySoon() : socket.resetAndDestroy()))
   }
 
   /** Cuts all of them, for good. */

@@ -41,6 +41,12 @@ export interface Tap {
   stop(): Promise<void>
 }
 
+/** Node leaves a socket open that is reset while its end is on the way (uv_tcp_close_reset refuses, and nobody closes it then). */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy()
+  else socket.resetAndDestroy()
+}
+
 interface Pair { readonly client: Socket; readonly server: Socket }
 
 export async function startTap(port: number): Promise<Tap> {
@@ -67,7 +73,7 @@ export async function startTap(port: number): Promise<Tap> {
     const cut = (way: Way, by: Cut): void => {
       state.cutAt = performance.now()
       if (by === 'hole') silent = true
-      else if (by === 'rst') { client.resetAndDestroy(); server.resetAndDestroy() }
+      else if (by === 'rst') { reset(client); reset(server) }
       else if (by === 'half') sockets[way].end()
       else { client.end(); server.end() }
     }
@@ -95,7 +101,7 @@ export async function startTap(port: number): Promise<Tap> {
       // Whoever leaves a black hole takes the other side with it: it would hang there for ever.
       from.on('end', () => { if (silent) { client.destroy(); server.destroy() } else to.end() })
       // A broken side breaks the other: that is what a proxy is for.
-      from.on('error', () => to.resetAndDestroy())
+      from.on('error', () => reset(to))
       from.on('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(key)
       })
@@ -111,8 +117,9 @@ export async function startTap(port: number): Promise<Tap> {
     get open() { return [...pairs.values()].reduce((sum, { client, server }) => sum + Number(!client.destroyed) + Number(!server.destroyed), 0) },
     reset(key) {
       const pair = pairs.get(key)
-      pair?.client.resetAndDestroy()
-      pair?.server.resetAndDestroy()
+      if (!pair) return
+      reset(pair.client)
+      reset(pair.server)
     },
     keys: () => [...pairs.keys()],
     async stop() {
