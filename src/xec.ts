@@ -44,8 +44,7 @@ export interface Xec extends Transfers {
 /** Opens nothing. @throws XecError XEC_CONFIG for a pool option out of range */
 export function createXec(options: XecOptions = {}): Xec {
   const { clock = systemClock, random = systemRandom, prompt = null } = options
-  const own = createPool({ transport: options.transport ?? new Ssh2Transport({ clock, prompt }), clock, random }, options.pool)
-  const pool = options.admit ? gated(own, options.admit) : own
+  const pool = createPool({ transport: options.transport ?? new Ssh2Transport({ clock, prompt }), clock, random, admit: options.admit }, options.pool)
   publishEvents(pool)
   const counts = new Map<Outcome, number>()
   const counted = (result: Result): Result => {
@@ -73,32 +72,6 @@ export function createXec(options: XecOptions = {}): Xec {
     }),
     drain: (how) => pool.drain(how),
     close: () => pool.close(),
-  }
-}
-
-function gated(pool: Pool, admit: NonNullable<XecOptions['admit']>): Pool {
-  const acquire: Pool['acquire'] = async (target, options) => {
-    admit(target, pool)
-    return pool.acquire(target, options)
-  }
-  return {
-    options: pool.options,
-    acquire,
-    with: async (target, options, fn) => {
-      const lease = await acquire(target, options)
-      try {
-        return await fn(lease)
-      } finally {
-        lease.release()
-      }
-    },
-    snapshot: () => pool.snapshot(),
-    standing: (target) => pool.standing(target),
-    drain: (options) => pool.drain(options),
-    close: () => pool.close(),
-    reset: (target) => pool.reset(target),
-    retire: (target) => pool.retire(target),
-    subscribe: (listener) => pool.subscribe(listener),
   }
 }
 

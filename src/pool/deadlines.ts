@@ -81,8 +81,7 @@ export class Deadlines<T extends HasDeadline> {
 
   /** Removes and returns a subject that is due at `now`, or undefined. */
   takeDue(now: number): T | undefined {
-    const [head] = this.#heap
-    if (!head || head.key > now) return undefined
+    if (this.lookAt > now) return undefined
     const first = this.#first()
     if (!first || first.at > now) return undefined
     this.#size--

@@ -5,20 +5,17 @@
 import type { Random } from '../runtime/random.js'
 import type { Connection } from './connection.js'
 import { Deadlines } from './deadlines.js'
-import { Endpoint } from './endpoint.js'
-import { endpointOf, keyOf } from './identity.js'
+import type { Endpoint } from './endpoint.js'
 import { Figures } from './metrics.js'
 import { Line } from './line.js'
 import type { PoolOptions } from './options.js'
 import { Outage } from './outage.js'
 import type { Turn } from './policy.js'
-import { Queue } from './queue.js'
+import type { Queue } from './queue.js'
+import { Registry } from './registry.js'
 import type { PoolTarget } from './types.js'
 import type { PoolMode, PoolView } from './views.js'
 import type { Waiter } from './waiter.js'
-
-/** So many keys are kept without a look at whether they are still needed. */
-const SWEEP_AT = 1_024
 
 export type Subject = Queue | Connection | Waiter
 
@@ -27,8 +24,7 @@ export class Facts implements PoolView {
   cutAt = Infinity
   handshakes = 0
   leases = 0
-  readonly queues = new Map<string, Queue>()
-  readonly endpoints = new Map<string, Endpoint>()
+  readonly registry: Registry
   /** Everything that holds a slot of maxConnections. */
   readonly connections = new Set<Connection>()
   /** How many wait, in all queues. */
@@ -48,10 +44,6 @@ export class Facts implements PoolView {
   readonly dirty: Subject[] = []
   readonly figures = new Figures()
   readonly outage: Outage
-  readonly #byTarget = new WeakMap<PoolTarget, Queue>()
-  /** Places whose figures are in the pool's alone now. */
-  forgotten = 0
-  #sweepAt = SWEEP_AT
   readonly #freeing = new Set<Connection>()
   readonly #opening = new Set<Connection>()
   /** Those that have had their turn. A heap of times serves: the later its oldest command began, the nearer to its top. */
@@ -63,6 +55,7 @@ export class Facts implements PoolView {
     readonly random: Random,
     readonly now: () => number,
   ) {
+    this.registry = new Registry(options, now)
     this.outage = new Outage(options)
   }
 
@@ -108,66 +101,18 @@ export class Facts implements PoolView {
     return this.mode !== 'running' && this.connections.size > 0
   }
 
-  queueOf(target: PoolTarget): Queue {
-    const known = this.#byTarget.get(target)
-    if (known && !known.dropped) return known
-    const key = keyOf(target)
-    let queue = this.queues.get(key)
-    if (!queue) {
-      if (this.queues.size >= this.#sweepAt) this.#sweep()
-      const endpoint = this.#meetEndpoint(target)
-      queue = new Queue(key, target, endpoint, target.jump ? this.queueOf(target.jump) : null, this.options)
-      endpoint.queues.add(queue)
-      this.queues.set(key, queue)
-    }
-    this.#byTarget.set(target, queue)
-    return queue
-  }
-
-  /** What is known of a target's key, and of its place; meets neither. */
-  find(target: PoolTarget): { readonly queue: Queue | null; readonly endpoint: Endpoint | null } {
-    const queue = this.queues.get(keyOf(target)) ?? null
-    return { queue, endpoint: queue?.endpoint ?? this.endpoints.get(endpointOf(target)) ?? null }
-  }
-
-  /** Forgets the keys and the places that nothing is known of any more: a process that lives long may meet many. */
-  #sweep(): void {
-    for (const queue of this.queues.values()) {
-      if (!queue.forgettable(this.now())) continue
-      queue.dropped = true
-      this.queues.delete(queue.key)
-      queue.endpoint.queues.delete(queue)
-      queue.hop?.behind.delete(queue)
-    }
-    for (const endpoint of this.endpoints.values()) {
-      if (!endpoint.forgettable(this.now())) continue
-      this.endpoints.delete(endpoint.id)
-      this.forgotten++
-    }
-    this.#sweepAt = Math.max(SWEEP_AT, this.queues.size * 2)
-  }
-
-  #meetEndpoint(target: PoolTarget): Endpoint {
-    const id = endpointOf(target)
-    let endpoint = this.endpoints.get(id)
-    if (!endpoint) this.endpoints.set(id, (endpoint = new Endpoint(id, target.host)))
-    endpoint.names.add(target.host)
-    endpoint.maxConnections = Math.min(endpoint.maxConnections, target.pool?.maxConnectionsPerHost ?? this.options.maxConnectionsPerHost)
-    return endpoint
-  }
-
   /** Another target may share the key of those before it, and have a name and limits of its own. */
   meet(queue: Queue, target: PoolTarget): void {
     if (queue.met === target) return
     queue.meet(target)
-    this.#meetEndpoint(target)
+    this.registry.meetEndpoint(target)
     for (const connection of queue.connections) this.touch(connection)
     if (queue.hop && target.jump) this.meet(queue.hop, target.jump)
   }
 
   /** Everybody who waits, queue by queue. */
   *waiters(): Generator<Waiter, void> {
-    for (const queue of this.queues.values()) yield* queue.waiters
+    for (const queue of this.registry.queues.values()) yield* queue.waiters
   }
 
   touch(subject: Subject): void {

@@ -6,7 +6,7 @@ import type { Endpoint } from './endpoint.js'
 export function takeSnapshot(facts: Facts): PoolSnapshot {
   const now = facts.now()
   const { maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, maxConcurrentDials } = facts.options
-  const hosts = [...facts.endpoints.values()].map((endpoint) => rowOf(endpoint, now))
+  const hosts = [...facts.registry.endpoints.values()].map((endpoint) => rowOf(endpoint, now))
   return Object.freeze({
     ...facts.figures.figures(facts.connections, facts.waiting, hosts.reduce((oldest, { oldestWaitMs }) => Math.max(oldest, oldestWaitMs), 0)),
     commands: Object.freeze({}),

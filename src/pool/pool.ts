@@ -1,8 +1,9 @@
 /**
  * The pool. Every event changes one fact, then pumps; only the pump acts.
  *
- *   policy.ts     every decision, pure, on views.ts   facts.ts    everything known, and its indexes
- *   pump.ts       asks and acts until all waits   ledger.ts   every event, counted and told
+ *   policy.ts     every decision, pure, on views.ts   facts.ts      the live sets, and their indexes
+ *   pump.ts       asks and acts until all waits       registry.ts   the keys and places that were met
+ *   ledger.ts     every event, counted and told
  *   dialling.ts · series.ts · channels.ts · ends.ts · rejections.ts   what a step or a piece of news does
  */
 import type { XecError } from '../errors.js'
@@ -32,6 +33,8 @@ export interface PoolPorts {
   readonly transport: Transport
   readonly clock: Clock
   readonly random: Random
+  /** Asked before every acquire; what it throws is what that rejects with, in place of a wait. */
+  readonly admit?: ((target: PoolTarget, pool: Pool) => void) | undefined
 }
 
 /** @throws XecError XEC_CONFIG for an option out of range */
@@ -56,9 +59,11 @@ export class ConnectionPool implements Pool {
   readonly #dialling: Dialling
   readonly #ends: Ends
   readonly #pump: Pump
+  readonly #admit: PoolPorts['admit']
   #draining: Draining | null = null
 
-  constructor({ transport, clock, random }: PoolPorts, readonly options: PoolOptions) {
+  constructor({ transport, clock, random, admit }: PoolPorts, readonly options: PoolOptions) {
+    this.#admit = admit
     const facts = (this.facts = new Facts(options, random, () => clock.now()))
     const ledger = (this.#ledger = new Ledger(facts))
     const rejections = (this.#rejections = new Rejections(facts, ledger))
@@ -80,9 +85,15 @@ export class ConnectionPool implements Pool {
   }
 
   acquire(target: PoolTarget, options: AcquireOptions = {}): Promise<Lease> {
+    try {
+      this.#admit?.(target, this)
+    } catch (error) {
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is whatever it threw
+      return Promise.reject(error)
+    }
     const { facts } = this
     const { host } = target
-    const queue = facts.queueOf(target)
+    const queue = facts.registry.queueOf(target)
     const requested = (): void => this.#ledger.write(queue, { type: 'requested', host })
     const refuse = (error: XecError): Promise<Lease> => {
       requested()
@@ -157,7 +168,7 @@ export class ConnectionPool implements Pool {
 
   reset(target: PoolTarget): void {
     const { facts } = this
-    const queue = facts.queueOf(target)
+    const queue = facts.registry.queueOf(target)
     const { endpoint } = queue
     this.#pump.run(() => {
       endpoint.forget()
@@ -170,7 +181,7 @@ export class ConnectionPool implements Pool {
   }
 
   retire(target: PoolTarget): void {
-    const { endpoint } = this.facts.queueOf(target)
+    const { endpoint } = this.facts.registry.queueOf(target)
     this.#pump.run(() => {
       for (const connection of [...endpoint.connections]) if (connection.state === 'open') this.#ends.drain(connection, 'reset')
     })

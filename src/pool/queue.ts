@@ -81,8 +81,7 @@ export class Queue {
   }
 
   capacity(now: number): number {
-    if (!this.options.enabled) return 1
-    return Math.min(this.maxChannels, this.endpoint.learned(now) ?? Infinity)
+    return capacityOf(this.maxChannels, this.endpoint, this.options, now)
   }
 
   get capacityUntil(): number {
@@ -95,4 +94,13 @@ export class Queue {
     if (!(pool?.keepAlive ?? options.keepAlive)) return null
     return { intervalMs: pool?.keepAliveInterval ?? options.keepAliveInterval, countMax: pool?.keepAliveCountMax ?? options.keepAliveCountMax }
   }
+}
+
+/**
+ * Session channels that one connection may carry.
+ * @param maxChannels what is configured, or the strictest of several
+ * @param endpoint null: nothing is known of it
+ */
+export function capacityOf(maxChannels: number, endpoint: Endpoint | null, { enabled }: PoolOptions, now: number): number {
+  return enabled ? Math.min(maxChannels, endpoint?.learned(now) ?? Infinity) : 1
 }

@@ -1,6 +1,7 @@
 /** How a target stands in the pool: what one more acquire would find. A look; it changes nothing. */
 import type { Connection } from './connection.js'
 import type { Facts } from './facts.js'
+import { capacityOf } from './queue.js'
 import type { PoolTarget } from './types.js'
 
 /** The limit that makes an acquire wait: its host's, or the pool's. */
@@ -19,11 +20,11 @@ export interface Standing {
 
 /** Limits are the strictest of what is known and of what this name of the target asks for, which may be new to the pool. */
 export function standingOf(target: PoolTarget, facts: Facts): Standing {
-  const { queue, endpoint } = facts.find(target)
+  const { queue, endpoint } = facts.registry.find(target)
   const { options } = facts
   const maxConnections = Math.min(endpoint?.maxConnections ?? Infinity, target.pool?.maxConnectionsPerHost ?? options.maxConnectionsPerHost)
   const maxChannels = Math.min(queue?.maxChannels ?? Infinity, target.pool?.maxChannelsPerConnection ?? options.maxChannelsPerConnection)
-  const capacity = options.enabled ? Math.min(maxChannels, endpoint?.learned(facts.now()) ?? Infinity) : 1
+  const capacity = capacityOf(maxChannels, endpoint, options, facts.now())
   let inHand = 0
   let idle = 0
   /** Seats for those who wait here, on what is open or opening. */

@@ -84,7 +84,7 @@ export interface Pool {
   close(): Promise<void>
   /** Retires the connections to a target's endpoint and forgets its failures; open for business afterwards. */
   reset(target: PoolTarget): void
-  /** Retires the open connections to a target's endpoint, and forgets nothing: what runs on them ends, what comes gets others. */
+  /** Retires the open connections to a target's endpoint, and forgets nothing: what runs on them goes on to its end, what comes gets others. */
   retire(target: PoolTarget): void
   /** Subscribes to events; returns the way to unsubscribe. A listener that throws does not disturb the pool. */
   subscribe(listener: PoolListener): () => void

@@ -48,7 +48,7 @@ export function contextTunnels(adapter: () => Partial<Tunnels>, target: PoolTarg
     }
   }
   return {
-    tunnel: async (options) => held({ ...checkTunnel(options) }, (either) => tunnels().tunnel(target, either)),
-    reverseTunnel: async (options) => held({ ...checkTunnel(options) }, (either) => tunnels().reverseTunnel(target, either)),
+    tunnel: async (options) => held(checkTunnel(options), (either) => tunnels().tunnel(target, either)),
+    reverseTunnel: async (options) => held(checkTunnel(options), (either) => tunnels().reverseTunnel(target, either)),
   }
 }

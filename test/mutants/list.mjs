@@ -59,7 +59,7 @@ export const MUTANTS = [
     ['if (now >= answerBy) return { do: \'drain\', reason: \'suspect\' }', ''],
     ['if (now >= connection.expiresAt && replaceable) return { do: \'drain\', reason: \'lifetime\' }', ''],
     ['if (now >= connection.expiresAt && replaceable)', 'if (now >= connection.expiresAt)'],
-    ['(connection.leases === 0 && connection.carriers.size === 0) || queue.endpoint', 'queue.endpoint'],
+    ['(connection.leases === 0 && connection.carriers.size === 0)\n    || (queue', '(queue'],
     ['if (connection.spare && queue.waiting === 0) return { do: \'dropSpare\' }', ''],
     ['if (connection.idle && !queue.wanted) {', 'if (connection.idle) {'],
     ['if (until > now) return wait(first ? until : Infinity, \'held\')', ''],
@@ -90,7 +90,6 @@ export const MUTANTS = [
   ]),
   ...of('src/pool/waiter.ts', pool, [['if (this.#settled) return false', '']]),
   ...of('src/pool/facts.ts', pool, [
-    ['if (!queue.forgettable(this.now())) continue', ''],
     ['for (const other of this.overdue) this.touch(other)', ';'],
     ['    connection.hop?.link?.setRef(connection.hop.holding)\n', ''],
     ['    for (const other of connection.queue.endpoint.connections) this.touch(other)\n', ''],
@@ -106,6 +105,11 @@ export const MUTANTS = [
     ['&& !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()', '&& endpoint.opening === 0) endpoint.endSeries()'],
     ['      behind.delete(connection.queue)\n', ''],
   ]),
+  ...of('src/pool/registry.ts', pool, [
+    ['if (!queue.forgettable(this.now())) continue', ''],
+    ['if (!endpoint.forgettable(this.now())) continue', ''],
+    ['if (known && !known.dropped) return known', 'if (known) return known'],
+  ]),
   ...of('src/pool/channels.ts', pool, [
     ['if (!slot.leased) return', ''],
     ['if (!slot.leased && slot.channelClosed) connection.slots.delete(slot)', 'if (!slot.leased) connection.slots.delete(slot)'],
@@ -114,8 +118,8 @@ export const MUTANTS = [
     ['      connection.refusing = true\n      if (connection.link', '      if (connection.link'],
     ['if (connection.link?.alive) connection.link.destroy()', ''],
     ['          slot.releasedAt = this.facts.now()\n          this.facts.leases--', '          this.facts.leases--'],
-    ['if (connection.grants === 0) this.effects.failWaiters(queue, thrown)', ''],
-    ['if (connection.grants === 0) this.effects.failWaiters(queue, thrown)', 'if (connection.grants === 0) this.effects.failQueue(queue, thrown)'],
+    ['else this.effects.failWaiters(queue, thrown)', ''],
+    ['else this.effects.failWaiters(queue, thrown)', 'else this.effects.failQueue(queue, thrown)'],
     ['connection.grants === 0 && carriesOthers(connection)', 'false'],
     ['if (carriers.size > 0) return true', ''],
     ['if (state === \'open\' && grants > 0) return true', ''],
@@ -155,7 +159,7 @@ export const MUTANTS = [
   ...of('src/pool/queue.ts', pool, [
     ['Math.min(this.maxChannels, target', 'Math.min(Infinity, target'],
     ['Math.min(this.idleTimeoutMs, target', 'Math.min(Infinity, target'],
-    ['if (!this.options.enabled) return 1', ''],
+    ['return enabled ? ', 'return true ? '],
   ]),
   ...of('src/pool/announce.ts', pool, [
     ['for (const child of queue.children) announceDial(child)', ''],
@@ -203,7 +207,7 @@ export const MUTANTS = [
   ...of('src/adapter/result.ts', adapter, [
     ['if (exit.code === 0) return', 'if (exit.code >= 0) return'],
     ['failure ? failure.executed : ended ? \'yes\' : \'maybe\'', 'failure ? failure.executed : \'no\''],
-    ['return accepted && signalled && exit?.kind !== \'lost\' ? \'signalled\' : \'maybe-running\'', 'return \'signalled\''],
+    ['return accepted && signals.length > 0 && exit?.kind !== \'lost\' ? \'signalled\' : \'maybe-running\'', 'return \'signalled\''],
   ]),
   ...of('src/adapter/execute.ts', adapter, [
     ['resent < retryCommands && ', ''],

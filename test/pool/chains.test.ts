@@ -5,21 +5,13 @@ import { Sim, target } from './sim.js'
 
 const through = (host: string, ...hops: string[]): PoolTarget => target(host, { jump: hops.reduce<PoolTarget | null>((jump, hop) => target(hop, { jump }), null) })
 
-/** Every dial succeeds, until nothing is left to dial. */
-async function dialAll(sim: Sim): Promise<void> {
-  for (let round = 0; round < 1_000 && sim.parked.length > 0; round++) {
-    for (const dial of sim.parked) dial.succeed()
-    await sim.settle()
-  }
-}
-
 describe('three hops', () => {
   test('are dialled in the order of travel, each over the one before, and used again', async () => {
     const sim = new Sim()
     const db = through('db', 'hop-1', 'hop-2', 'hop-3')
     const first = sim.acquire(db)
     await sim.settle()
-    await dialAll(sim)
+    await sim.dialAll()
     expect(sim.dials.map((dial) => dial.target.host)).toEqual(['hop-1', 'hop-2', 'hop-3', 'db'])
     expect(sim.dials.map((dial) => sim.links.findIndex((link) => link === dial.options.via))).toEqual([-1, 0, 1, 2])
     first.lease()!.release()
@@ -34,14 +26,14 @@ describe('three hops', () => {
     const db = through('db', 'hop-1', 'hop-2')
     sim.acquire(db)
     await sim.settle()
-    await dialAll(sim)
+    await sim.dialAll()
     // With the middle goes what it carried; the wire tells us one after the other.
     sim.links[1]!.lose()
     sim.links[2]!.lose()
     await sim.settle()
     const next = sim.acquire(db)
     await sim.advance(20_000)
-    await dialAll(sim)
+    await sim.dialAll()
     expect(next.lease()).toBeDefined()
     expect(sim.dials.slice(3).map((dial) => dial.target.host)).toEqual(['hop-2', 'db'])
   })
@@ -57,7 +49,7 @@ describe('300 hosts behind one bastion', () => {
     const waiters = hosts.map((host) => sim.acquire(host))
     await sim.settle()
     expect(sim.dials.map((dial) => dial.target.host)).toEqual(['bastion'])
-    await dialAll(sim)
+    await sim.dialAll()
     expect(waiters.filter((waiter) => waiter.lease())).toHaveLength(300)
     expect(sim.dials.filter((dial) => dial.target.host === 'bastion')).toHaveLength(1)
     expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 301, acquired: 300 })
@@ -97,7 +89,7 @@ describe('300 hosts behind one bastion', () => {
     for (const dial of sim.parked) dial.fail('transient', 'XEC_CONNECT', false)
     for (let round = 0; round < 40; round++) {
       await sim.advance(1_000)
-      await dialAll(sim)
+      await sim.dialAll()
     }
     expect(waiters.filter((waiter) => waiter.error())).toEqual([])
     expect(sim.pool.snapshot().hosts.find(({ host }) => host === 'bastion')).toMatchObject({ connectionsCreated: 2 })
@@ -196,13 +188,13 @@ test('of two jump hosts that opened at once, while a long command took the room 
   const long = sim.acquire(target('long'))
   await sim.settle()
   expect(sim.dials.map((dial) => dial.target.host)).toEqual(['a', 'b', 'long'])
-  await dialAll(sim)
+  await sim.dialAll()
   expect(long.lease()).toBeDefined()
   // No hour of waiting: the jump host that is behind in the line gives its connection up.
   expect(first.lease()).toBeDefined()
   expect(second.lease()).toBeUndefined()
   first.lease()!.release()
   await sim.settle()
-  await dialAll(sim)
+  await sim.dialAll()
   expect(second.lease()).toBeDefined()
 })

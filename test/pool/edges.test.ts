@@ -84,7 +84,7 @@ describe('two users of one place', () => {
     expect(broken.error()).toMatchObject({ code: 'XEC_CONFIG' })
     expect(other.error()).toBeUndefined()
     expect(theirs?.stage).toBe('reaching')
-    expect([...sim.pool.facts.endpoints.values()].map(({ failures, notBefore }) => [failures, notBefore])).toEqual([[0, 0]])
+    expect([...sim.pool.facts.registry.endpoints.values()].map(({ failures, notBefore }) => [failures, notBefore])).toEqual([[0, 0]])
     theirs!.succeed()
     await sim.settle()
     expect(other.lease()).toBeDefined()
@@ -228,7 +228,7 @@ test('a pool that meets ever new targets forgets those that nothing is known of'
   const sim = new Sim({ idleTimeout: 0 })
   sim.checkEvery = 100
   for (let i = 0; i < 3_000; i++) (await leased(sim, target(`n${i}`))).release()
-  const { queues } = sim.pool.facts
+  const { queues } = sim.pool.facts.registry
   expect(queues.size).toBeLessThan(1_100)
   const bastion = target('bastion')
   const waiting = sim.acquire(target('kept', { jump: bastion }))

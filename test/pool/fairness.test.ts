@@ -84,7 +84,7 @@ describe('law 14: a stranger at a full pool', () => {
     await town.round(0)
     town.want(target('a', { username: 'root' }), 1)
     const total = (): number => sim.pool.snapshot().acquired
-    const roots = (): number => [...sim.pool.facts.queues.values()].filter(({ target: { username } }) => username === 'root').reduce((n, { waiters }) => n + waiters.size, 0)
+    const roots = (): number => [...sim.pool.facts.registry.queues.values()].filter(({ target: { username } }) => username === 'root').reduce((n, { waiters }) => n + waiters.size, 0)
     const before = total()
     const since = sim.clock.now()
     await town.until(() => roots() === 0, 10)

@@ -2,15 +2,6 @@
 import { describe, expect, test } from 'vitest'
 import { Sim, target } from './sim.js'
 
-/** Every dial succeeds, until nothing is left to dial. */
-async function dialAll(sim: Sim): Promise<void> {
-  await sim.settle()
-  for (let round = 0; round < 100 && sim.parked.length > 0; round++) {
-    for (const dial of sim.parked) dial.succeed()
-    await sim.settle()
-  }
-}
-
 describe('the process', () => {
   test('is not held by a jump host whose only load is idle, and is while that is dialled or works', async () => {
     const sim = new Sim()
@@ -19,7 +10,7 @@ describe('the process', () => {
     sim.dials[0]!.succeed()
     await sim.settle()
     expect(sim.links.map(({ held }) => held)).toEqual([true])
-    await dialAll(sim)
+    await sim.dialAll()
     // The bastion is held by what it carries, which the transport sees to.
     expect(sim.links.map(({ held }) => held)).toEqual([false, true])
     waiter.lease()!.release()
@@ -31,7 +22,7 @@ describe('the process', () => {
     const sim = new Sim()
     const bastion = target('bastion')
     const [web, other] = [sim.acquire(target('web', { jump: bastion })), sim.acquire(target('other'))]
-    await dialAll(sim)
+    await sim.dialAll()
     web.lease()!.release()
     await sim.settle()
     sim.pool.retire(bastion)
@@ -46,7 +37,7 @@ test('a server that allows so many sessions in all serves who waits as they beco
   const sim = new Sim({ maxConnectionsPerHost: 2, maxChannelsPerConnection: 2 })
   const web = target('web')
   const first = [sim.acquire(web), sim.acquire(web)]
-  await dialAll(sim)
+  await sim.dialAll()
   const later = [sim.acquire(web), sim.acquire(web)]
   await sim.settle()
   sim.parked[0]!.succeed((link) => { link.maxSessions = 0 })
@@ -65,9 +56,9 @@ test('a host whose only connection is on its way out is a stranger like one that
   const sim = new Sim({ maxConnections: 2, maxChannelsPerConnection: 1 })
   const [slow, busy] = [target('slow'), target('busy')]
   sim.acquire(slow) // runs for ever
-  await dialAll(sim)
+  await sim.dialAll()
   let commands = [0, 1, 2].map(() => sim.acquire(busy))
-  await dialAll(sim)
+  await sim.dialAll()
   sim.pool.retire(slow)
   const next = sim.acquire(slow)
   for (let rounds = 0; !next.lease(); rounds++) {
@@ -76,7 +67,7 @@ test('a host whose only connection is on its way out is a stranger like one that
     for (const command of done) command.lease()!.release()
     commands = [...commands.filter((command) => !done.includes(command)), ...done.map(() => sim.acquire(busy))]
     await sim.advance(100)
-    await dialAll(sim)
+    await sim.dialAll()
   }
   expect(next.lease()!.waitMs).toBeLessThan(2_000)
 })
@@ -85,7 +76,7 @@ test('a connection that is too old goes on while it works and the pool has no ro
   const sim = new Sim({ maxConnections: 2, maxLifetime: 60_000 })
   const [web, other] = [target('web'), target('other')]
   const [, filler] = [sim.acquire(web), sim.acquire(other)]
-  await dialAll(sim)
+  await sim.dialAll()
   await sim.advance(61_000)
   const next = sim.acquire(web)
   await sim.settle()
@@ -104,7 +95,7 @@ test('a reset of a host that works leaves an outage of others as it is; one of a
   const sim = new Sim()
   const good = target('good')
   sim.acquire(good)
-  await dialAll(sim)
+  await sim.dialAll()
   const hosts = Array.from({ length: 20 }, (_, i) => target(`h${i}`))
   for (const host of hosts) sim.acquire(host)
   await sim.settle()
@@ -141,7 +132,7 @@ test('who left while it was its turn to hear of a dial hears nothing', async () 
 test('a jump host is at work while what it carries is', async () => {
   const sim = new Sim()
   const waiter = sim.acquire(target('web', { jump: target('bastion') }))
-  await dialAll(sim)
+  await sim.dialAll()
   expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 2, activeConnections: 2, idleConnections: 0 })
   waiter.lease()!.release()
   await sim.settle()

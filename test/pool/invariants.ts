@@ -29,7 +29,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
 
   // 1: limits
   law(1, live.length <= options.maxConnections, () => `${live.length} slots of ${options.maxConnections}`)
-  for (const endpoint of facts.endpoints.values()) {
+  for (const endpoint of facts.registry.endpoints.values()) {
     law(1, grownOnlyWithin(endpoint, endpoint.connections.size, endpoint.maxConnections), () => `${endpoint.connections.size} connections to ${endpoint.id}`)
   }
   law(1, facts.handshakes <= options.maxConcurrentDials, () => `${facts.handshakes} handshakes of ${options.maxConcurrentDials}`)
@@ -56,7 +56,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
 
   // 4: no lost wake-up: the whole-view oracle finds no step after a pump
   law(4, facts.dirty.length === 0, () => `${facts.dirty.length} subjects are left undecided`)
-  for (const queue of facts.queues.values()) {
+  for (const queue of facts.registry.queues.values()) {
     const step = decideQueue(queue, facts, now)
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)
     if (step.do !== 'wait' || step.until === Infinity) continue
@@ -111,7 +111,7 @@ export function checkSnapshot(pool: ConnectionPool): void {
   const snapshot = pool.snapshot()
   for (const name of SUMS) {
     const sum = snapshot.hosts.reduce((n, host) => n + host[name], 0)
-    law('sum', sum === snapshot[name] || (pool.facts.forgotten > 0 && sum < snapshot[name]), () => `the hosts' ${name} are ${sum}, the whole is ${snapshot[name]}`)
+    law('sum', sum === snapshot[name] || (pool.facts.registry.forgotten > 0 && sum < snapshot[name]), () => `the hosts' ${name} are ${sum}, the whole is ${snapshot[name]}`)
   }
 }
 
@@ -143,7 +143,7 @@ export class Turns {
 /** Law 6, which speaks of the moment of a dial: no more openings than the waiters could use. */
 export function checkDial(pool: ConnectionPool, event: PoolEvent): void {
   const now = event.at
-  for (const queue of pool.facts.queues.values()) {
+  for (const queue of pool.facts.registry.queues.values()) {
     const openings = [...queue.connections].filter((c) => c.state === 'opening')
     if (!openings.some((c) => c.id === event.connection)) continue
     const spare = [...queue.connections].filter((c) => c.state === 'open').reduce((n, c) => n + (c.refusing ? 0 : Math.max(0, queue.capacity(now) - c.used)) + (c.spare ? 1 : 0), 0)

@@ -10,25 +10,17 @@ const other = target('web2')
 const narrow = target('narrow', { address: 'web1.test', pool: { maxChannelsPerConnection: 1 } })
 const single = target('single', { address: 'web1.test', pool: { maxConnectionsPerHost: 1 } })
 
-/** Every dial succeeds, until there is nothing left to do without time. */
-async function play(sim: Sim): Promise<void> {
-  do {
-    for (const dial of sim.parked) dial.succeed()
-    await sim.settle()
-  } while (sim.parked.length > 0)
-}
-
 test('what stands in the way of one more: nothing, its host\'s limit, or the pool\'s', async () => {
   const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 2 })
   expect(sim.pool.standing(deploy)).toEqual({ full: null, inHand: 0, maxConnections: 1, idle: 0 })
   const [one, two] = [sim.acquire(deploy), sim.acquire(deploy)]
   expect(sim.pool.standing(deploy)).toMatchObject({ full: 'maxConnectionsPerHost', inHand: 2 })
-  await play(sim)
+  await sim.dialAll()
   // Another user of the host finds it full as well; another host does not.
   expect(sim.pool.standing(root)).toEqual({ full: 'maxConnectionsPerHost', inHand: 2, maxConnections: 1, idle: 0 })
   expect(sim.pool.standing(other)).toMatchObject({ full: null, inHand: 0 })
   sim.acquire(other)
-  await play(sim)
+  await sim.dialAll()
   expect(sim.pool.standing(target('web3'))).toMatchObject({ full: 'maxConnections' })
   for (const { lease } of [one, two]) lease()?.release()
   await sim.settle()
@@ -51,10 +43,10 @@ test('who finds no limit in the way does not wait for one, and who finds one wai
         const { full } = sim.pool.standing(step.acquire)
         const asked = sim.acquire(step.acquire)
         waiting.push(asked)
-        await play(sim)
+        await sim.dialAll()
         expect({ full, granted: asked.lease() !== undefined }).toEqual({ full, granted: full === null })
       }
-      await play(sim)
+      await sim.dialAll()
       for (const each of waiting.splice(0)) {
         const lease = each.lease()
         if (lease) leases.push(lease)
@@ -69,24 +61,24 @@ test('a look changes nothing: no host is met by it, no name, no limit', async ()
   const sim = new Sim({ maxConnectionsPerHost: 2 })
   const jump = target('bastion')
   sim.acquire(deploy)
-  await play(sim)
+  await sim.dialAll()
   const before = [sim.pool.standing(deploy), sim.pool.snapshot()]
   for (const each of [narrow, single, root, other, target('behind', { jump })]) expect(sim.pool.standing(each).full).toBeNull()
   expect([sim.pool.standing(deploy), sim.pool.snapshot()]).toEqual(before)
-  expect([sim.pool.facts.queues.size, sim.pool.facts.endpoints.size]).toEqual([1, 1])
+  expect([sim.pool.facts.registry.queues.size, sim.pool.facts.registry.endpoints.size]).toEqual([1, 1])
 })
 
 test('a name that asks for less finds its own limits, before the pool has met it', async () => {
   const sim = new Sim({ maxConnectionsPerHost: 2, maxChannelsPerConnection: 2 })
   sim.acquire(deploy)
-  await play(sim)
+  await sim.dialAll()
   // On the one there is it may have no second channel, and there may be no second one.
   const both = target('both', { address: 'web1.test', pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } })
   expect([deploy, narrow, single, both].map((each) => sim.pool.standing(each))).toMatchObject([{ full: null, maxConnections: 2 }, { full: null, maxConnections: 2 }, { full: null, maxConnections: 1 }, { full: 'maxConnectionsPerHost', maxConnections: 1 }])
   // Another user of the place has no connection to share.
   expect(sim.pool.standing({ ...single, username: 'root' })).toMatchObject({ full: 'maxConnectionsPerHost' })
   const asked = sim.acquire(both)
-  await play(sim)
+  await sim.dialAll()
   expect(asked.lease()).toBeUndefined()
   // What it asks for holds for all from now.
   expect(sim.pool.standing(deploy)).toMatchObject({ full: 'maxConnectionsPerHost', inHand: 2, maxConnections: 1 })
@@ -96,14 +88,14 @@ test('what was learned of a server holds for a user of it whom the pool has not 
   const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 2 })
   sim.tune = (link) => void (link.maxSessions = 1)
   const both = [sim.acquire(deploy), sim.acquire(deploy)]
-  await play(sim)
+  await sim.dialAll()
   both[1]?.abort()
   both[0]?.lease()?.release()
   await sim.settle()
   expect(sim.pool.standing(root).full).toBeNull()
   // The one that it takes over carries a single channel.
   sim.acquire(root)
-  await play(sim)
+  await sim.dialAll()
   expect(sim.pool.standing(root).full).toBe('maxConnectionsPerHost')
 })
 
@@ -112,11 +104,11 @@ async function placeAsked(by: typeof deploy, limits: { maxConnections: number } 
   const sim = new Sim(limits)
   sim.tune = (link) => void (link.answersEnd = false)
   const first = sim.acquire(deploy)
-  await play(sim)
+  await sim.dialAll()
   first.lease()?.release()
   await sim.settle()
   sim.acquire(by)
-  await play(sim)
+  await sim.dialAll()
   return sim
 }
 
@@ -128,26 +120,26 @@ test.each([
   expect([second, third].map((each) => sim.pool.standing(each).full)).toEqual([null, limit])
   const asked = sim.acquire(third)
   sim.links[0]?.lose()
-  await play(sim)
+  await sim.dialAll()
   expect([asked.lease(), sim.links.length]).toEqual([undefined, 2])
 })
 
 test('a connection of its own that is about to be lost is no room for another', async () => {
   const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 2 })
   const first = sim.acquire(deploy)
-  await play(sim)
+  await sim.dialAll()
   first.lease()?.release()
   await sim.settle()
   sim.links[0]?.crack()
   const lost = sim.acquire(deploy)
-  await play(sim)
+  await sim.dialAll()
   lost.abort()
   await sim.settle()
   expect(sim.pool.standing(deploy)).toMatchObject({ full: 'maxConnections', idle: 1 })
   const asked = sim.acquire(deploy)
-  await play(sim)
+  await sim.dialAll()
   expect(asked.lease()).toBeUndefined()
   sim.links[0]?.lose()
-  await play(sim)
+  await sim.dialAll()
   expect(asked.lease()).toBeDefined()
 })

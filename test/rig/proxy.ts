@@ -1,5 +1,6 @@
 /** A TCP proxy on loopback that breaks one thing: what a network does to a connection, on command. */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { reset } from './reset.js'
 
 export interface ProxyOptions {
   readonly port: number
@@ -47,7 +48,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
 
   const cut = (pair: Pair, how: NonNullable<ProxyOptions['cutBy']>): void => {
     if (how === 'hole') hole = true
-    else if (how === 'rst') { pair.client.resetAndDestroy(); pair.server.destroy() }
+    else if (how === 'rst') { reset(pair.client); pair.server.destroy() }
     else if (how === 'half') { pair.client.end(); pair.server.destroy() }
     else { pair.client.end(); pair.server.end() }
   }
@@ -87,7 +88,7 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       })
       from.on('end', () => { if (!hole) setTimeout(() => to.end(), options.delayMs ?? 0) })
       // A broken side breaks the other: that is what a proxy is for.
-      from.on('error', () => { if (!hole && way === 'toClient') to.resetAndDestroy(); else if (!hole) to.destroy() })
+      from.on('error', () => { if (!hole && way === 'toClient') reset(to); else if (!hole) to.destroy() })
       from.on('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(pair)
       })

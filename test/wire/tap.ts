@@ -3,6 +3,7 @@
  * client dialled (every 127.x.y.z is a host). It knows SSH's framing, so it can tell which packets it passed whole.
  */
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { reset } from '../rig/reset.js'
 
 export type Way = 'toClient' | 'toServer'
 
@@ -39,12 +40,6 @@ export interface Tap {
   reset(key: number): void
   keys(): number[]
   stop(): Promise<void>
-}
-
-/** Node leaves a socket open that is reset while its end is on the way (uv_tcp_close_reset refuses, and nobody closes it then). */
-function reset(socket: Socket): void {
-  if (socket.writableEnded) socket.destroy()
-  else socket.resetAndDestroy()
 }
 
 interface Pair { readonly client: Socket; readonly server: Socket }
