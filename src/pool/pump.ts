@@ -53,7 +53,7 @@ export class Pump {
       news?.()
       const { facts } = this
       const now = this.clock.now()
-      for (let due = facts.deadlines.takeDue(now); due !== undefined; due = facts.deadlines.takeDue(now)) facts.touch(due)
+      this.#touchDue(now)
       do {
         if (this.#mayCut(now)) this.#cut()
         // Who is touched meanwhile comes to the end.
@@ -69,6 +69,17 @@ export class Pump {
     }
     this.settled()
     this.#setTimer()
+  }
+
+  /** Whose turn is over is known before anybody asks for it, also where a clock that is late makes both due at once. */
+  #touchDue(now: number): void {
+    const { facts } = this
+    const queues: Queue[] = []
+    for (let due = facts.deadlines.takeDue(now); due !== undefined; due = facts.deadlines.takeDue(now)) {
+      if (due instanceof Queue) queues.push(due)
+      else facts.touch(due)
+    }
+    for (const queue of queues) facts.touch(queue)
   }
 
   /** Takes one step of one subject; false when all it can do is wait. */

@@ -91,6 +91,7 @@ export const MUTANTS = [
   ...of('src/pool/waiter.ts', pool, [['if (this.#settled) return false', '']]),
   ...of('src/pool/facts.ts', pool, [
     ['for (const other of this.overdue) this.touch(other)', ';'],
+    ['    this.keepTurn(connection, null)\n', ''],
     ['    connection.hop?.link?.setRef(connection.hop.holding)\n', ''],
     ['    for (const other of connection.queue.endpoint.connections) this.touch(other)\n', ''],
     ['if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)', ''],
@@ -177,6 +178,7 @@ export const MUTANTS = [
   ]),
   ...of('src/pool/pump.ts', pool, [
     ['        this.hands.ends.hurry(connection)\n', ''],
+    ['if (due instanceof Queue) queues.push(due)\n      else facts', 'facts'],
     ['if (queue.announced) takeBack(queue)', ''],
     ['        this.#letOthersAsk(queue)\n', ''],
     ['others.sort((a, b) => a.ringNth - b.ringNth)', 'others'],

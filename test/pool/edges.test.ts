@@ -227,7 +227,8 @@ test('places that nobody uses are forgotten, and what happened there stays in th
 test('a pool that meets ever new targets forgets those that nothing is known of', async () => {
   const sim = new Sim({ idleTimeout: 0 })
   sim.checkEvery = 100
-  for (let i = 0; i < 3_000; i++) (await leased(sim, target(`n${i}`))).release()
+  const first = target('n0')
+  for (let i = 0; i < 3_000; i++) (await leased(sim, i === 0 ? first : target(`n${i}`))).release()
   const { queues } = sim.pool.facts.registry
   expect(queues.size).toBeLessThan(1_100)
   const bastion = target('bastion')
@@ -241,5 +242,11 @@ test('a pool that meets ever new targets forgets those that nothing is known of'
   // What is connected, and what leads there, is known.
   expect([...queues.values()].filter(({ connections }) => connections.size > 0).map(({ target: { host } }) => host)).toEqual(expect.arrayContaining(['kept', 'bastion']))
   kept.release()
+  sim.checkEvery = 1
   await sim.settle()
+  // Who comes back is met as if for the first time, by the same object too.
+  expect([...queues.values()].filter(({ target: { host } }) => host === 'n0')).toEqual([])
+  sim.acquire(first)
+  await sim.settle()
+  expect([...queues.values()].filter(({ target: { host } }) => host === 'n0')).toHaveLength(1)
 })

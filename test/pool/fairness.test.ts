@@ -160,6 +160,37 @@ describe('law 14: whoever is first in the ring', () => {
   })
 })
 
+describe('law 14: at the moment at which the quantum is over', () => {
+  test('a connection that was just reset is not given up once more', async () => {
+    const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 })
+    const [user, root] = [target('a'), target('a', { username: 'root' })]
+    for (let i = 0; i < 2; i++) sim.acquire(user)
+    await sim.dialAll()
+    await sim.advance(1_500)
+    sim.acquire(root)
+    await sim.settle()
+    // The timer is late.
+    sim.clock.moveTo(sim.clock.now() + 2 * QUANTUM_MS)
+    sim.pool.reset(user)
+    await sim.settle()
+    expect(sim.events.filter(({ type }) => type === 'draining')).toMatchObject([{ reason: 'reset' }])
+  })
+
+  test('of two whose turn is over, the one whose command began last is given up, although the clock is late', async () => {
+    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    for (let i = 0; i < 2; i++) sim.acquire(target('a'))
+    await sim.dialAll()
+    for (let i = 0; i < 2; i++) sim.acquire(target('b'))
+    sim.acquire(target('stranger'))
+    await sim.advance(1)
+    for (const dial of sim.parked) dial.succeed()
+    await sim.settle()
+    sim.clock.moveTo(sim.clock.now() + 2 * QUANTUM_MS)
+    while (sim.clock.fireNext(sim.clock.now())) await sim.settle()
+    expect(sim.events.filter(({ type }) => type === 'draining')).toMatchObject([{ host: 'b', reason: 'fairness' }])
+  })
+})
+
 describe('laws 13 and 14: a stranger and jump hosts', () => {
   test.each([[2, 1, 2], [2, 1, 3], [2, 1, 4], [3, 1, 3], [4, 2, 2], [4, 2, 3], [5, 2, 3], [6, 3, 3]])('at %i connections, of %i jump hosts with %i busy hosts behind each: it is served, and so are all of these', async (maxConnections, bastions, children) => {
     const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })

@@ -5,10 +5,9 @@
 import type { PoolEvent } from '../../src/pool/events.js'
 import { decideConnection, decideQueue } from '../../src/pool/policy.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
-import type { Queue } from '../../src/pool/queue.js'
 import type { FakeClock, FakeLink } from './sim.js'
 
-function law(n: number | string, holds: boolean, detail: () => string): void {
+export function law(n: number | string, holds: boolean, detail: () => string): void {
   if (!holds) throw new Error(`law ${n}: ${detail()}`)
 }
 
@@ -112,31 +111,6 @@ export function checkSnapshot(pool: ConnectionPool): void {
   for (const name of SUMS) {
     const sum = snapshot.hosts.reduce((n, host) => n + host[name], 0)
     law('sum', sum === snapshot[name] || (pool.facts.registry.forgotten > 0 && sum < snapshot[name]), () => `the hosts' ${name} are ${sum}, the whole is ${snapshot[name]}`)
-  }
-}
-
-/**
- * Law 13, which speaks of a time: while a queue stands in the ring, another is dialled once before it is its turn. Twice
- * if it is the one for which an open jump host had its room; and once more for each other user of the same host, whose
- * turn there comes first.
- */
-export class Turns {
-  readonly #passed = new Map<Queue, { readonly since: number; readonly by: Map<Queue, number> }>()
-
-  constructor(private readonly pool: ConnectionPool) {}
-
-  dialled(event: PoolEvent): void {
-    const { facts } = this.pool
-    const connection = [...facts.connections].find(({ id }) => id === event.connection)
-    for (const queue of this.#passed.keys()) if (!facts.slotRing.has(queue)) this.#passed.delete(queue)
-    if (!connection) return
-    for (const queue of facts.slotRing) {
-      let passed = this.#passed.get(queue)
-      if (passed?.since !== queue.ringSince) this.#passed.set(queue, (passed = { since: queue.ringSince, by: new Map() }))
-      const times = (passed.by.get(connection.queue) ?? 0) + 1
-      passed.by.set(connection.queue, times)
-      law(13, times <= 1 + queue.endpoint.queues.size, () => `${connection.queue.target.host} was dialled ${times} times while ${queue.target.host} waited in the ring`)
-    }
   }
 }
 

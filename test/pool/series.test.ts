@@ -65,6 +65,19 @@ test('who may hope for an open connection is not turned away by a failed dial, a
   expect(sim.parked).toHaveLength(1)
 })
 
+test('who comes while others wait out a backoff joins their series, and does not begin it anew', async () => {
+  const sim = new Sim({ maxReconnectAttempts: 1, reconnectDelay: 1_000 })
+  const first = sim.acquire(web)
+  await sim.settle()
+  sim.parked[0]!.fail('transient')
+  await sim.settle()
+  const second = sim.acquire(web)
+  await sim.advance(15_000)
+  sim.parked[0]!.fail('transient')
+  await sim.settle()
+  expect([first.error(), second.error()]).toMatchObject([{ code: 'XEC_CONNECT' }, { code: 'XEC_CONNECT' }])
+})
+
 test('a dial that was aborted and succeeds all the same serves nobody', async () => {
   const sim = new Sim({ maxConnectionsPerHost: 2 })
   const waiter = sim.acquire(web)

@@ -11,7 +11,8 @@ import type { PoolOptions } from '../../src/pool/options.js'
 import type { AcquireOptions, Lease, PoolTarget } from '../../src/pool/types.js'
 import { XecError } from '../../src/errors.js'
 import { DialError, type Channel, type DialVerdict, type Exit, type Link, type LinkEnd, type Reached, type ReachOptions, type Target, type Transport } from '../../src/transport/transport.js'
-import { checkDial, checkInvariants, checkSnapshot, Turns } from './invariants.js'
+import { checkDial, checkInvariants, checkSnapshot } from './invariants.js'
+import { Quanta, Turns } from './turns.js'
 
 export class FakeClock implements Clock {
   #now = 1_000
@@ -276,6 +277,7 @@ export class Sim implements Transport {
   readonly dials: FakeDial[] = []
   readonly links: FakeLink[] = []
   readonly events: PoolEvent[] = []
+  readonly quanta: Quanta
   tune: (link: FakeLink) => void = () => {}
   /** True: a handshake takes until `accept`, also when its dial was told to succeed. */
   parksHandshakes = false
@@ -292,12 +294,14 @@ export class Sim implements Transport {
   constructor(options: Partial<PoolOptions> = {}, seed = 1) {
     this.pool = createPool({ transport: this, clock: this.clock, random: seededRandom(seed) }, options)
     const turns = new Turns(this.pool)
+    this.quanta = new Quanta(this.pool)
     this.pool.subscribe((event) => {
       this.events.push(event)
-      if (event.type !== 'dialling') return
       try {
-        checkDial(this.pool, event)
-        turns.dialled(event)
+        if (event.type === 'dialling') {
+          checkDial(this.pool, event)
+          turns.dialled(event)
+        } else if (event.type === 'draining' && event.reason === 'fairness') this.quanta.given(event)
       } catch (error) {
         // A listener cannot stop the pool; the next settle tells.
         this.#broken ??= error as Error
@@ -346,6 +350,7 @@ export class Sim implements Transport {
     if (this.#broken) throw this.#broken
     if (++this.#settles % this.checkEvery !== 0) return
     checkInvariants(this.pool, this.clock)
+    this.quanta.check(this.clock.now())
     if (this.checksSnapshots) checkSnapshot(this.pool)
   }
 
