@@ -10,9 +10,10 @@ import { join } from 'node:path'
 
 const POLICY = 'src/pool/policy.ts'
 const SERIES = 'src/pool/series.ts'
+const QUANTUM = 'src/pool/quantum.ts'
 const quantum = (grants, ms) => [
-  { file: POLICY, before: 'QUANTUM_GRANTS = 8', after: `QUANTUM_GRANTS = ${grants}` },
-  { file: POLICY, before: 'QUANTUM_MS = 1_000', after: `QUANTUM_MS = ${ms}` },
+  { file: QUANTUM, before: 'QUANTUM_GRANTS = 8', after: `QUANTUM_GRANTS = ${grants}` },
+  { file: QUANTUM, before: 'QUANTUM_MS = 1_000', after: `QUANTUM_MS = ${ms}` },
 ]
 const DIALS = 'endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) / 2))'
 const AGAIN = 'Infinity : endpoint.dialLimit + 1'

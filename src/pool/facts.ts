@@ -10,9 +10,10 @@ import { Figures } from './metrics.js'
 import { Line } from './line.js'
 import type { PoolOptions } from './options.js'
 import { Outage } from './outage.js'
-import type { Turn } from './policy.js'
 import type { Queue } from './queue.js'
 import { Registry } from './registry.js'
+import { SlotRings } from './slot-rings.js'
+import type { Turn } from './steps.js'
 import type { PoolTarget } from './types.js'
 import type { PoolMode, PoolView } from './views.js'
 import type { Waiter } from './waiter.js'
@@ -31,10 +32,7 @@ export class Facts implements PoolView {
   waiting = 0
   /** Least recently used first. */
   readonly idle = new Line<Connection>()
-  readonly slotRing = new Set<Queue>()
-  readonly chainRing = new Set<Queue>()
-  /** Of both, those without any connection: another may have to give one up for them. */
-  readonly strangers = new Set<Queue>()
+  readonly slotRings = new SlotRings()
   readonly permitRing = new Set<Connection>()
   readonly heldRing = new Set<Queue>()
   /** Older than they ought to be, and in use where the pool has no room for a successor. */

@@ -10,42 +10,13 @@
  * A `wait` names its own deadline, computed from state and never remembered, and what it lacks, so that the pool
  * knows which ring to keep the subject in.
  */
-import type { DrainReason } from './events.js'
+import { decideQuantum, turnEnd, turnsAt } from './quantum.js'
+import { decideSlot } from './slots.js'
+import { wait, type ConnectionStep, type QueueStep } from './steps.js'
 import type { ConnectionView, EndpointView, PoolView, QueueView } from './views.js'
 
 /** A channel request that is unanswered for this long makes its connection suspect. */
 export const CHANNEL_ANSWER_TIMEOUT_MS = 10_000
-
-/** How long a stranger waits at a full pool before somebody gives a connection up for it: so many grants, or this time. */
-export const QUANTUM_GRANTS = 8
-export const QUANTUM_MS = 1_000
-
-export type Lack = 'slot' | 'chainSlot' | 'endpoint' | 'held' | 'permit' | null
-
-export type Wait = { readonly do: 'wait'; readonly until: number; readonly lacks: Lack }
-
-/** Of a connection: it has had its turn, and may have to be given up for a stranger; or it has been, and is on its way out. */
-export type Turn = 'spent' | 'leaving' | null
-
-export type QueueStep =
-  | Wait
-  | { readonly do: 'fail' }
-  | { readonly do: 'grant'; readonly connection: ConnectionView }
-  | { readonly do: 'channel'; readonly connection: ConnectionView }
-  | { readonly do: 'askHop' }
-  | { readonly do: 'dial'; readonly hop: ConnectionView | null }
-  | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'evicted' }
-  | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'fairness'; readonly leavesBy: number }
-
-export type ConnectionStep =
-  | (Wait & { readonly turn?: Turn })
-  | { readonly do: 'authenticate' }
-  | { readonly do: 'dropSpare' }
-  | { readonly do: 'drain'; readonly reason: DrainReason }
-  | { readonly do: 'close' }
-  | { readonly do: 'destroy' }
-
-const wait = (until = Infinity, lacks: Lack = null): Wait => ({ do: 'wait', until, lacks })
 
 export function decideQueue(queue: QueueView, pool: PoolView, now: number): QueueStep {
   const step = nextStep(queue, pool, now)
@@ -111,99 +82,28 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
     for (const other of endpoint.connections) {
       if (other.idle && other.queue !== queue && other.queue.waiting === 0 && (!oldest || other.idleSince < oldest.idleSince)) oldest = other
     }
-    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, turnsAt(endpoint, now), 1, now - queue.ringSince, 'endpoint', now)
+    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, turnsAt(endpoint, now), now - queue.ringSince, 'endpoint', now)
   }
-  if (endpoint.ring.size > 0) {
-    const [first] = endpoint.ring
-    if (first !== queue) return wait(Infinity, 'endpoint')
-  }
+  if (firstAt(endpoint, queue) !== queue) return wait(Infinity, 'endpoint')
   // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
   if (!queue.hop) {
     const [head] = pool.heldRing
     const first = !head || head === queue
     const until = pool.heldUntil(now)
     if (until > now) return wait(first ? until : Infinity, 'held')
-    if (!first && !pool.slotRing.has(queue)) return wait(Infinity, 'held')
+    if (!first && !pool.slotRings.has(queue)) return wait(Infinity, 'held')
   }
-  // A jump host leaves room for what it is to carry: otherwise jump hosts could take every slot, each waiting for one.
-  // For the same reason the first connection through a jump host goes before the ring: the one for which there was room.
-  const ring = hop?.carried === 0 ? pool.chainRing : pool.slotRing
-  const lacks = ring === pool.chainRing ? 'chainSlot' : 'slot'
-  const need = slotsNeeded(queue)
-  if (pool.slots + need > pool.maxConnections) {
-    const asking = pool.chainRing.size + pool.slotRing.size + (pool.chainRing.has(queue) || pool.slotRing.has(queue) ? 0 : 1)
-    if (pool.slots - pool.freeing + asking - 1 + need > pool.maxConnections) {
-      // The head of a ring makes room for all who are behind it.
-      const [first] = ring
-      if (!first || first === queue) {
-        for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
-        // Jump hosts that wait to carry something: kept by each, they could hold for ever what the other one needs. One
-        // that has carried has had its turn; one that has not has it after the head of those whose turn it is.
-        if (pool.slots - pool.freeing + need > pool.maxConnections) {
-          for (const idle of pool.idle) {
-            if (idle.queue.waiting === 0 && (idle.carried > 0 || ring === pool.chainRing) && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
-          }
-        }
-      }
-      // Likewise the first of the strangers asks for a connection, for all of them.
-      const [stranger] = pool.strangers
-      if (stranger && stranger !== queue) return wait(Infinity, lacks)
-      const waited = pool.grants - queue.ringGrants < QUANTUM_GRANTS ? now - queue.ringSince : QUANTUM_MS
-      return decideQuantum(queue, { spent: pool.spent, leaving: pool.leaving, until: Infinity }, asking, waited, lacks, now)
-    }
-    return wait(Infinity, lacks)
+  return decideSlot(queue, hop, pool, now)
+}
+
+/** Of those who lack room at an endpoint: who has no connection goes before who wants another; of either, who asked first. */
+function firstAt(endpoint: EndpointView, queue: QueueView): QueueView {
+  let first: QueueView | undefined
+  for (const each of endpoint.ring) {
+    if (!each.served) return each
+    first ??= each
   }
-  // A free slot belongs to the head of the ring.
-  const [head] = pool.chainRing.size > 0 ? pool.chainRing : ring
-  return head && head !== queue ? wait(Infinity, lacks) : { do: 'dial', hop }
-}
-
-interface Turns {
-  readonly spent: ConnectionView | null
-  readonly leaving: number
-  /** When either may be different although nothing happens; connections of the pool tell by themselves. */
-  readonly until: number
-}
-
-/**
- * A full pool, or a full endpoint, without an idle connection. Who has no connection at all gets one after a quantum: of those whose own
- * queue would go on using theirs, and that have had their quantum too, the one whose oldest command began last gives way,
- * because it is likely to be gone first. If it is not gone after another quantum, one more has to; after twice that
- * time the next, and so on, so that commands of hours on all of them do not stop the whole pool for one stranger.
- */
-function decideQuantum(queue: QueueView, { spent, leaving, until }: Turns, asking: number, waited: number, lacks: Lack, now: number): QueueStep {
-  if (queue.served) return wait(Infinity, lacks)
-  // Not yet in a ring: it will be, and be asked again.
-  if (!(waited >= QUANTUM_MS)) return wait(queue.ringSince + QUANTUM_MS, lacks)
-  if (leaving >= asking || !spent || turnEnd(spent) > now) return wait(until, lacks)
-  return { do: 'evict', connection: spent, reason: 'fairness', leavesBy: now + Math.max(QUANTUM_MS, now - queue.ringSince) }
-}
-
-/** An endpoint has few connections: they are looked at one by one. */
-function turnsAt(endpoint: EndpointView, now: number): Turns {
-  let spent: ConnectionView | null = null
-  let leaving = 0
-  let until = Infinity
-  for (const connection of endpoint.connections) {
-    const changes = connection.state === 'open' ? turnEnd(connection) : connection.leavesBy
-    if (changes > now) until = Math.min(until, changes)
-    if (connection.state !== 'open') leaving += connection.leavesBy > now ? 1 : 0
-    else if (changes <= now && (!spent || connection.runningSince > spent.runningSince)) spent = connection
-  }
-  return { spent, leaving, until }
-}
-
-/** When an open connection has had its turn; Infinity when nobody would go on using it, or when it carries others. */
-function turnEnd({ grants, queue, carriers, openedAt }: ConnectionView): number {
-  if (grants === 0 || queue.waiting === 0 || carriers.size > 0) return Infinity
-  return grants >= QUANTUM_GRANTS ? openedAt : openedAt + QUANTUM_MS
-}
-
-/** One for the connection itself, and one for each further hop of the longest chain that waits to be carried by it. */
-function slotsNeeded(queue: QueueView): number {
-  let longest = 0
-  for (const child of queue.children) longest = Math.max(longest, slotsNeeded(child))
-  return 1 + longest
+  return queue.served && first ? first : queue
 }
 
 function leastLoadedCarrier(hop: QueueView): ConnectionView | null {
@@ -212,12 +112,6 @@ function leastLoadedCarrier(hop: QueueView): ConnectionView | null {
     if (connection.state === 'open' && (!best || connection.carriers.size < best.carriers.size)) best = connection
   }
   return best
-}
-
-/** Whether a connection is one of the hops that lead to a queue's target, so that closing it would not help. */
-function carries(connection: ConnectionView, queue: QueueView): boolean {
-  for (let hop = queue.hop; hop; hop = hop.hop) if (connection.queue === hop) return true
-  return false
 }
 
 export function decideConnection(connection: ConnectionView, pool: PoolView, now: number): ConnectionStep {

@@ -10,6 +10,7 @@ import type { Dialling } from './dialling.js'
 import type { Ends } from './ends.js'
 import type { Facts, Subject } from './facts.js'
 import { poolClosed, queueTimeout } from './messages.js'
+import { Places } from './places.js'
 import { decideConnection, decideQueue } from './policy.js'
 import { Queue } from './queue.js'
 import type { Rejections } from './rejections.js'
@@ -26,8 +27,7 @@ export interface Hands {
 export class Pump {
   #timer: { readonly at: number; readonly handle: Timer } | null = null
   #running = false
-  /** How many began to lack something. */
-  #rung = 0
+  readonly #places: Places
 
   constructor(
     private readonly facts: Facts,
@@ -35,7 +35,9 @@ export class Pump {
     private readonly hands: Hands,
     /** Called after each run, when nothing is left to do. */
     private readonly settled: () => void,
-  ) {}
+  ) {
+    this.#places = new Places(facts)
+  }
 
   /** At most one ever is set. */
   get timers(): number {
@@ -98,23 +100,10 @@ export class Pump {
     if (step.do === 'wait') {
       if (queue.announced) takeBack(queue)
       facts.deadlines.set(queue, step.until)
-      keep(facts.slotRing, queue, step.lacks === 'slot')
-      keep(facts.chainRing, queue, step.lacks === 'chainSlot')
-      keep(facts.heldRing, queue, step.lacks === 'held')
-      this.#keepPlace(queue, step.lacks === 'endpoint')
-      const lacksSlot = step.lacks === 'slot' || step.lacks === 'chainSlot'
-      keep(facts.strangers, queue, lacksSlot && !queue.served)
-      return this.#keepQuantum(queue, lacksSlot || step.lacks === 'endpoint', now)
+      return this.#places.keep(queue, step.lacks, now)
     }
     // Who got a slot goes to the end of the ring; who still waits for one keeps its place.
-    if (step.do === 'dial' || step.do === 'fail') {
-      facts.slotRing.delete(queue)
-      facts.chainRing.delete(queue)
-      facts.heldRing.delete(queue)
-      facts.strangers.delete(queue)
-      this.#keepPlace(queue, false)
-      this.#keepQuantum(queue, false, now)
-    }
+    if (step.do === 'dial' || step.do === 'fail') this.#places.keep(queue, null, now)
     switch (step.do) {
       case 'fail':
         if (queue.sticky) this.hands.rejections.rejectAll(queue, queue.sticky.error)
@@ -138,23 +127,13 @@ export class Pump {
         // Who had its turn goes to the end, so that the room it leaves is not its own again.
         if (step.reason === 'fairness') {
           connection.leavesBy = step.leavesBy
-          facts.slotRing.delete(connection.queue)
-          this.#keepPlace(connection.queue, false)
-          this.#keepQuantum(connection.queue, false, now)
+          this.#places.keep(connection.queue, null, now)
         }
         this.hands.ends.drain(connection, step.reason)
-        if (step.reason === 'fairness') facts.keepTurn(connection, 'leaving')
         break
       }
     }
     return true
-  }
-
-  /** Who is behind the first in an endpoint's ring may act when that one leaves it. */
-  #keepPlace(queue: Queue, belongs: boolean): void {
-    const { ring } = queue.endpoint
-    if (belongs) ring.add(queue)
-    else if (ring.delete(queue)) for (const next of ring) return this.facts.touch(next)
   }
 
   /**
@@ -166,15 +145,6 @@ export class Pump {
     if (queues.size === 1) return
     const others = [...queues].filter((other) => other !== queue && other.ringSince !== Infinity)
     for (const other of others.sort((a, b) => a.ringNth - b.ringNth)) this.facts.touch(other)
-  }
-
-  /** Starts or ends a queue's quantum; true when that gives it a new deadline to be found. */
-  #keepQuantum(queue: Queue, lacking: boolean, now: number): boolean {
-    if (lacking === (queue.ringSince !== Infinity)) return false
-    queue.ringSince = lacking ? now : Infinity
-    queue.ringGrants = lacking ? this.facts.grants : Infinity
-    if (lacking) queue.ringNth = this.#rung++
-    return lacking
   }
 
   #stepConnection(connection: Connection, now: number): boolean {
@@ -217,7 +187,8 @@ export class Pump {
       if (this.#stepConnection(connection, now)) return true
       break // what the head lacks, all of them lack
     }
-    for (const ring of [facts.heldRing, facts.chainRing, facts.slotRing, facts.strangers]) {
+    const { chainSlot, firstSlot, moreSlot } = facts.slotRings
+    for (const ring of [facts.heldRing, chainSlot, firstSlot, moreSlot]) {
       for (const queue of ring) {
         const acted = this.#stepQueue(queue, now)
         if (acted) facts.touch(queue)

@@ -35,6 +35,8 @@ export class Queue {
   /** Since when, and since how many grants, it lacks a slot. */
   ringSince = Infinity
   ringGrants = Infinity
+  /** Whether it had a connection all the while. */
+  ringServed = false
   /** Which of all it was to begin so, in order. */
   ringNth = 0
   /** An authentication or host-key failure: the same would happen again. */

@@ -114,7 +114,7 @@ export class Series {
     const { facts } = this
     const now = facts.now()
     this.#lapse(queue)
-    const begins = facts.outage.failed(queue.endpoint, error, now, facts.connections.size + facts.slotRing.size)
+    const begins = facts.outage.failed(queue.endpoint, error, now, facts.connections.size + facts.slotRings.size)
     if (begins) this.effects.emit(queue, { type: 'outage', host: queue.target.host, hosts: facts.outage.size(now) })
   }
 

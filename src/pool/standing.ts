@@ -46,7 +46,8 @@ export function standingOf(target: PoolTarget, facts: Facts): Standing {
   const wanted = Math.ceil(((queue?.waiting ?? 0) + 1 - seats) / capacity)
   if (wanted <= 0) return { ...standing, full: null }
   if (wanted > dials) return { ...standing, full: 'maxConnectionsPerHost' }
-  const asking = facts.slotRing.size - (queue && facts.slotRing.has(queue) ? 1 : 0)
+  const { slotRings } = facts
+  const asking = (queue?.served ? slotRings.size : slotRings.strangers) - (queue && slotRings.has(queue) ? 1 : 0)
   // An idle one of its own that has no seat refuses channels: it is not given up for itself.
   const slots = facts.maxConnections - facts.slots + facts.freeing + facts.idle.size - idle - asking
   return { ...standing, full: wanted > slots ? 'maxConnections' : null }

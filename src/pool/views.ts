@@ -18,12 +18,7 @@ export interface PoolView {
   readonly spent: ConnectionView | null
   /** How many are on their way out for strangers, and expected to be gone soon. */
   readonly leaving: number
-  /** Queues that lack only a slot, in the order in which they asked. */
-  readonly slotRing: ReadonlySet<QueueView>
-  /** Likewise, those that a jump host was opened to carry and that has carried nothing yet; they go before the others. */
-  readonly chainRing: ReadonlySet<QueueView>
-  /** Of both, those without any connection, in the order in which they came to have none. */
-  readonly strangers: ReadonlySet<QueueView>
+  readonly slotRings: SlotRingsView
   /** Connections that lack only a permit, likewise. */
   readonly permitRing: ReadonlySet<ConnectionView>
   /** Queues whose dials an outage holds back, likewise. */
@@ -32,6 +27,19 @@ export interface PoolView {
   heldUntil(now: number): number
   /** Idle connections, least recently used first. */
   readonly idle: Iterable<ConnectionView>
+}
+
+/**
+ * What keeps a queue from dialling, when it is only a slot of the pool, in order of precedence: it is the one that a jump
+ * host was opened to carry that has carried nothing yet; it has no connection; it wants another one.
+ */
+export const SLOT_RINGS = ['chainSlot', 'firstSlot', 'moreSlot'] as const
+export type SlotLack = (typeof SLOT_RINGS)[number]
+
+/** Of each kind, in the order in which they asked. */
+export interface SlotRingsView extends Readonly<Record<SlotLack, ReadonlySet<QueueView>>> {
+  readonly size: number
+  has(queue: QueueView): boolean
 }
 
 export interface EndpointView {

@@ -134,6 +134,60 @@ describe('a bastion that does not do its work', () => {
     expect(sim.events.filter((event) => event.type === 'rejected')).toHaveLength(2)
   })
 
+  /** A jump host whose server allows so many sessions, and one behind it. */
+  function narrow(sessions: number): { sim: Sim; bastion: PoolTarget; behind: PoolTarget } {
+    const sim = new Sim({ maxConnectionsPerHost: 2, maxChannelsPerConnection: 1, reconnectDelay: 1_000 })
+    sim.tune = (link) => { if (link.dial.target.host === 'bastion') link.maxSessions = sessions }
+    const bastion = target('bastion')
+    return { sim, bastion, behind: target('behind', { jump: bastion }) }
+  }
+
+  test('one that refuses a session and carries somebody who works goes on', async () => {
+    const { sim, bastion, behind } = narrow(0)
+    const inner = sim.acquire(behind)
+    await sim.dialAll()
+    const own = sim.acquire(bastion)
+    await sim.dialAll()
+    expect(own.error()).toMatchObject({ code: 'XEC_REFUSED' })
+    expect(inner.lease()).toBeDefined()
+    expect(sim.events.filter(({ type }) => type === 'draining')).toEqual([])
+  })
+
+  test('nor does one end that refuses a session while the one behind it waits to be dialled again', async () => {
+    const { sim, bastion, behind } = narrow(0)
+    sim.acquire(behind)
+    await sim.settle()
+    sim.parked[0]!.succeed()
+    await sim.settle()
+    sim.parked[0]!.fail('transient')
+    await sim.settle()
+    const own = sim.acquire(bastion)
+    await sim.settle()
+    expect(own.error()).toMatchObject({ code: 'XEC_REFUSED' })
+    expect(sim.events.filter(({ type }) => type === 'draining')).toEqual([])
+    await sim.advance(1_000)
+    await sim.dialAll()
+    expect(sim.pool.snapshot().totalConnections).toBe(2)
+  })
+
+  test('one that refuses a session beside another of its connections that has one: who asked hears it, because it will not be closed', async () => {
+    const { sim, bastion, behind } = narrow(1)
+    const first = sim.acquire(bastion)
+    sim.acquire(behind)
+    await sim.dialAll()
+    const second = sim.acquire(bastion)
+    await sim.settle()
+    const link = sim.parked[0]!.succeed((own) => { own.answersOpens = false; own.maxSessions = 0 })
+    await sim.settle()
+    const other = sim.acquire(target('other', { jump: bastion }))
+    await sim.dialAll()
+    link.answer()
+    await sim.settle()
+    expect(second.error()).toMatchObject({ code: 'XEC_REFUSED' })
+    expect([first.lease(), other.lease()]).not.toContain(undefined)
+    expect(sim.events.filter(({ type }) => type === 'draining')).toEqual([])
+  })
+
   test('a dead one blocks nobody but those behind it, although it takes the whole connect timeout', async () => {
     const sim = new Sim({ maxConnections: 4, maxConcurrentDials: 1, autoReconnect: false })
     const dead = target('dead')

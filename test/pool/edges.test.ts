@@ -1,7 +1,7 @@
 /** Moments between two states: a link that is broken and not yet shut, a listener that calls back, a step inside a step. */
 import { describe, expect, test } from 'vitest'
 import type { Lease } from '../../src/pool/types.js'
-import { QUANTUM_MS } from '../../src/pool/policy.js'
+import { QUANTUM_MS } from '../../src/pool/quantum.js'
 import { DialError } from '../../src/transport/transport.js'
 import { collectUncaught } from '../rig/uncaught.js'
 import { Sim, target } from './sim.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/policy.js'
+import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/quantum.js'
 import type { Lease, PoolTarget } from '../../src/pool/types.js'
 import { Sim, target } from './sim.js'
 
@@ -101,6 +101,23 @@ describe('law 14: a stranger at a full pool', () => {
     expect(town.served.filter((name) => name !== 'a').sort()).toEqual(Array.from({ length: 20 }, (_, i) => `stranger-${i}`).sort())
     // And A has gone on all the while.
     expect(town.count('a')).toBeGreaterThan(0)
+  })
+})
+
+describe('law 14: no more than it takes', () => {
+  test.each([[1, 2], [2, 3], [2, 2], [1, 8]])('one stranger costs one connection, although each of 20 hosts has %i, may have %i and wants more', async (has, maxConnectionsPerHost) => {
+    const sim = new Sim({ maxConnections: 20 * has, maxConnectionsPerHost, maxChannelsPerConnection: 1 })
+    const hosts = Array.from({ length: 20 }, (_, i) => target(`h${i}`))
+    for (let i = 0; i < has; i++) for (const host of hosts) sim.acquire(host)
+    await sim.dialAll()
+    for (const host of hosts) for (let i = 0; i < 20; i++) sim.acquire(host)
+    await sim.advance(1_500)
+    sim.acquire(target('stranger'))
+    await sim.advance(QUANTUM_MS)
+    expect(sim.events.filter(({ type }) => type === 'draining')).toHaveLength(1)
+    sim.links[0]?.lose()
+    await sim.settle()
+    expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['stranger'])
   })
 })
 

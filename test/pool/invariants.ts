@@ -5,6 +5,7 @@
 import type { PoolEvent } from '../../src/pool/events.js'
 import { decideConnection, decideQueue } from '../../src/pool/policy.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
+import { SLOT_RINGS } from '../../src/pool/views.js'
 import type { FakeClock, FakeLink } from './sim.js'
 
 export function law(n: number | string, holds: boolean, detail: () => string): void {
@@ -60,7 +61,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)
     if (step.do !== 'wait' || step.until === Infinity) continue
     // In a ring the head acts for all, so it is the head's deadline that must be set.
-    const behind = [facts.slotRing, facts.chainRing, facts.heldRing].some((ring) => ring.has(queue) && [...ring][0] !== queue)
+    const behind = [...SLOT_RINGS.map((name) => facts.slotRings[name]), facts.heldRing].some((ring) => ring.has(queue) && [...ring][0] !== queue)
     law(4, behind || facts.deadlines.at(queue) === step.until, () => `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${facts.deadlines.at(queue)}`)
   }
   let leaving = 0

@@ -1,12 +1,17 @@
 import { describe, expect, test } from 'vitest'
-import { CHANNEL_ANSWER_TIMEOUT_MS, QUANTUM_GRANTS, QUANTUM_MS, decideConnection, decideQueue } from '../../src/pool/policy.js'
-import type { ConnectionView, EndpointView, PoolView, QueueView } from '../../src/pool/views.js'
+import { CHANNEL_ANSWER_TIMEOUT_MS, decideConnection, decideQueue } from '../../src/pool/policy.js'
+import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/quantum.js'
+import { SLOT_RINGS, type ConnectionView, type EndpointView, type PoolView, type QueueView, type SlotLack, type SlotRingsView } from '../../src/pool/views.js'
 
 const NOW = 100_000
 
+const slotRings = (more: Partial<Record<SlotLack, ReadonlySet<QueueView>>> = {}): SlotRingsView => {
+  const rings = { chainSlot: new Set<QueueView>(), firstSlot: new Set<QueueView>(), moreSlot: new Set<QueueView>(), ...more }
+  return { ...rings, size: rings.chainSlot.size + rings.firstSlot.size + rings.moreSlot.size, has: (queue) => SLOT_RINGS.some((name) => rings[name].has(queue)) }
+}
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
   mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, spent: null, leaving: 0,
-  slotRing: new Set(), chainRing: new Set(), strangers: new Set(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
+  slotRings: slotRings(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
   maxConnections: 2, connections: new Set(), ring: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
@@ -55,10 +60,11 @@ describe('what a queue does', () => {
     ['waits at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([full, opening]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['evicts a stranger at the endpoint limit', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]) }) }), pool(), { do: 'evict', connection: stranger }],
     ['evicts one at a time there', queue({ endpoint: endpoint({ connections: new Set([busy, stranger]), freeing: 1 }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
+    ['goes before another user of its endpoint that wants another one', queue({ endpoint: endpoint({ ring: new Set([queue({ served: true })]) }) }), pool(), { do: 'dial', hop: null }],
     ['leaves room at its endpoint to whoever asked before', queue({ endpoint: endpoint({ ring: new Set([queue()]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
-    ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['lacks a slot when the pool is full', queue(), pool({ slots: 4 }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
     ['evicts the least recently used idle connection for it', queue(), pool({ slots: 4, idle: [stranger, empty] }), { do: 'evict', connection: stranger }],
-    ['waits for its quantum at a full pool', queue({ ringSince: NOW - 400, ringGrants: 0 }), pool({ slots: 4, grants: 7, spent: busy }), { do: 'wait', until: NOW + 600, lacks: 'slot' }],
+    ['waits for its quantum at a full pool', queue({ ringSince: NOW - 400, ringGrants: 0 }), pool({ slots: 4, grants: 7, spent: busy }), { do: 'wait', until: NOW + 600, lacks: 'firstSlot' }],
     ['gets a connection that another gives up after so much time', queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }), pool({ slots: 4, spent: busy }), { do: 'evict', connection: busy, reason: 'fairness' }],
     ['gets one after so many grants', queue({ ringSince: NOW, ringGrants: 2 }), pool({ slots: 4, grants: 2 + QUANTUM_GRANTS, spent: busy }), { do: 'evict', connection: busy, reason: 'fairness' }],
     ['waits for it another quantum', queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }), pool({ slots: 4, spent: busy }), { do: 'evict', leavesBy: NOW + QUANTUM_MS }],
@@ -67,25 +73,29 @@ describe('what a queue does', () => {
     ['at its endpoint takes no second one while the first is on its way', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', leavesBy: NOW + 300 })]) }) }), pool(), { do: 'wait', until: NOW + 300, lacks: 'endpoint' }],
     ['but does when that is not gone in time', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', leavesBy: NOW })]) }) }), pool(), { do: 'evict', connection: busy }],
     ['at its endpoint lets a new connection have its own quantum', queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([connection({ ...busy, openedAt: NOW - 300 }), connection({ ...busy, openedAt: NOW - 200 })]) }) }), pool(), { do: 'wait', until: NOW + 700, lacks: 'endpoint' }],
-    ['lets a new connection have its own quantum', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ ...busy, openedAt: NOW - 300 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['leaves it to the first of those without a connection', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, strangers: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full], served: true }), pool({ slots: 4, spent: busy }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ leases: 1, used: 1 }) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, leaving: 1 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['does not evict when a slot is on its way', queue(), pool({ slots: 4, freeing: 1, idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['lets a new connection have its own quantum', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ ...busy, openedAt: NOW - 300 }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['leaves it to the first of those without a connection', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['asks nobody to give way for a second connection', queue({ ringSince: 0, ringGrants: 0, connections: [full], served: true }), pool({ slots: 4, spent: busy }), { do: 'wait', until: Infinity, lacks: 'moreSlot' }],
+    ['takes none from those whose own queue is served', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: connection({ leases: 1, used: 1 }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['takes no second one while the first is on its way', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, leaving: 1 }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['does not evict when a slot is on its way', queue(), pool({ slots: 4, freeing: 1, idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
     ['follows the first of those that an outage held back', queue(), pool({ heldRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'held' }],
-    ['leaves it to the head of its ring to evict', queue(), pool({ slots: 4, slotRing: new Set([queue()]), idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['leaves it to the head of its ring to evict', queue(), pool({ slots: 4, slotRings: slotRings({ firstSlot: new Set([queue()]) }), idle: [stranger] }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['does not evict what somebody waits for', queue(), pool({ slots: 4, idle: [connection({ idle: true, queue: queue() })] }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['goes before those who want another one', queue(), pool({ slots: 3, slotRings: slotRings({ moreSlot: new Set([queue({ served: true })]) }) }), { do: 'dial', hop: null }],
+    ['and these leave it to whoever has none', queue({ waiting: 5, connections: [full], served: true }), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'moreSlot' }],
+    ['has one given up for each of those who have none, not for those who want another', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, leaving: 1, slotRings: slotRings({ moreSlot: new Set([queue(), queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['nor where a slot is about to come free', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, freeing: 1, slotRings: slotRings({ moreSlot: new Set([queue(), queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
     ['waits for a connection that refuses its first channels to be judged', queue({ connections: [connection({ refusing: true, grants: 0, opening: 1, used: 1 })], waiting: 5 }), pool(), wait],
     ['looks again when a learned capacity is no longer believed', queue({ waiting: 1, capacityUntil: NOW + 9, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: NOW + 9, lacks: 'endpoint' }],
     ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['gets a connection that another user of its endpoint gives up after the same time', queue({ ringSince: NOW - QUANTUM_MS, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'evict', connection: busy, reason: 'fairness' }],
     ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
     ['is carried by the jump host with the fewest carriers', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
-    ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'dial', hop: fresh }],
-    ['stays behind the ring as a later one', queue({ hop: hop([carrier]) }), pool({ slots: 3, slotRing: new Set([queue()]) }), { do: 'wait', until: Infinity, lacks: 'slot' }],
-    ['as a jump host leaves room for what it is to carry', queue({ waiting: 0, children: new Set([queue()]) }), pool({ slots: 3 }), { do: 'wait', until: Infinity, lacks: 'slot' }],
+    ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'dial', hop: fresh }],
+    ['stays behind the ring as a later one', queue({ hop: hop([carrier]) }), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
+    ['as a jump host leaves room for what it is to carry', queue({ waiting: 0, children: new Set([queue()]) }), pool({ slots: 3 }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
     ['as a jump host dials when there is room for both', queue({ waiting: 0, children: new Set([queue()]) }), pool({ slots: 2 }), { do: 'dial', hop: null }],
   ])('%s', (_, q, p, expected) => {
     expect(decideQueue(q, p, NOW)).toMatchObject(expected as object)
@@ -100,7 +110,7 @@ describe('what a queue does', () => {
 
   test('takes a free slot as the head of the ring', () => {
     const q = queue()
-    expect(decideQueue(q, pool({ slots: 3, slotRing: new Set([q]) }), NOW)).toEqual({ do: 'dial', hop: null })
+    expect(decideQueue(q, pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([q]) }) }), NOW)).toEqual({ do: 'dial', hop: null })
   })
 })
 

@@ -4,31 +4,36 @@
  */
 import type { Connection } from '../../src/pool/connection.js'
 import type { PoolEvent } from '../../src/pool/events.js'
-import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/policy.js'
+import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/quantum.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
 import type { Queue } from '../../src/pool/queue.js'
 import { law } from './invariants.js'
 
 /**
- * Law 13: while a queue stands in the ring, another is dialled once before it is its turn. Twice if it is the one for which
- * an open jump host had its room; and once more for each other user of the same host, whose turn there comes first.
+ * Law 13: while a queue without a connection waits for a slot, another is dialled once before it is its turn. Twice if it
+ * is the one for which an open jump host had its room; and once more for each other user of the same host, whose turn there
+ * comes first. While one that has a connection waits for another, the same holds for those that have one, too.
  */
 export class Turns {
-  readonly #passed = new Map<Queue, { readonly since: number; readonly by: Map<Queue, number> }>()
+  readonly #passed = new Map<Queue, { readonly since: number; readonly served: boolean; readonly by: Map<Queue, number> }>()
 
   constructor(private readonly pool: ConnectionPool) {}
 
   dialled(event: PoolEvent): void {
     const { facts } = this.pool
-    const connection = [...facts.connections].find(({ id }) => id === event.connection)
-    for (const queue of this.#passed.keys()) if (!facts.slotRing.has(queue)) this.#passed.delete(queue)
-    if (!connection) return
-    for (const queue of facts.slotRing) {
+    const dialled = [...facts.connections].find(({ id }) => id === event.connection)
+    const waiting = [...facts.slotRings.firstSlot, ...facts.slotRings.moreSlot]
+    for (const queue of this.#passed.keys()) if (!waiting.includes(queue)) this.#passed.delete(queue)
+    if (!dialled) return
+    const another = count(dialled.queue.connections, (each) => each !== dialled && each.serves) > 0
+    for (const queue of waiting) {
+      const { served, ringSince: since } = queue
+      if (served && !another) continue
       let passed = this.#passed.get(queue)
-      if (passed?.since !== queue.ringSince) this.#passed.set(queue, (passed = { since: queue.ringSince, by: new Map() }))
-      const times = (passed.by.get(connection.queue) ?? 0) + 1
-      passed.by.set(connection.queue, times)
-      law(13, times <= 1 + queue.endpoint.queues.size, () => `${connection.queue.target.host} was dialled ${times} times while ${queue.target.host} waited in the ring`)
+      if (!passed || passed.since !== since || passed.served !== served) this.#passed.set(queue, (passed = { since, served, by: new Map() }))
+      const times = (passed.by.get(dialled.queue) ?? 0) + 1
+      passed.by.set(dialled.queue, times)
+      law(13, times <= 1 + queue.endpoint.queues.size, () => `${dialled.queue.target.host} was dialled ${times} times while ${queue.target.host} waited in the ring`)
     }
   }
 }
@@ -63,7 +68,7 @@ export class Quanta {
       // Timers are of whole milliseconds. A host's users take turns by the clock alone.
       kept.push({ queue, by, over: now - since.at >= QUANTUM_MS + 1 || (by === 'pool' && facts.grants - since.grants >= QUANTUM_GRANTS) })
     }
-    const atPool = kept.filter(({ by }) => by === 'pool').length
+    const atPool = kept.filter(({ by, over }) => over && by === 'pool').length
     for (const { queue, by, over } of kept) {
       if (!over) continue
       const among = by === 'pool' ? facts.connections : queue.endpoint.connections
@@ -82,6 +87,10 @@ export class Quanta {
     law(14, given.grants > 0 && given.carriers.size === 0 && (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS), () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`)
     const waited = ({ ringSince, ringGrants }: Queue): boolean => now - ringSince >= QUANTUM_MS || facts.grants - ringGrants >= QUANTUM_GRANTS
     law(14, [...facts.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)), () => `connection ${given.id} is given up, and nobody has waited for it so long`)
+    const leaving = (among: Iterable<Connection>): number => count(among, (each) => each !== given && (each.freeing || (each.state === 'draining' && each.leavesBy > now)))
+    let asking = 0
+    for (const queue of facts.registry.queues.values()) if (queue.ringSince !== Infinity && !queue.served && !queue.endpoint.ring.has(queue)) asking += chainFrom(queue)
+    law(14, leaving(facts.connections) < asking || leaving(given.queue.endpoint.connections) === 0, () => `connection ${given.id} is given up, and as many are on their way out as ask for one`)
     // One whose turn ends in this very moment may not have been looked at yet.
     const better = (each: Connection): boolean => hadTurn(each, now - 1) && each.runningSince > given.runningSince
     law(14, [facts.connections, given.queue.endpoint.connections].some((among) => count(among, better) === 0), () => `connection ${given.id} is given up, whose work began before that of another one`)
@@ -105,6 +114,11 @@ export class Quanta {
 /** Whether it has had its quantum, and its queue would go on using it. */
 function hadTurn({ state, grants, openedAt, carriers, queue }: Connection, now: number): boolean {
   return state === 'open' && carriers.size === 0 && queue.waiting > 0 && grants > 0 && (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
+}
+
+/** How many slots a queue needs, and those that it is to carry. */
+function chainFrom(queue: Queue): number {
+  return 1 + Math.max(0, ...[...queue.children].map(chainFrom))
 }
 
 function count<T>(all: Iterable<T>, is: (each: T) => boolean): number {
