@@ -149,8 +149,8 @@ export class Facts implements PoolView {
 
   /** A connection changed its state: those it may carry are concerned too. */
   moved(connection: Connection): void {
-    // What stops taking work can be given up no more, also before it is looked at.
-    this.keepTurn(connection, null)
+    // What stops taking work can be given up no more, and may be on its way out for a stranger: also before it is looked at.
+    this.keepTurn(connection, connection.state === 'draining' && connection.leavesBy > this.now() ? 'leaving' : null)
     this.changed(connection)
     // The dial over it is over, or the connection that it was for.
     connection.hop?.link?.setRef(connection.hop.holding)

@@ -8,9 +8,9 @@ export const QUANTUM_MS = 1_000
 
 export interface Turns {
   readonly spent: ConnectionView | null
-  /** Whether as many are on their way out as are asked for. */
-  readonly enough: () => boolean
-  /** When either may be different although nothing happens; connections of the pool tell by themselves. */
+  /** Until when as many are on their way out as are asked for, if nothing happens; past when they are not. */
+  readonly enoughUntil: () => number
+  /** When `spent` may be another although nothing happens; connections of the pool tell by themselves. */
   readonly until: number
 }
 
@@ -20,11 +20,13 @@ export interface Turns {
  * because it is likely to be gone first. If it is not gone after another quantum, one more has to; after twice that
  * time the next, and so on, so that commands of hours on all of them do not stop the whole pool for one stranger.
  */
-export function decideQuantum(queue: QueueView, { spent, enough, until }: Turns, waited: number, lacks: Lack, now: number): QueueStep {
+export function decideQuantum(queue: QueueView, { spent, enoughUntil, until }: Turns, waited: number, lacks: Lack, now: number): QueueStep {
   if (queue.served) return wait(Infinity, lacks)
   // Not yet in a ring: it will be, and be asked again.
   if (!(waited >= QUANTUM_MS)) return wait(queue.ringSince + QUANTUM_MS, lacks)
-  if (!spent || turnEnd(spent) > now || enough()) return wait(until, lacks)
+  if (!spent || turnEnd(spent) > now) return wait(until, lacks)
+  const enough = enoughUntil()
+  if (enough > now) return wait(Math.min(until, enough), lacks)
   return { do: 'evict', connection: spent, reason: 'fairness', leavesBy: now + Math.max(QUANTUM_MS, now - queue.ringSince) }
 }
 
@@ -39,7 +41,7 @@ export function turnsAt(endpoint: EndpointView, now: number): Turns {
     if (connection.state !== 'open') leaving += connection.leavesBy > now ? 1 : 0
     else if (changes <= now && (!spent || connection.runningSince > spent.runningSince)) spent = connection
   }
-  return { spent, enough: () => leaving > 0, until }
+  return { spent, enoughUntil: () => (leaving > 0 ? Infinity : 0), until }
 }
 
 /** When an open connection has had its turn; Infinity when nobody would go on using it, or when it carries others. */

@@ -25,17 +25,22 @@ export function decideSlot(queue: QueueView, hop: ConnectionView | null, pool: P
     }
   }
   // Likewise the first of those who have no connection asks for a turn, for all of them whose quantum is over.
-  const enough = (): boolean => {
+  const enoughUntil = (): number => {
     let missing = pool.slots + need - pool.maxConnections - pool.freeing - pool.leaving
+    let until = Infinity
     for (const name of ['chainSlot', 'firstSlot'] as const) {
       for (const other of rings[name]) {
-        if (missing > 0 || waitedFor(other, pool, now) < QUANTUM_MS) break
+        if (missing > 0) return 0
+        if (waitedFor(other, pool, now) < QUANTUM_MS) {
+          until = Math.min(until, other.ringSince + QUANTUM_MS)
+          break
+        }
         if (other !== queue) missing++
       }
     }
-    return missing <= 0
+    return missing > 0 ? 0 : until
   }
-  return decideQuantum(queue, { spent: pool.spent, enough, until: Infinity }, waitedFor(queue, pool, now), lacks, now)
+  return decideQuantum(queue, { spent: pool.spent, enoughUntil, until: Infinity }, waitedFor(queue, pool, now), lacks, now)
 }
 
 /** Whether a free slot is a queue's: it is the first of those who lack one, or would be. */
