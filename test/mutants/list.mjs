@@ -82,7 +82,6 @@ export const MUTANTS = [
   ...of('src/pool/places.ts', pool, [
     ['else if (ring.delete(queue)) for (const other of ring) this.facts.touch(other)', 'else ring.delete(queue)'],
     [' && !bereft', ''],
-    ['if (!lacked) queue.ringNth', 'queue.ringNth'],
   ]),
   ...of('src/pool/connection.ts', pool, [
     ['STATES.indexOf(next) <= STATES.indexOf(this.#state)', 'false'],
@@ -198,8 +197,6 @@ export const MUTANTS = [
     ['        this.hands.ends.hurry(connection)\n', ''],
     ['if (due instanceof Queue) queues.push(due)\n      else facts', 'facts'],
     ['if (queue.announced) takeBack(queue)', ''],
-    ['        this.#letOthersAsk(queue)\n', ''],
-    ['others.sort((a, b) => a.ringNth - b.ringNth)', 'others'],
     ['        if (isDialled(queue)) announceDial(queue)\n', ''],
     ['      news?.()\n      return\n', '      news?.()\n'],
     ['if (subject instanceof Waiter) {', 'if (subject instanceof Waiter && false as boolean) {'],

@@ -105,6 +105,24 @@ describe('law 14: a stranger at a full pool', () => {
 })
 
 describe('law 14: no more than it takes', () => {
+  test('who wanted another connection, and then lost the one it had, waits for its quantum from there', async () => {
+    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 })
+    for (const host of ['a', 'b']) for (let i = 0; i < 2; i++) sim.acquire(target(host))
+    await sim.settle()
+    for (const dial of sim.parked) dial.succeed()
+    await sim.advance(5_000)
+    // The slot that comes free goes to a stranger that asked before it had none.
+    sim.acquire(target('c'))
+    sim.acquire(target('c'))
+    sim.links[1]!.lose()
+    await sim.settle()
+    for (const dial of sim.parked) dial.succeed()
+    await sim.advance(QUANTUM_MS - 1)
+    expect(sim.events.filter(({ type }) => type === 'draining')).toEqual([])
+    await sim.advance(1)
+    expect(sim.events.filter(({ type }) => type === 'draining')).toHaveLength(1)
+  })
+
   test.each([[1, 2], [2, 3], [2, 2], [1, 8]])('one stranger costs one connection, although each of 20 hosts has %i, may have %i and wants more', async (has, maxConnectionsPerHost) => {
     const sim = new Sim({ maxConnections: 20 * has, maxConnectionsPerHost, maxChannelsPerConnection: 1 })
     const hosts = Array.from({ length: 20 }, (_, i) => target(`h${i}`))
