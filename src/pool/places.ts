@@ -5,6 +5,9 @@ import type { Lack } from './steps.js'
 import { SLOT_RINGS, type SlotLack } from './views.js'
 
 export class Places {
+  /** How many began to lack something. */
+  #rung = 0
+
   constructor(private readonly facts: Facts) {}
 
   /** It stands in that ring, and in no other. True when it has a new deadline to be found, because its quantum began. */
@@ -29,6 +32,7 @@ export class Places {
     if (lacking === lacked && !bereft) return false
     queue.ringSince = lacking ? now : Infinity
     queue.ringGrants = lacking ? this.facts.grants : Infinity
+    if (!lacked) queue.ringNth = this.#rung++
     return lacking
   }
 }

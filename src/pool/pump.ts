@@ -119,6 +119,7 @@ export class Pump {
         if (isDialled(queue)) announceDial(queue)
         break
       case 'dial':
+        this.#letOthersAsk(queue)
         this.hands.dialling.dial(queue, step.hop as Connection | null)
         break
       case 'evict': {
@@ -133,6 +134,17 @@ export class Pump {
       }
     }
     return true
+  }
+
+  /**
+   * A dial may take the last room of its endpoint. Other users of it that wait for a slot will wait for that room then, and
+   * have asked before whoever dials now and may ask again: they are looked at first, in the order in which they came.
+   */
+  #letOthersAsk(queue: Queue): void {
+    const { queues } = queue.endpoint
+    if (queues.size === 1) return
+    const others = [...queues].filter((other) => other !== queue && other.ringSince !== Infinity)
+    for (const other of others.sort((a, b) => a.ringNth - b.ringNth)) this.facts.touch(other)
   }
 
   #stepConnection(connection: Connection, now: number): boolean {

@@ -37,6 +37,8 @@ export class Queue {
   ringGrants = Infinity
   /** Whether it had a connection all the while. */
   ringServed = false
+  /** Which of all it was to begin so, in order. */
+  ringNth = 0
   /** An authentication or host-key failure: the same would happen again. */
   sticky: { readonly error: XecError; readonly until: number } | null = null
 

@@ -82,6 +82,7 @@ export const MUTANTS = [
   ...of('src/pool/places.ts', pool, [
     ['else if (ring.delete(queue)) for (const other of ring) this.facts.touch(other)', 'else ring.delete(queue)'],
     [' && !bereft', ''],
+    ['if (!lacked) queue.ringNth', 'queue.ringNth'],
   ]),
   ...of('src/pool/connection.ts', pool, [
     ['STATES.indexOf(next) <= STATES.indexOf(this.#state)', 'false'],
@@ -203,6 +204,8 @@ export const MUTANTS = [
     ['if (facts.busy) this.#timer?.handle.ref()', 'if (!facts.busy) this.#timer?.handle.ref()'],
     ['Math.ceil(at - this.clock.now())', '(at - this.clock.now() + 5)'],
     ['          this.#places.keep(connection.queue, null, now)\n', ''],
+    ['        this.#letOthersAsk(queue)\n', ''],
+    ['others.sort((a, b) => a.ringNth - b.ringNth)', 'others'],
   ]),
   ...of('src/pool/dialling.ts', pool, [
     ['endpoint.dialLimit >= facts.maxConcurrentDials ? Infinity : endpoint.dialLimit + 1', 'endpoint.dialLimit'],

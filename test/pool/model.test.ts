@@ -79,6 +79,28 @@ const options = fc.record({
 /** A drain, or a close, in the middle of everything; most runs have none. */
 const drainAt = fc.oneof({ weight: 3, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: fc.record({ step: fc.nat(40), ms: fc.constantFrom(0, 1, 500, 30_000) }) })
 
+type Given<A> = A extends fc.Arbitrary<infer T> ? T : never
+type Sequence = [Op[], Given<typeof options>, number, boolean, Given<typeof drainAt>, number, boolean]
+
+/** The shortest sequences of laws that were broken once and need many things to come together: they run first. */
+const ONCE_BROKEN: Sequence[] = [
+  // Law 13: a user of a host got its room again and again, while another one of it waited.
+  [
+    [{ do: 'crowd', target: 0, n: 11 }, { do: 'succeed', which: 0 }, { do: 'flow' }, { do: 'acquire', target: 8 }, { do: 'fail', which: 0, how: ['transient'], answered: undefined }, { do: 'acquire', target: 0 }, { do: 'everybody' }],
+    { enabled: false, maxConnections: 3, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, maxConcurrentDials: 1, idleTimeout: 0, maxReconnectAttempts: 0 }, 0, false, null, 0, false,
+  ],
+  // Law 4: another stranger's quantum was over, and nobody looked.
+  [
+    [{ do: 'everybody' }, { do: 'abort', which: 0 }, { do: 'crowd', target: 4, n: 6 }, { do: 'acquire', target: 0 }, { do: 'acquire', target: 13 }, { do: 'acquire', target: 0 }, { do: 'fail', which: 34, how: ['transient'], answered: undefined }, { do: 'succeed', which: 0 }, { do: 'acquire', target: 13 }, { do: 'acquire', target: 16 }, { do: 'acquire', target: 0 }],
+    { enabled: true, maxConnections: 3, maxConnectionsPerHost: 3, maxChannelsPerConnection: 1, maxConcurrentDials: 1, idleTimeout: 0, maxReconnectAttempts: 1 }, 0, false, null, 0, false,
+  ],
+  // Law 14: one on its way out was not counted yet when the next stranger asked.
+  [
+    [{ do: 'crowd', target: 6, n: 10 }, { do: 'crowd', target: 7, n: 4 }, { do: 'fail', which: 0, how: ['transient'], answered: undefined }, { do: 'everybody' }, { do: 'succeed', which: 0 }, { do: 'fail', which: 0, how: ['transient'], answered: undefined }, { do: 'endChannel', which: 0 }, { do: 'flow' }, { do: 'release', which: 0 }],
+    { enabled: true, maxConnections: 6, maxConnectionsPerHost: 3, maxChannelsPerConnection: 1, maxConcurrentDials: 1, idleTimeout: 0, maxReconnectAttempts: 1 }, 0, false, null, 1, false,
+  ],
+]
+
 interface Tracked {
   readonly target: number
   readonly order: number
@@ -258,7 +280,7 @@ test(`the laws hold through ${runs} random runs, seed ${seed}`, async () => {
       expect(run.sim.links.filter((link) => !link.over)).toEqual([])
     }),
     // A drain that never ends is a failure too.
-    { numRuns: runs, endOnFailure: false, seed, timeout: 10_000 },
+    { numRuns: runs, endOnFailure: false, seed, examples: ONCE_BROKEN, timeout: 10_000 },
   )
   // One of some twenty runs comes under law 14.
   if (runs >= 500) expect(givenUp).toBeGreaterThan(0)
