@@ -76,12 +76,12 @@ export class Pump {
   /** Whose turn is over is known before anybody asks for it, also where a clock that is late makes both due at once. */
   #touchDue(now: number): void {
     const { facts } = this
-    const queues: Queue[] = []
+    let queues: Queue[] | null = null
     for (let due = facts.deadlines.takeDue(now); due !== undefined; due = facts.deadlines.takeDue(now)) {
-      if (due instanceof Queue) queues.push(due)
+      if (due instanceof Queue) (queues ??= []).push(due)
       else facts.touch(due)
     }
-    for (const queue of queues) facts.touch(queue)
+    for (const queue of queues ?? []) facts.touch(queue)
   }
 
   /** Takes one step of one subject; false when all it can do is wait. */

@@ -17,11 +17,7 @@ export class SlotRings implements SlotRingsView {
   }
 
   has(queue: Queue): boolean {
-    return this.lackOf(queue) !== null
-  }
-
-  lackOf(queue: Queue): SlotLack | null {
-    return SLOT_RINGS.find((name) => this[name].has(queue)) ?? null
+    return SLOT_RINGS.some((name) => this[name].has(queue))
   }
 
   /** Puts it where it belongs; one that is there already keeps its place. */

@@ -196,7 +196,7 @@ export const MUTANTS = [
   ]),
   ...of('src/pool/pump.ts', pool, [
     ['        this.hands.ends.hurry(connection)\n', ''],
-    ['if (due instanceof Queue) queues.push(due)\n      else facts', 'facts'],
+    ['if (due instanceof Queue) (queues ??= []).push(due)\n      else facts', 'facts'],
     ['if (queue.announced) takeBack(queue)', ''],
     ['        if (isDialled(queue)) announceDial(queue)\n', ''],
     ['      news?.()\n      return\n', '      news?.()\n'],
