@@ -153,8 +153,8 @@ function servesElsewhere({ connections }: Queue): boolean {
 }
 
 /** Whether a connection is a jump host's that is in use, or about to be. */
-function carriesOthers({ carriers, queue }: Connection): boolean {
-  if (carriers.size > 0) return true
+function carriesOthers({ carries, queue }: Connection): boolean {
+  if (carries.size > 0) return true
   for (const behind of queue.behind) if (behind.wanted) return true
   return false
 }

@@ -41,7 +41,7 @@ export class Connection implements InLine<Connection> {
   readonly abort = new AbortController()
   readonly slots = new Line<Slot>()
   /** Connections that this one carries. */
-  readonly carriers = new Set<Connection>()
+  readonly carries = new Set<Connection>()
   /** How many it was to carry so far. */
   carried = 0
   /** Session channels asked for and not yet answered. */
@@ -78,6 +78,8 @@ export class Connection implements InLine<Connection> {
     /** The connection that carries this one. */
     readonly hop: Connection | null,
     readonly dialledAt: number,
+    /** Which dial of its endpoint's series it is, from 1; dials side by side are the same one. */
+    readonly attempt: number,
     /** Tells the pool of a move, so that everything derived from it is looked at again. */
     readonly moved: (connection: Connection) => void,
   ) {}
@@ -124,7 +126,7 @@ export class Connection implements InLine<Connection> {
 
   /** Open, with nothing on it. */
   get idle(): boolean {
-    return this.#state === 'open' && this.used === 0 && this.carriers.size === 0
+    return this.#state === 'open' && this.used === 0 && this.carries.size === 0
   }
 
   /**
@@ -133,13 +135,23 @@ export class Connection implements InLine<Connection> {
    */
   get holding(): boolean {
     if (this.used > 0) return true
-    for (const carried of this.carriers) if (carried.state === 'opening') return true
+    for (const carried of this.carries) if (carried.state === 'opening') return true
     return false
   }
 
   /** On its way out with nothing left to wait for but its socket's end. */
   get freeing(): boolean {
-    return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.carriers.size === 0)
+    return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.carries.size === 0)
+  }
+
+  /** Too old, and on its way out with work on it. */
+  get retiring(): boolean {
+    return this.#state === 'draining' && this.drainReason === 'lifetime' && !this.freeing
+  }
+
+  /** One that is not pooled carries one command, also while it carries others. */
+  get takesCommands(): boolean {
+    return !this.refusing && (this.grants === 0 || this.queue.options.enabled)
   }
 
   /** It takes work, or soon will: one that is on its way out serves nobody who waits. */
@@ -150,7 +162,7 @@ export class Connection implements InLine<Connection> {
   /** Something runs on it, or on what it carries. */
   get active(): boolean {
     if (this.leases > 0) return true
-    for (const carried of this.carriers) if (carried.active) return true
+    for (const carried of this.carries) if (carried.active) return true
     return false
   }
 

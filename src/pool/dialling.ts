@@ -27,11 +27,12 @@ export class Dialling {
   /** Takes a slot at once; the rest is awaited. */
   dial(queue: Queue, hop: Connection | null): void {
     const { facts } = this
-    const connection = new Connection(this.#nextId++, queue, hop, facts.now(), (c) => facts.moved(c))
+    const attempt = queue.endpoint.failures + 1
+    const connection = new Connection(this.#nextId++, queue, hop, facts.now(), attempt, (c) => facts.moved(c))
     facts.add(connection)
     facts.leaveHop(queue)
     this.series.dialled(queue)
-    this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt: queue.endpoint.failures + 1 })
+    this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt })
     announceDial(queue)
     const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
     // Time for a dial is not part of the key, so it is that of whoever came last.
@@ -117,7 +118,7 @@ export class Dialling {
       this.effects.emit(queue, { type: 'dialCancelled', host, connection: connection.id, ms })
     } else {
       queue.endpoint.lastError = error.message
-      const retryInMs = this.series.failed(queue, error)
+      const retryInMs = this.series.failed(queue, error, connection.attempt)
       this.effects.emit(queue, { type: 'dialFailed', host, connection: connection.id, code: error.code, phase: error.phase, message: error.message, ...(retryInMs === null ? {} : { retryInMs }) })
       this.series.attempted(queue, { phase: 'connect', outcome: outcomeOf(error), ms, message: error.message })
       if (retryInMs === null) this.series.giveUp(queue, error)

@@ -47,6 +47,13 @@ export class Endpoint {
     return n
   }
 
+  /** Connections that are too old, and on their way out with work on them. */
+  get retiring(): number {
+    let n = 0
+    for (const connection of this.connections) if (connection.retiring) n++
+    return n
+  }
+
   learn(capacity: number, now: number): void {
     this.#learned = { capacity: Math.max(1, capacity), until: now + MEMORY_MS }
   }

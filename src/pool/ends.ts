@@ -71,10 +71,10 @@ export class Ends {
         queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
         this.series.lost(queue)
       }
-      if (!byUs && turnedAway && queue.waiting > 0) {
+      if (!byUs && turnedAway && (queue.waiting > 0 || (connection.carried === 0 && queue.wanted))) {
         // It let us in and hung up: without a series this would be dialled for ever.
         const error = neverServed(queue, connection.carried > 0, end.detail)
-        if (this.series.failed(queue, error, 'transient') === null) this.series.giveUp(queue, error)
+        if (this.series.failed(queue, error, connection.attempt, 'transient') === null) this.series.giveUp(queue, error)
       }
     })
   }

@@ -43,6 +43,7 @@ export class Facts implements PoolView {
   readonly figures = new Figures()
   readonly outage: Outage
   readonly #freeing = new Set<Connection>()
+  readonly #retiring = new Set<Connection>()
   readonly #opening = new Set<Connection>()
   /** Those that have had their turn. A heap of times serves: the later its oldest command began, the nearer to its top. */
   readonly #spent = new Deadlines<Connection['turn']>()
@@ -83,6 +84,10 @@ export class Facts implements PoolView {
 
   get freeing(): number {
     return this.#freeing.size
+  }
+
+  get retiring(): number {
+    return this.#retiring.size
   }
 
   get spent(): Connection | null {
@@ -131,8 +136,11 @@ export class Facts implements PoolView {
     }
     // Other users of the endpoint may be waiting for this one to be evictable, or to have had its turn.
     if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)
+    this.#touchCarriers(connection)
     if (connection.freeing) this.#freeing.add(connection)
     else this.#freeing.delete(connection)
+    if (connection.retiring) this.#retiring.add(connection)
+    else if (this.#retiring.delete(connection)) this.#touchOverdue()
     if (connection.state !== 'opening') this.#opening.delete(connection)
     connection.link?.setRef(connection.holding)
     this.touch(connection)
@@ -155,6 +163,20 @@ export class Facts implements PoolView {
     // The dial over it is over, or the connection that it was for.
     connection.hop?.link?.setRef(connection.hop.holding)
     for (const queue of connection.queue.behind) if (queue.wanted) this.touch(queue)
+    this.#touchHops(connection.queue)
+  }
+
+  /** Other users of a jump host may be waiting for what it carries to be of no use. */
+  #touchCarriers(connection: Connection): void {
+    for (let { hop } = connection; hop; { hop } = hop) if (hop.queue.endpoint.queues.size > 1) this.touchEndpoint(hop.queue.endpoint)
+  }
+
+  /** How a queue is off, and for what it waits, is what the jump host that it waits for is asked for. */
+  #touchHops({ hop }: Queue): void {
+    for (let each = hop; each?.wanted; each = each.hop) {
+      if (each.endpoint.queues.size > 1) this.touchEndpoint(each.endpoint)
+      else this.touch(each)
+    }
   }
 
   add(connection: Connection): void {
@@ -164,7 +186,7 @@ export class Facts implements PoolView {
     connection.queue.endpoint.connections.add(connection)
     this.outage.took(connection.queue.endpoint, 1)
     if (connection.hop) {
-      connection.hop.carriers.add(connection)
+      connection.hop.carries.add(connection)
       connection.hop.carried++
       // Who had its turn is the last to be carried by the next one.
       const { behind } = connection.hop.queue
@@ -185,14 +207,19 @@ export class Facts implements PoolView {
     this.deadlines.clear(connection)
     this.#spent.clear(connection.turn)
     this.#leaving.delete(connection)
+    this.#retiring.delete(connection)
     connection.dirty = false
     if (connection.hop) {
-      connection.hop.carriers.delete(connection)
+      connection.hop.carries.delete(connection)
       this.changed(connection.hop)
     }
     // There is room for the successor of one that is too old: at its host, and in the pool.
     for (const other of connection.queue.endpoint.connections) this.touch(other)
-    if (this.connections.size === this.options.maxConnections - 1) for (const other of this.overdue) this.touch(other)
+    this.#touchOverdue()
+  }
+
+  #touchOverdue(): void {
+    for (const connection of this.overdue) this.touch(connection)
   }
 
   /** A limit or a backoff of an endpoint moved. */
@@ -219,7 +246,7 @@ export class Facts implements PoolView {
     if (!hop) return
     this.#begin(hop.endpoint)
     hop.children.add(queue)
-    this.touch(hop)
+    this.#touchHops(queue)
   }
 
   /** Somebody begins to wait. Where nobody did and nothing is under way, what failed before is another story. */
@@ -229,8 +256,10 @@ export class Facts implements PoolView {
 
   /** A queue's wish to be carried is over: it dials, or nobody waits in it any more. */
   leaveHop(queue: Queue): void {
-    if (queue.hop?.children.delete(queue)) this.touch(queue.hop)
-    if (queue.hop && !queue.hop.wanted) {
+    if (!queue.hop?.children.delete(queue)) return
+    this.touch(queue.hop)
+    this.#touchHops(queue)
+    if (!queue.hop.wanted) {
       this.leaveHop(queue.hop)
       for (const connection of queue.hop.connections) this.touch(connection)
     }

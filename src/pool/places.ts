@@ -13,14 +13,20 @@ export class Places {
   /** It stands in that ring, and in no other. True when it has a new deadline to be found, because its quantum began. */
   keep(queue: Queue, lacks: Lack, now: number): boolean {
     const { slotRings, heldRing } = this.facts
+    const anew = this.#keepQuantum(queue, lacks === 'endpoint' || isSlotLack(lacks), now)
     slotRings.keep(queue, isSlotLack(lacks) ? lacks : null)
     if (lacks === 'held') heldRing.add(queue)
     else heldRing.delete(queue)
     const { ring } = queue.endpoint
-    if (lacks === 'endpoint') ring.add(queue)
+    if (lacks === 'endpoint') {
+      if (anew) ring.delete(queue)
+      ring.add(queue)
+    }
     // Who is behind it may act when it leaves.
     else if (ring.delete(queue)) for (const other of ring) this.facts.touch(other)
-    return this.#keepQuantum(queue, lacks === 'endpoint' || isSlotLack(lacks), now)
+    // A jump host is not kept for one that could not use it.
+    if (lacks !== 'hop' && !isSlotLack(lacks)) this.facts.leaveHop(queue)
+    return anew
   }
 
   /** Its quantum begins when it comes to lack room, and anew when it comes to have no connection. */
@@ -32,7 +38,7 @@ export class Places {
     if (lacking === lacked && !bereft) return false
     queue.ringSince = lacking ? now : Infinity
     queue.ringGrants = lacking ? this.facts.grants : Infinity
-    if (!lacked) queue.ringNth = this.#rung++
+    queue.ringNth = this.#rung++
     return lacking
   }
 }

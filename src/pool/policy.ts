@@ -10,6 +10,7 @@
  * A `wait` names its own deadline, computed from state and never remembered, and what it lacks, so that the pool
  * knows which ring to keep the subject in.
  */
+import { firstToGo } from './evictable.js'
 import { decideQuantum, turnEnd, turnsAt } from './quantum.js'
 import { decideSlot } from './slots.js'
 import { wait, type ConnectionStep, type QueueStep } from './steps.js'
@@ -42,7 +43,7 @@ function nextStep(queue: QueueView, pool: PoolView, now: number): QueueStep {
   let ready: ConnectionView | undefined
   for (const connection of open) {
     asked += connection.opening
-    const room = connection.refusing ? 0 : queue.capacity(now) - connection.used
+    const room = connection.takesCommands ? queue.capacity(now) - connection.used : 0
     if (room > 0) free += room
     if (connection.spare && (!ready || connection.used < ready.used)) ready = connection
     if (room > 0 && (!roomiest || connection.used < roomiest.used)) roomiest = connection
@@ -70,23 +71,15 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   if (endpoint.failures > 0 && endpoint.opening > 0) return wait()
   if (endpoint.opening >= endpoint.dialLimit) return wait()
   if (endpoint.notBefore > now) return wait(endpoint.notBefore)
+  if (endpoint.connections.size >= endpoint.maxConnections) return decideRoom(queue, now)
+  if (firstAt(endpoint, queue) !== queue) return wait(Infinity, 'endpoint')
+  // A jump host is asked for when all else is there: opened before that, it would stand idle where others need its slot.
   let hop: ConnectionView | null = null
   if (queue.hop) {
     hop = leastLoadedCarrier(queue.hop)
-    if (!hop) return queue.hop.children.has(queue) ? wait() : { do: 'askHop' }
-  }
-  if (endpoint.connections.size >= endpoint.maxConnections) {
-    // Only a stranger's idle connection (another user of the same endpoint) may have to go.
-    if (endpoint.freeing > 0) return wait(Infinity, 'endpoint')
-    let oldest: ConnectionView | null = null
-    for (const other of endpoint.connections) {
-      if (other.idle && other.queue !== queue && other.queue.waiting === 0 && (!oldest || other.idleSince < oldest.idleSince)) oldest = other
-    }
-    return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, turnsAt(endpoint, now), now - queue.ringSince, 'endpoint', now)
-  }
-  if (firstAt(endpoint, queue) !== queue) return wait(Infinity, 'endpoint')
-  // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
-  if (!queue.hop) {
+    if (!hop) return queue.hop.children.has(queue) ? wait(Infinity, 'hop') : { do: 'askHop' }
+  } else {
+    // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
     const [head] = pool.heldRing
     const first = !head || head === queue
     const until = pool.heldUntil(now)
@@ -94,6 +87,18 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
     if (!first && !pool.slotRings.has(queue)) return wait(Infinity, 'held')
   }
   return decideSlot(queue, hop, pool, now)
+}
+
+/** An endpoint has no room: a connection of another user of it may have to go that nobody uses, or one that has had its turn. */
+function decideRoom(queue: QueueView, now: number): QueueStep {
+  const { endpoint } = queue
+  if (endpoint.freeing > 0) return wait(Infinity, 'endpoint')
+  let oldest: ConnectionView | null = null
+  for (const other of endpoint.connections) {
+    const first = firstToGo(other, queue)
+    if (first && (!oldest || first.idleSince < oldest.idleSince)) oldest = first
+  }
+  return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, turnsAt(endpoint, now), now - queue.ringSince, 'endpoint', now)
 }
 
 /** Of those who lack room at an endpoint: who has no connection goes before who wants another; of either, who asked first. */
@@ -109,7 +114,7 @@ function firstAt(endpoint: EndpointView, queue: QueueView): QueueView {
 function leastLoadedCarrier(hop: QueueView): ConnectionView | null {
   let best: ConnectionView | null = null
   for (const connection of hop.connections) {
-    if (connection.state === 'open' && (!best || connection.carriers.size < best.carriers.size)) best = connection
+    if (connection.state === 'open' && (!best || connection.carries.size < best.carries.size)) best = connection
   }
   return best
 }
@@ -125,7 +130,7 @@ export function decideConnection(connection: ConnectionView, pool: PoolView, now
     case 'open':
       return decideOpen(connection, pool, now)
     case 'draining':
-      if (connection.leases === 0 && connection.carriers.size === 0) return { do: 'close' }
+      if (connection.leases === 0 && connection.carries.size === 0) return { do: 'close' }
       if (now >= connection.closeBy) return { do: 'destroy' }
       if (connection.closeBy !== Infinity) return wait(connection.closeBy)
       return connection.leavesBy > now ? { ...wait(connection.leavesBy), turn: 'leaving' } : wait()
@@ -141,12 +146,9 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   if (pool.mode === 'closed') return { do: 'drain', reason: 'closing' }
   const answerBy = connection.unansweredSince + CHANNEL_ANSWER_TIMEOUT_MS
   if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
-  // With work on it and no room for a successor it goes on: a command of hours must not close the host for hours.
-  const replaceable = (connection.leases === 0 && connection.carriers.size === 0)
-    || (queue.endpoint.connections.size < queue.endpoint.maxConnections && pool.slots < pool.maxConnections)
-  if (now >= connection.expiresAt && replaceable) return { do: 'drain', reason: 'lifetime' }
+  if (now >= connection.expiresAt && isReplaceable(connection, pool)) return { do: 'drain', reason: 'lifetime' }
   // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.
-  if (!pool.enabled && connection.carriers.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
+  if (!pool.enabled && connection.carries.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
   if (connection.spare && queue.waiting === 0) return { do: 'dropSpare' }
   let idleUntil = Infinity
   if (connection.idle && !queue.wanted) {
@@ -157,4 +159,13 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   const spentAt = turnEnd(connection)
   const until = Math.min(answerBy, connection.expiresAt > now ? connection.expiresAt : Infinity, idleUntil, spentAt > now ? spentAt : Infinity)
   return spentAt > now ? wait(until) : { ...wait(until), turn: 'spent' }
+}
+
+/**
+ * With work on it and no room for a successor it goes on: a command of hours must not close the host for hours. Room that
+ * was there for one that is on its way out already is not there for the next.
+ */
+function isReplaceable({ leases, carries, queue: { endpoint } }: ConnectionView, pool: PoolView): boolean {
+  if (leases === 0 && carries.size === 0) return true
+  return endpoint.connections.size + endpoint.retiring < endpoint.maxConnections && pool.slots + pool.retiring < pool.maxConnections
 }

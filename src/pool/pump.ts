@@ -16,6 +16,9 @@ import { Queue } from './queue.js'
 import type { Rejections } from './rejections.js'
 import { Waiter } from './waiter.js'
 
+/** More than any run needs: two rules that undo each other's steps are found, and do not hang the process. */
+const MOST_LOOKS = 10_000_000
+
 /** What the pump's steps are carried out by. */
 export interface Hands {
   readonly dialling: Dialling
@@ -56,11 +59,13 @@ export class Pump {
       const { facts } = this
       const now = this.clock.now()
       this.#touchDue(now)
+      let looks = 0
       do {
         if (this.#mayCut(now)) this.#cut()
         // Who is touched meanwhile comes to the end.
         for (const subject of facts.dirty) {
           if (!subject.dirty) continue
+          if (++looks > MOST_LOOKS) throw new Error('bug: the pool does not come to rest')
           subject.dirty = false
           if (this.#step(subject, now)) facts.touch(subject)
         }

@@ -37,7 +37,7 @@ export class Queue {
   ringGrants = Infinity
   /** Whether it had a connection all the while. */
   ringServed = false
-  /** Which of all it was to begin so, in order. */
+  /** Which of all it was to begin so, in order: where it stands in every ring. */
   ringNth = 0
   /** An authentication or host-key failure: the same would happen again. */
   sticky: { readonly error: XecError; readonly until: number } | null = null
@@ -71,10 +71,12 @@ export class Queue {
     return this.waiters.size > 0 || this.children.size > 0
   }
 
-  /** Whether a connection takes its work, or is on its way to. */
+  /** Whether a connection takes its work, or is on its way to. A jump host that only carries is no better off than those who wait for it. */
   get served(): boolean {
     for (const connection of this.connections) if (connection.serves) return true
-    return false
+    if (this.waiters.size > 0 || this.children.size === 0) return false
+    for (const child of this.children) if (!child.served) return false
+    return true
   }
 
   /** True when a new one would be no different, but for having to try its credentials once more. */

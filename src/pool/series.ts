@@ -20,8 +20,8 @@ export class Series {
     private readonly effects: Pick<Effects, 'failQueue' | 'emit'>,
   ) {}
 
-  /** Books a failure; the delay until the next dial, or null when that was the last. Then `giveUp` follows. */
-  failed(queue: Queue, error: XecError, verdict: DialVerdict = verdictOf(error)): number | null {
+  /** Books the failure of a dial; the delay until the next one, or null when that was the last. Then `giveUp` follows. */
+  failed(queue: Queue, error: XecError, attempt: number, verdict: DialVerdict = verdictOf(error)): number | null {
     const { facts } = this
     const { endpoint, options } = queue
     const now = facts.now()
@@ -41,7 +41,8 @@ export class Series {
       again = now - endpoint.throttledSince < THROTTLE_LIMIT_MS
       if (endpoint.failures === 0) endpoint.failures = 1
     } else {
-      endpoint.failures++
+      // Dials side by side that fail are one attempt.
+      if (attempt > endpoint.failures) endpoint.failures++
       again = verdict === 'transient' && options.autoReconnect && endpoint.failures <= options.maxReconnectAttempts
     }
     const delay = backoff(Math.max(1, endpoint.failures), options.reconnectDelay, options.maxReconnectDelay, facts.random)

@@ -6,6 +6,8 @@ export class SlotRings implements SlotRingsView {
   readonly chainSlot = new Set<Queue>()
   readonly firstSlot = new Set<Queue>()
   readonly moreSlot = new Set<Queue>()
+  /** The latest number that ever stood in a ring: who has a later one comes to the end. */
+  #latest = -1
 
   get size(): number {
     return this.strangers + this.moreSlot.size
@@ -23,8 +25,22 @@ export class SlotRings implements SlotRingsView {
   /** Puts it where it belongs; one that is there already keeps its place. */
   keep(queue: Queue, lacks: SlotLack | null): void {
     for (const name of SLOT_RINGS) {
-      if (name === lacks) this[name].add(queue)
+      if (name === lacks) this.#add(this[name], queue)
       else this[name].delete(queue)
     }
+  }
+
+  /** Before those who came later. Who comes from elsewhere, because it lacked room at its host before, has asked before some who are here. */
+  #add(ring: Set<Queue>, queue: Queue): void {
+    if (ring.has(queue)) return
+    if (queue.ringNth >= this.#latest) {
+      this.#latest = queue.ringNth
+      ring.add(queue)
+      return
+    }
+    const later = [...ring].filter(({ ringNth }) => ringNth > queue.ringNth)
+    for (const each of later) ring.delete(each)
+    ring.add(queue)
+    for (const each of later) ring.add(each)
   }
 }

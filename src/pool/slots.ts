@@ -1,4 +1,5 @@
 /** Who gets a slot of the pool, and what is closed for whom who lacks one (law 13). */
+import { isEvictable } from './evictable.js'
 import { QUANTUM_MS, decideQuantum, waitedFor } from './quantum.js'
 import { wait, type QueueStep } from './steps.js'
 import { SLOT_RINGS, type ConnectionView, type PoolView, type QueueView, type SlotLack } from './views.js'
@@ -16,12 +17,12 @@ export function decideSlot(queue: QueueView, hop: ConnectionView | null, pool: P
   // The head of a ring makes room for all who are behind it.
   const [first] = rings[lacks]
   if (first && first !== queue) return wait(Infinity, lacks)
-  for (const idle of pool.idle) if (!idle.queue.wanted && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+  for (const idle of pool.idle) if (!idle.queue.wanted && !leadsTo(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
   // Jump hosts that wait to carry something: kept by each, they could hold for ever what the other one needs. One
   // that has carried has had its turn; one that has not has it after the head of those whose turn it is.
   if (pool.slots - pool.freeing + need > pool.maxConnections) {
     for (const idle of pool.idle) {
-      if (idle.queue.waiting === 0 && (idle.carried > 0 || lacks === 'chainSlot') && !carries(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+      if ((isEvictable(idle, queue) || (idle.queue.waiting === 0 && lacks === 'chainSlot')) && !leadsTo(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
     }
   }
   // Likewise the first of those who have no connection asks for a turn, for all of them whose quantum is over.
@@ -61,7 +62,7 @@ function slotsNeeded(queue: QueueView): number {
 }
 
 /** Whether a connection is one of the hops that lead to a queue's target, so that closing it would not help. */
-function carries(connection: ConnectionView, queue: QueueView): boolean {
+function leadsTo(connection: ConnectionView, queue: QueueView): boolean {
   for (let hop = queue.hop; hop; hop = hop.hop) if (connection.queue === hop) return true
   return false
 }

@@ -1,5 +1,6 @@
 /** How a target stands in the pool: what one more acquire would find. A look; it changes nothing. */
 import type { Connection } from './connection.js'
+import { firstToGo, isEvictable } from './evictable.js'
 import type { Facts } from './facts.js'
 import { capacityOf } from './queue.js'
 import type { PoolTarget } from './types.js'
@@ -34,7 +35,7 @@ export function standingOf(target: PoolTarget, facts: Facts): Standing {
   for (const connection of endpoint?.connections ?? []) {
     dials--
     inHand += connection.leases
-    if (connection.freeing || (connection.idle && connection.queue !== queue && connection.queue.waiting === 0)) dials++
+    if (connection.freeing || firstToGo(connection, queue)) dials++
     if (connection.queue !== queue) continue
     if (connection.idle) idle++
     seats += seatsOn(connection, capacity)
@@ -48,13 +49,13 @@ export function standingOf(target: PoolTarget, facts: Facts): Standing {
   if (wanted > dials) return { ...standing, full: 'maxConnectionsPerHost' }
   const { slotRings } = facts
   const asking = (queue?.served ? slotRings.size : slotRings.strangers) - (queue && slotRings.has(queue) ? 1 : 0)
-  // An idle one of its own that has no seat refuses channels: it is not given up for itself.
-  const slots = facts.maxConnections - facts.slots + facts.freeing + facts.idle.size - idle - asking
+  let slots = facts.maxConnections - facts.slots + facts.freeing - asking
+  for (const connection of facts.idle) if (isEvictable(connection, queue)) slots++
   return { ...standing, full: wanted > slots ? 'maxConnections' : null }
 }
 
 /** What is not leased is for who waits: spare channels, those that are asked for, and those that close. */
 function seatsOn(connection: Connection, capacity: number): number {
-  const takes = (connection.state === 'open' || connection.state === 'opening') && !connection.refusing
+  const takes = (connection.state === 'open' || connection.state === 'opening') && connection.takesCommands
   return takes ? Math.max(0, capacity - connection.leases) : 0
 }

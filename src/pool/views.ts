@@ -11,6 +11,8 @@ export interface PoolView {
   readonly slots: number
   /** Of these, about to give it back. */
   readonly freeing: number
+  /** Too old, and on their way out with work on them: a free slot each is for their successors. */
+  readonly retiring: number
   readonly handshakes: number
   /** Leases granted so far. */
   readonly grants: number
@@ -49,6 +51,7 @@ export interface EndpointView {
   readonly ring: ReadonlySet<QueueView>
   readonly opening: number
   readonly freeing: number
+  readonly retiring: number
   readonly failures: number
   readonly notBefore: number
   readonly dialLimit: number
@@ -57,7 +60,7 @@ export interface EndpointView {
 export interface QueueView {
   readonly waiting: number
   readonly wanted: boolean
-  /** Whether a connection takes its work, or is on its way to. */
+  /** Whether a connection takes its work, or is on its way to; of a jump host that only carries: or all who wait for it have one. */
   readonly served: boolean
   /** Queues that wait to be carried by this one. */
   readonly children: ReadonlySet<QueueView>
@@ -88,13 +91,16 @@ export interface ConnectionView {
   /** Since when the server owes an answer (to a channel's opening or its close); Infinity when it owes none. */
   readonly unansweredSince: number
   readonly refusing: boolean
+  /** Whether it may take a command, if there is room on it. */
+  readonly takesCommands: boolean
   readonly grants: number
   /** When the oldest command that runs on it began; Infinity when none does. */
   readonly runningSince: number
   readonly openedAt: number
   /** Until when a stranger for whom it is given up waits for no other. */
   readonly leavesBy: number
-  readonly carriers: { readonly size: number }
+  /** Connections that this one carries. */
+  readonly carries: ReadonlySet<ConnectionView>
   /** How many connections it was to carry so far. */
   readonly carried: number
   readonly idleSince: number

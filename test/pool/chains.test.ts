@@ -252,3 +252,97 @@ test('of two jump hosts that opened at once, while a long command took the room 
   await sim.dialAll()
   expect(second.lease()).toBeDefined()
 })
+
+/** A jump host that is open for one behind it, whose slot a long command took meanwhile. */
+async function waitsToCarry(options: ConstructorParameters<typeof Sim>[0] = {}): Promise<{ sim: Sim; behind: ReturnType<Sim['acquire']> }> {
+  const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, ...options })
+  const behind = sim.acquire(through('behind', 'hop'))
+  await sim.settle()
+  const [dial] = sim.parked
+  sim.acquire(target('long'))
+  await sim.settle()
+  for (const other of sim.parked) if (other !== dial) other.succeed()
+  await sim.settle()
+  dial!.succeed()
+  await sim.settle()
+  return { sim, behind }
+}
+
+describe('a jump host that is open and has carried nobody yet', () => {
+  test('counts as one that failed when it hangs up, like one that did so before a command', async () => {
+    const { sim, behind } = await waitsToCarry({ maxReconnectAttempts: 0 })
+    sim.links[1]!.lose()
+    await sim.settle()
+    expect(behind.error()).toMatchObject({ code: 'XEC_CONNECT', message: expect.stringMatching(/^behind: jump host hop: .* accepted the login and closed the connection/) as string })
+  })
+
+  test('is no room for another user of it', async () => {
+    const { sim } = await waitsToCarry()
+    expect(sim.pool.standing(target('hop', { username: 'root' })).full).toBe('maxConnectionsPerHost')
+  })
+
+  test('is not closed for another user of it, who waits for its turn: neither keeps the other from carrying', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1 })
+    const waiters = [sim.acquire(through('a', 'hop')), sim.acquire(target('b', { jump: target('hop', { username: 'root' }) }))]
+    for (let round = 0; round < 20; round++) {
+      await sim.settle()
+      for (const dial of sim.parked) dial.succeed()
+      await sim.settle()
+      for (const waiter of waiters) waiter.lease()?.release()
+      await sim.advance(2_000)
+    }
+    expect(waiters.map((waiter) => waiter.lease() !== undefined)).toEqual([true, true])
+    expect(sim.dials.filter(({ target: { host } }) => host === 'hop').length).toBeLessThanOrEqual(3)
+  })
+
+  test('goes for a stranger, if those whom it is to carry have a connection and want another', async () => {
+    const sim = new Sim({ maxConnections: 4, maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 })
+    const behind = through('behind', 'hop')
+    sim.acquire(behind)
+    await sim.dialAll()
+    sim.pool.retire(target('hop'))
+    sim.acquire(behind)
+    await sim.settle()
+    const [dial] = sim.parked
+    sim.acquire(target('long'))
+    await sim.settle()
+    for (const other of sim.parked) if (other !== dial) other.succeed()
+    await sim.settle()
+    dial!.succeed()
+    await sim.settle()
+    expect(sim.parked).toEqual([])
+    sim.acquire(target('stranger'))
+    await sim.settle()
+    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([{ reason: 'reset' }, { host: 'hop', reason: 'evicted' }])
+    expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['stranger'])
+  })
+})
+
+test('a jump host is not dialled for one whose own host has no room', async () => {
+  const sim = new Sim({ maxChannelsPerConnection: 1 })
+  const behind = target('behind', { jump: target('hop'), pool: { maxConnectionsPerHost: 1 } })
+  const first = sim.acquire(behind)
+  await sim.dialAll()
+  // It goes on carrying the one it carries; the next connection would need another.
+  sim.pool.retire(target('hop'))
+  const second = sim.acquire(behind)
+  await sim.dialAll()
+  expect(sim.dials.map(({ target: { host } }) => host)).toEqual(['hop', 'behind'])
+  first.lease()!.release()
+  await sim.dialAll()
+  expect(second.lease()?.connection).toBe(2)
+})
+
+test('a connection that is not pooled takes one command, also while it carries somebody', async () => {
+  const sim = new Sim({ enabled: false })
+  const hop = target('hop')
+  sim.acquire(through('behind', 'hop'))
+  await sim.dialAll()
+  const first = sim.acquire(hop)
+  await sim.dialAll()
+  expect(first.lease()?.connection).toBe(1)
+  first.lease()!.release()
+  const second = sim.acquire(hop)
+  await sim.dialAll()
+  expect(second.lease()?.connection).toBe(3)
+})

@@ -124,6 +124,21 @@ test('a successor of one that is too old is dialled as soon as another of its pl
   next.lease()!.release()
 })
 
+test.each([
+  ['the pool', { maxConnections: 3 }, [target('a'), target('b')]],
+  ['a host', { maxConnectionsPerHost: 3 }, [web1, web1]],
+] as const)('the last room in %s lets one go that is too old and at work, not all of them, and the next when that one has gone', async (_, limit, hosts) => {
+  const sim = new Sim({ maxChannelsPerConnection: 1, maxLifetime: 10_000, ...limit })
+  const leases = [await leased(sim, hosts[0]), await leased(sim, hosts[1])]
+  await sim.advance(60_000)
+  const draining = (): number => sim.events.filter((event) => event.type === 'draining').length
+  expect(draining()).toBe(1)
+  const [first] = leases.filter(({ connection }) => sim.events.some((event) => event.type === 'draining' && event.connection === connection))
+  first!.release()
+  await sim.settle()
+  expect(draining()).toBe(2)
+})
+
 describe('a step inside a step', () => {
   test('a drain whose last waiter runs into its queue timeout is over at that moment', async () => {
     const sim = new Sim()

@@ -254,6 +254,42 @@ describe('laws 13 and 14: a stranger and jump hosts', () => {
   })
 })
 
+describe('law 13: the order of the ring', () => {
+  test('a user that lacked room at its host, and then lacks a slot, goes before a stranger that asked after it', async () => {
+    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+    sim.acquire(target('a'))
+    sim.acquire(target('b'))
+    await sim.dialAll()
+    sim.acquire(target('a', { username: 'root' }))
+    await sim.settle()
+    sim.acquire(target('stranger'))
+    await sim.settle()
+    sim.links[0]!.lose()
+    await sim.settle()
+    expect(sim.parked.map(({ target: { username } }) => username)).toEqual(['root'])
+    sim.links[1]!.lose()
+    await sim.settle()
+    expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['a', 'stranger'])
+  })
+
+  test('who lost the connection it had, while it asked for another, goes behind who had none before', async () => {
+    const sim = new Sim({ maxConnections: 2, maxChannelsPerConnection: 1 })
+    sim.acquire(target('a'))
+    sim.acquire(target('b'))
+    await sim.dialAll()
+    for (const host of ['a', 'first', 'second']) {
+      sim.acquire(target(host))
+      await sim.settle()
+    }
+    for (const next of ['first', 'second', 'a']) {
+      sim.links.find(({ over }) => !over)!.lose()
+      await sim.settle()
+      expect(sim.parked.map(({ target: { host } }) => host)).toEqual([next])
+      await sim.dialAll()
+    }
+  })
+})
+
 describe('law 13: equal hosts', () => {
   test.each([[8, 2], [12, 5], [30, 4]])('%i hosts that want without end at %i connections are served within a factor of two', async (hosts, maxConnections) => {
     const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })

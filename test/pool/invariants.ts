@@ -98,7 +98,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   for (const c of facts.connections) {
     const link = c.link as FakeLink | null
     if (!link?.alive) continue
-    const waitedFor = c.used > 0 || [...c.carriers].some(({ state }) => state === 'opening')
+    const waitedFor = c.used > 0 || [...c.carries].some(({ state }) => state === 'opening')
     law(11, link.held === waitedFor, () => `the link of connection ${c.id} to ${c.queue.target.host} ${link.held ? 'holds' : 'does not hold'} the process, and ${waitedFor ? 'somebody' : 'nobody'} waits for it`)
   }
   for (const timer of clock.timers) law(11, timer.held === facts.busy, () => `the timer ${timer.held ? 'holds' : 'does not hold'} the process, and there is ${facts.busy ? '' : 'no '}work`)
@@ -121,7 +121,7 @@ export function checkDial(pool: ConnectionPool, event: PoolEvent): void {
   for (const queue of pool.facts.registry.queues.values()) {
     const openings = [...queue.connections].filter((c) => c.state === 'opening')
     if (!openings.some((c) => c.id === event.connection)) continue
-    const spare = [...queue.connections].filter((c) => c.state === 'open').reduce((n, c) => n + (c.refusing ? 0 : Math.max(0, queue.capacity(now) - c.used)) + (c.spare ? 1 : 0), 0)
+    const spare = [...queue.connections].filter((c) => c.state === 'open').reduce((n, c) => n + (c.refusing || (!pool.options.enabled && c.grants > 0) ? 0 : Math.max(0, queue.capacity(now) - c.used)) + (c.spare ? 1 : 0), 0)
     const needed = Math.ceil((queue.waiting - spare) / queue.capacity(now))
     // A queue that is to carry others may open one for them.
     law(6, openings.length <= Math.max(needed, 1), () => `${openings.length} openings for ${queue.waiting} waiters`)

@@ -28,6 +28,8 @@ const TARGETS: readonly PoolTarget[] = [
   target('n', { jump: target('hop-2') }),
   // Enough to fail together.
   ...['g', 'h', 'i', 'j', 'k', 'l'].map((name) => target(name)),
+  // Another user of a jump host.
+  target('hop', { username: 'root' }),
 ]
 
 const FAILURES = [['transient'], ['throttled'], ['sticky'], ['sticky', 'XEC_HOST_KEY'], ['final'], ['final', 'XEC_CONFIG']] as const

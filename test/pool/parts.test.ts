@@ -132,7 +132,7 @@ describe('identity', () => {
 })
 
 test('a connection moves only to the right', () => {
-  const make = (): Connection => new Connection(1, {} as never, null, 0, () => {})
+  const make = (): Connection => new Connection(1, {} as never, null, 0, 1, () => {})
   for (const [i, from] of STATES.entries()) for (const [j, to] of STATES.entries()) {
     const connection = make()
     if (from !== 'opening') connection.to(from)

@@ -10,19 +10,21 @@ const slotRings = (more: Partial<Record<SlotLack, ReadonlySet<QueueView>>> = {})
   return { ...rings, size: rings.chainSlot.size + rings.firstSlot.size + rings.moreSlot.size, has: (queue) => SLOT_RINGS.some((name) => rings[name].has(queue)) }
 }
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
-  mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, handshakes: 0, grants: 0, spent: null, leaving: 0,
+  mode: 'running', enabled: true, maxConnections: 4, maxConcurrentDials: 2, slots: 0, freeing: 0, retiring: 0, handshakes: 0, grants: 0, spent: null, leaving: 0,
   slotRings: slotRings(), permitRing: new Set(), heldRing: new Set(), heldUntil: () => 0, idle: [], ...more,
 })
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
-  maxConnections: 2, connections: new Set(), ring: new Set(), opening: 0, freeing: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
+  maxConnections: 2, connections: new Set(), ring: new Set(), opening: 0, freeing: 0, retiring: 0, failures: 0, notBefore: 0, dialLimit: Infinity, ...more,
 })
 const queue = (more: Partial<QueueView> = {}): QueueView => ({
   waiting: 1, wanted: true, served: false, children: new Set(), connections: [], proven: true, ringSince: Infinity, ringGrants: Infinity, sticky: null, hop: null,
   capacity: () => 2, capacityUntil: Infinity, idleTimeoutMs: 1_000, endpoint: endpoint(), ...more,
 })
+/** So many that are carried, of which nothing else matters. */
+const some = (n: number): ReadonlySet<ConnectionView> => new Set(Array.from({ length: n }, () => ({}) as ConnectionView))
 const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
   state: 'open', stage: 'authenticating', queue: queue({ waiting: 0, wanted: false }), idle: false, spare: undefined, used: 0, leases: 0,
-  opening: 0, unansweredSince: Infinity, refusing: false, grants: 1, runningSince: 0, openedAt: 0, leavesBy: 0, carriers: { size: 0 }, carried: 0, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
+  opening: 0, unansweredSince: Infinity, refusing: false, takesCommands: true, grants: 1, runningSince: 0, openedAt: 0, leavesBy: 0, carries: some(0), carried: 0, idleSince: NOW, expiresAt: Infinity, closeBy: Infinity, ...more,
 })
 const wait = { do: 'wait', until: Infinity, lacks: null }
 
@@ -37,8 +39,8 @@ describe('what a queue does', () => {
   const old = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 50_000 })
   const opening = connection({ state: 'opening' })
   const hop = (open: ConnectionView[]): QueueView => queue({ waiting: 0, wanted: false, connections: open })
-  const carrier = connection({ carriers: { size: 3 }, carried: 3 })
-  const fresh = connection({ carriers: { size: 0 } })
+  const carrier = connection({ carries: some(3), carried: 3 })
+  const fresh = connection({ carries: some(0) })
 
   test.each<[string, QueueView, PoolView, unknown]>([
     ['waits when nobody wants anything', queue({ waiting: 0, wanted: false }), pool(), wait],
@@ -87,12 +89,12 @@ describe('what a queue does', () => {
     ['has one given up for each of those who have none, not for those who want another', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, leaving: 1, slotRings: slotRings({ moreSlot: new Set([queue(), queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
     ['nor where a slot is about to come free', queue({ ringSince: 0, ringGrants: 0 }), pool({ slots: 4, spent: busy, freeing: 1, slotRings: slotRings({ moreSlot: new Set([queue(), queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
     ['leaves a free slot to the head of the ring', queue(), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
-    ['waits for a connection that refuses its first channels to be judged', queue({ connections: [connection({ refusing: true, grants: 0, opening: 1, used: 1 })], waiting: 5 }), pool(), wait],
+    ['waits for a connection that refuses its first channels to be judged', queue({ connections: [connection({ refusing: true, takesCommands: false, grants: 0, opening: 1, used: 1 })], waiting: 5 }), pool(), wait],
     ['looks again when a learned capacity is no longer believed', queue({ waiting: 1, capacityUntil: NOW + 9, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: NOW + 9, lacks: 'endpoint' }],
     ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['gets a connection that another user of its endpoint gives up after the same time', queue({ ringSince: NOW - QUANTUM_MS, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'evict', connection: busy, reason: 'fairness' }],
     ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
-    ['is carried by the jump host with the fewest carriers', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
+    ['is carried by the jump host with the fewest carries', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
     ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'dial', hop: fresh }],
     ['stays behind the ring as a later one', queue({ hop: hop([carrier]) }), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
     ['as a jump host leaves room for what it is to carry', queue({ waiting: 0, children: new Set([queue()]) }), pool({ slots: 3 }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
@@ -105,7 +107,7 @@ describe('what a queue does', () => {
     const parent = hop([])
     const q = queue({ hop: parent })
     ;(parent.children as Set<QueueView>).add(q)
-    expect(decideQueue(q, pool(), NOW)).toEqual(wait)
+    expect(decideQueue(q, pool(), NOW)).toEqual({ ...wait, lacks: 'hop' })
   })
 
   test('takes a free slot as the head of the ring', () => {
@@ -129,18 +131,18 @@ describe('what a connection does', () => {
     ['but not while it works where no successor has room', { leases: 1, used: 1, expiresAt: NOW, queue: queue({ waiting: 0, wanted: false, endpoint: endpoint({ maxConnections: 1, connections: new Set([connection()]) }) }) }, {}, { do: 'wait', until: Infinity, lacks: null }],
     ['has had its turn after so many grants, if its queue wants more', { leases: 1, used: 1, grants: QUANTUM_GRANTS, openedAt: NOW, queue: wanted }, {}, { do: 'wait', until: Infinity, turn: 'spent' }],
     ['or after so much time', { leases: 1, used: 1, openedAt: NOW - QUANTUM_MS, queue: wanted }, {}, { do: 'wait', turn: 'spent' }],
-    ['but not while it carries others', { leases: 1, used: 1, grants: QUANTUM_GRANTS, openedAt: NOW, queue: wanted, carriers: { size: 1 } }, {}, wait],
+    ['but not while it carries others', { leases: 1, used: 1, grants: QUANTUM_GRANTS, openedAt: NOW, queue: wanted, carries: some(1) }, {}, wait],
     ['which it waits for', { leases: 1, used: 1, openedAt: NOW - 400, queue: wanted }, {}, { do: 'wait', until: NOW + 600 }],
     ['draining for a stranger says for how long it is expected to go', { state: 'draining', leases: 1, leavesBy: NOW + 5 }, {}, { do: 'wait', until: NOW + 5, turn: 'leaving' }],
     ['is suspect when a channel request stays unanswered', { opening: 1, used: 1, unansweredSince: NOW - CHANNEL_ANSWER_TIMEOUT_MS }, {}, { do: 'drain', reason: 'suspect' }],
     ['drops a channel that nobody waits for', { spare: {}, used: 1 }, {}, { do: 'dropSpare' }],
     ['drains after one command where pooling is off', { leases: 1, used: 1, grants: 1 }, { enabled: false }, { do: 'drain', reason: 'disabled' }],
-    ['carries on where pooling is off but something is carried', { grants: 0, carriers: { size: 1 } }, { enabled: false }, wait],
+    ['carries on where pooling is off but something is carried', { grants: 0, carries: some(1) }, { enabled: false }, wait],
     ['goes at once in a drain when it is idle', { idle: true }, { mode: 'draining' }, { do: 'drain', reason: 'closing' }],
     ['stays in a drain for those who wait', { idle: true, queue: wanted }, { mode: 'draining' }, { ...wait, turn: 'spent' }],
     ['goes in any case when the pool is closed', { leases: 1, used: 1 }, { mode: 'closed' }, { do: 'drain', reason: 'closing' }],
     ['draining waits for its leases', { state: 'draining', leases: 1 }, {}, wait],
-    ['draining waits for what it carries', { state: 'draining', carriers: { size: 1 } }, {}, wait],
+    ['draining waits for what it carries', { state: 'draining', carries: some(1) }, {}, wait],
     ['draining is cut off when the time for that is over', { state: 'draining', leases: 1, closeBy: NOW }, {}, { do: 'destroy' }],
     ['drained closes', { state: 'draining' }, {}, { do: 'close' }],
     ['closing waits for its socket', { state: 'closing', closeBy: NOW + 1 }, {}, { do: 'wait', until: NOW + 1, lacks: null }],

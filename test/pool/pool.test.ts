@@ -755,7 +755,7 @@ describe('jump hosts', () => {
     expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 3, acquired: 2 })
   })
 
-  test('carriers keep a jump host from being idle, and outside its capacity', async () => {
+  test('what a jump host carries keeps it from being idle, and does not count against its capacity', async () => {
     const sim = new Sim({ idleTimeout: 1_000, maxChannelsPerConnection: 1 })
     const a = sim.acquire(behind('db-1'))
     sim.dials[0]!.succeed()

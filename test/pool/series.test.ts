@@ -111,3 +111,14 @@ test('a login that works takes back what another said of the credentials meanwhi
   expect(next.error()).toBeUndefined()
   expect(sim.parked).toHaveLength(2)
 })
+
+test('dials side by side that fail are one attempt', async () => {
+  const { sim } = await wanting(3, { maxReconnectAttempts: 1, reconnectDelay: 1_000 })
+  for (const dial of sim.parked) dial.fail('transient')
+  await sim.settle()
+  expect(sim.events.filter((event) => event.type === 'dialFailed').map(({ retryInMs }) => typeof retryInMs)).toEqual(['number', 'number', 'number'])
+  await sim.advance(15_000)
+  for (const dial of sim.parked) dial.fail('transient')
+  await sim.settle()
+  expect(sim.events.filter((event) => event.type === 'dialling').map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 2])
+})

@@ -301,7 +301,9 @@ export class Sim implements Transport {
         if (event.type === 'dialling') {
           checkDial(this.pool, event)
           turns.dialled(event)
-        } else if (event.type === 'draining' && event.reason === 'fairness') this.quanta.given(event)
+          this.quanta.dialled(event)
+        } else if (event.type === 'dialFailed') this.quanta.failed(event)
+        else if (event.type === 'draining' && event.reason === 'fairness') this.quanta.given(event)
       } catch (error) {
         // A listener cannot stop the pool; the next settle tells.
         this.#broken ??= error as Error

@@ -77,6 +77,16 @@ export class Quanta {
     }
   }
 
+  /** A dial starts: whoever it is for has got its room. */
+  dialled(event: PoolEvent): void {
+    for (const connection of this.pool.facts.connections) if (connection.id === event.connection) this.#since.delete(connection.queue)
+  }
+
+  /** A dial failed: until its host is dialled again it is not the pool that keeps anybody out there. */
+  failed(event: PoolEvent): void {
+    for (const queue of this.#since.keys()) if (queue.endpoint.notBefore > event.at && queue.target.host === event.host) this.#since.delete(queue)
+  }
+
   /** When a connection is given up. */
   given(event: PoolEvent & { readonly type: 'draining' }): void {
     const { facts } = this.pool
@@ -84,7 +94,7 @@ export class Quanta {
     const given = [...facts.connections].find(({ id }) => id === event.connection)
     if (!given) throw new Error(`connection ${event.connection} drains, and the pool does not have it`)
     this.seen++
-    law(14, given.grants > 0 && given.carriers.size === 0 && (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS), () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`)
+    law(14, given.grants > 0 && given.carries.size === 0 && (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS), () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`)
     const waited = ({ ringSince, ringGrants }: Queue): boolean => now - ringSince >= QUANTUM_MS || facts.grants - ringGrants >= QUANTUM_GRANTS
     law(14, [...facts.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)), () => `connection ${given.id} is given up, and nobody has waited for it so long`)
     const leaving = (among: Iterable<Connection>): number => count(among, (each) => each !== given && (each.freeing || (each.state === 'draining' && each.leavesBy > now)))
@@ -112,8 +122,8 @@ export class Quanta {
 }
 
 /** Whether it has had its quantum, and its queue would go on using it. */
-function hadTurn({ state, grants, openedAt, carriers, queue }: Connection, now: number): boolean {
-  return state === 'open' && carriers.size === 0 && queue.waiting > 0 && grants > 0 && (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
+function hadTurn({ state, grants, openedAt, carries, queue }: Connection, now: number): boolean {
+  return state === 'open' && carries.size === 0 && queue.waiting > 0 && grants > 0 && (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
 }
 
 /** How many slots a queue needs, and those that it is to carry. */

@@ -1,0 +1,33 @@
+/** Which connections may be closed for somebody who lacks room. */
+import type { ConnectionView, QueueView } from './views.js'
+
+/**
+ * Idle, of another key, and nobody waits for a channel on it. A jump host that others wait for is kept until it has
+ * carried one of them: two users of it that closed each other's connection before that would do so for ever. If those who
+ * wait for it have a connection each, and want more, it goes for one who has none.
+ * @param asker who lacks room; null: somebody whom the pool does not know
+ */
+export function isEvictable({ idle, queue, carried }: ConnectionView, asker: QueueView | null): boolean {
+  if (!idle || queue === asker || queue.waiting > 0) return false
+  if (queue.children.size === 0 || carried > 0) return true
+  if (asker?.served) return false
+  for (const child of queue.children) if (!child.served) return false
+  return true
+}
+
+/**
+ * What has to be closed so that a connection may be: itself, or, of a jump host that carries only what may go likewise,
+ * the first of these. Null where it has to stay.
+ */
+export function firstToGo(connection: ConnectionView, asker: QueueView | null): ConnectionView | null {
+  if (isEvictable(connection, asker)) return connection
+  const { state, used, carries, queue } = connection
+  if (state !== 'open' || used > 0 || queue === asker || queue.waiting > 0) return null
+  let first: ConnectionView | null = null
+  for (const carried of carries) {
+    const own = firstToGo(carried, asker)
+    if (!own) return null
+    first ??= own
+  }
+  return first
+}
