@@ -121,6 +121,7 @@ export class FakeLink implements Link {
   readonly timing = { tcpMs: 1, kexMs: 1, authMs: 1 }
   readonly #ended = deferred<LinkEnd>()
   readonly #unanswered: Deferred<Channel>[] = []
+  #asked = 0
 
   constructor(readonly dial: FakeDial) {}
 
@@ -129,6 +130,8 @@ export class FakeLink implements Link {
   }
 
   openSession(): Promise<Channel> {
+    // A pool that asks again whenever it is refused would do so for ever, and no test would end.
+    if (++this.#asked > 50_000) throw new Error(`${this.dial.target.host} is asked for channels without end`)
     const answer = deferred<Channel>()
     if (!this.alive) answer.reject(new XecError('XEC_CONNECTION_LOST', 'Connection closed', { phase: 'channel' }))
     else {
