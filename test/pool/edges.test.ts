@@ -73,6 +73,18 @@ describe('two users of one place', () => {
     expect(sim.events.filter((event) => event.type === 'draining').map(({ reason }) => reason)).toEqual(['fairness', 'evicted'])
   })
 
+  test.each([[0, 1], [1, 0]])('a third one of a full host gets the place of the one that idles longest', async (first, second) => {
+    const sim = new Sim({ maxConnectionsPerHost: 2 })
+    const leases = [await leased(sim, deploy), await leased(sim, root)]
+    leases[first]!.release()
+    await sim.advance(10)
+    leases[second]!.release()
+    await sim.advance(10)
+    sim.acquire(target('web-1', { username: 'third' }))
+    await sim.settle()
+    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([{ connection: leases[first]!.connection, reason: 'evicted' }])
+  })
+
   test('a key of one that cannot be used is no news of the place, and nothing the other waits for', async () => {
     const sim = new Sim({ maxReconnectAttempts: 3 })
     const broken = sim.acquire(deploy)
