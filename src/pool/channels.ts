@@ -45,7 +45,7 @@ export class Channels {
       slot.channelClosed = true
       this.#freeSlot(connection, slot)
     }))
-    // Only a channel shows that the outage is over: some servers accept a login and hang up.
+    // Only a channel shows that a server is well again: some servers accept a login and hang up.
     if (endpoint.failures > 0 || endpoint.notBefore > 0) {
       endpoint.endSeries()
       endpoint.notBefore = 0

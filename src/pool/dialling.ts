@@ -35,7 +35,7 @@ export class Dialling {
     this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt })
     announceDial(queue)
     const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
-    // Time for a dial is not part of the key, so it is that of whoever came last.
+    // What is not part of the key, as time for a dial, is as whoever came last wants it.
     this.transport.reach(queue.met ?? queue.target, options).then(
       (reached) => this.effects.pump(() => {
         connection.reached = reached

@@ -67,7 +67,7 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   const { endpoint } = queue
   // Credentials that never worked are tried once at a time: a wrong key is one attempt, not one a waiter.
   if (!queue.proven && dials > 0) return wait()
-  // In an outage one dial probes for all.
+  // Where dials fail, one at a time tries for all.
   if (endpoint.failures > 0 && endpoint.opening > 0) return wait()
   if (endpoint.opening >= endpoint.dialLimit) return wait()
   if (endpoint.notBefore > now) return wait(endpoint.notBefore)

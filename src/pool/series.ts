@@ -1,4 +1,4 @@
-/** The dials of one outage: which failure is worth another dial, when, and who hears that there will be none. */
+/** The series of dials to an endpoint that fail: which failure is worth another dial, when, and who hears that there will be none. */
 import type { XecError } from '../errors.js'
 import { DialError, type DialVerdict } from '../transport/transport.js'
 import { backoff } from './backoff.js'
