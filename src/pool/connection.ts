@@ -144,11 +144,6 @@ export class Connection implements InLine<Connection> {
     return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.carries.size === 0)
   }
 
-  /** Too old, and on its way out with work on it. */
-  get retiring(): boolean {
-    return this.#state === 'draining' && this.drainReason === 'lifetime' && !this.freeing
-  }
-
   /** One that is not pooled carries one command, also while it carries others. */
   get takesCommands(): boolean {
     return !this.refusing && (this.grants === 0 || this.queue.options.enabled)

@@ -47,10 +47,10 @@ export class Endpoint {
     return n
   }
 
-  /** Connections that are too old, and on their way out with work on them. */
+  /** Connections that are on their way out, with work on them. */
   get retiring(): number {
     let n = 0
-    for (const connection of this.connections) if (connection.retiring) n++
+    for (const connection of this.connections) if (connection.state === 'draining') n++
     return n
   }
 

@@ -16,13 +16,13 @@ export function isEvictable({ idle, queue, carried }: ConnectionView, asker: Que
 }
 
 /**
- * What has to be closed so that a connection may be: itself, or, of a jump host that carries only what may go likewise,
- * the first of these. Null where it has to stay.
+ * What has to be closed so that a connection's room becomes free: itself, or, of a jump host that carries only what may go
+ * likewise, the first of these. One that is on its way out goes then by itself. Null where it has to stay.
  */
 export function firstToGo(connection: ConnectionView, asker: QueueView | null): ConnectionView | null {
   if (isEvictable(connection, asker)) return connection
   const { state, used, carries, queue } = connection
-  if (state !== 'open' || used > 0 || queue === asker || queue.waiting > 0) return null
+  if (used > 0 || (state === 'open' && (queue === asker || queue.waiting > 0))) return null
   let first: ConnectionView | null = null
   for (const carried of carries) {
     const own = firstToGo(carried, asker)

@@ -139,7 +139,7 @@ export class Facts implements PoolView {
     this.#touchCarriers(connection)
     if (connection.freeing) this.#freeing.add(connection)
     else this.#freeing.delete(connection)
-    if (connection.retiring) this.#retiring.add(connection)
+    if (connection.state === 'draining') this.#retiring.add(connection)
     else if (this.#retiring.delete(connection)) this.#touchOverdue()
     if (connection.state !== 'opening') this.#opening.delete(connection)
     connection.link?.setRef(connection.holding)
@@ -166,9 +166,9 @@ export class Facts implements PoolView {
     this.#touchHops(connection.queue)
   }
 
-  /** Other users of a jump host may be waiting for what it carries to be of no use. */
+  /** Whoever waits for room at a jump host may be waiting for what it carries to be of no use. */
   #touchCarriers(connection: Connection): void {
-    for (let { hop } = connection; hop; { hop } = hop) if (hop.queue.endpoint.queues.size > 1) this.touchEndpoint(hop.queue.endpoint)
+    for (let { hop } = connection; hop; { hop } = hop) this.touchEndpoint(hop.queue.endpoint)
   }
 
   /** How a queue is off, and for what it waits, is what the jump host that it waits for is asked for. */

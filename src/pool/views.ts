@@ -11,7 +11,7 @@ export interface PoolView {
   readonly slots: number
   /** Of these, about to give it back. */
   readonly freeing: number
-  /** Too old, and on their way out with work on them: a free slot each is for their successors. */
+  /** On their way out with work on them: a free slot each is for their successors. */
   readonly retiring: number
   readonly handshakes: number
   /** Leases granted so far. */

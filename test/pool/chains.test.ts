@@ -318,6 +318,30 @@ describe('a jump host that is open and has carried nobody yet', () => {
   })
 })
 
+test('a jump host that is on its way out is not kept by what idles on it, where its host has room for one', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 1 })
+  const first = sim.acquire(through('a', 'hop'))
+  await sim.dialAll()
+  first.lease()!.release()
+  sim.pool.retire(target('hop'))
+  await sim.settle()
+  const second = sim.acquire(through('b', 'hop'))
+  await sim.dialAll()
+  expect(second.lease()).toBeDefined()
+})
+
+test('a jump host is not dialled for one of its users whose turn at their host has not come', async () => {
+  const sim = new Sim()
+  const behind = target('behind', { jump: target('hop'), pool: { maxConnectionsPerHost: 1 } })
+  sim.acquire(behind)
+  sim.acquire({ ...behind, username: 'root' })
+  await sim.dialAll()
+  expect(sim.dials).toHaveLength(2)
+  sim.pool.retire(target('hop'))
+  await sim.settle()
+  expect(sim.dials).toHaveLength(2)
+})
+
 test('a jump host is not dialled for one whose own host has no room', async () => {
   const sim = new Sim({ maxChannelsPerConnection: 1 })
   const behind = target('behind', { jump: target('hop'), pool: { maxConnectionsPerHost: 1 } })

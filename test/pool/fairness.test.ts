@@ -290,6 +290,22 @@ describe('law 13: the order of the ring', () => {
   })
 })
 
+test('law 13: who comes to have no connection, because that drains, waits behind those users of its host who have none', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+  const [user, root] = [target('a'), target('a', { username: 'root' })]
+  const first = sim.acquire(user)
+  await sim.dialAll()
+  for (const each of [user, root]) {
+    sim.acquire(each)
+    await sim.settle()
+  }
+  sim.pool.retire(user)
+  await sim.settle()
+  first.lease()!.release()
+  await sim.settle()
+  expect(sim.parked.map(({ target: { username } }) => username)).toEqual(['root'])
+})
+
 describe('law 13: equal hosts', () => {
   test.each([[8, 2], [12, 5], [30, 4]])('%i hosts that want without end at %i connections are served within a factor of two', async (hosts, maxConnections) => {
     const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
