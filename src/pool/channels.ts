@@ -46,7 +46,7 @@ export class Channels {
       this.#freeSlot(connection, slot)
     }))
     // Only a channel shows that a server is well again: some servers accept a login and hang up.
-    if (endpoint.failures > 0 || endpoint.notBefore > 0) {
+    if (endpoint.failing || endpoint.notBefore > 0) {
       endpoint.endSeries()
       endpoint.notBefore = 0
     }
@@ -153,8 +153,8 @@ function servesElsewhere({ connections }: Queue): boolean {
 }
 
 /** Whether a connection is a jump host's that is in use, or about to be. */
-function carriesOthers({ carries, queue }: Connection): boolean {
-  if (carries.size > 0) return true
+function carriesOthers({ passengers, queue }: Connection): boolean {
+  if (passengers.size > 0) return true
   for (const behind of queue.behind) if (behind.wanted) return true
   return false
 }

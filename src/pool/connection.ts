@@ -41,7 +41,7 @@ export class Connection implements InLine<Connection> {
   readonly abort = new AbortController()
   readonly slots = new Line<Slot>()
   /** Connections that this one carries. */
-  readonly carries = new Set<Connection>()
+  readonly passengers = new Set<Connection>()
   /** How many it was to carry so far. */
   carried = 0
   /** Session channels asked for and not yet answered. */
@@ -61,6 +61,8 @@ export class Connection implements InLine<Connection> {
   /** When its socket is shut if it is not by itself. */
   closeBy = Infinity
   drainReason: DrainReason | null = null
+  /** Whether another one of its queue was dialled since it began to drain. */
+  succeeded = false
   /** Until when a stranger for whom it is given up waits for no other. */
   leavesBy = 0
   /** Its place among those that have had their turn. */
@@ -126,7 +128,7 @@ export class Connection implements InLine<Connection> {
 
   /** Open, with nothing on it. */
   get idle(): boolean {
-    return this.#state === 'open' && this.used === 0 && this.carries.size === 0
+    return this.#state === 'open' && this.used === 0 && this.passengers.size === 0
   }
 
   /**
@@ -135,13 +137,18 @@ export class Connection implements InLine<Connection> {
    */
   get holding(): boolean {
     if (this.used > 0) return true
-    for (const carried of this.carries) if (carried.state === 'opening') return true
+    for (const carried of this.passengers) if (carried.state === 'opening') return true
     return false
   }
 
   /** On its way out with nothing left to wait for but its socket's end. */
   get freeing(): boolean {
-    return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.carries.size === 0)
+    return this.#state === 'closing' || (this.#state === 'draining' && this.leases === 0 && this.passengers.size === 0)
+  }
+
+  /** On its way out, with work on it, and nothing was dialled in its stead. */
+  get retiring(): boolean {
+    return this.#state === 'draining' && !this.succeeded
   }
 
   /** One that is not pooled carries one command, also while it carries others. */
@@ -157,7 +164,7 @@ export class Connection implements InLine<Connection> {
   /** Something runs on it, or on what it carries. */
   get active(): boolean {
     if (this.leases > 0) return true
-    for (const carried of this.carries) if (carried.active) return true
+    for (const carried of this.passengers) if (carried.active) return true
     return false
   }
 

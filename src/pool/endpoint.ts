@@ -34,6 +34,11 @@ export class Endpoint {
     readonly host: string,
   ) {}
 
+  /** Within a series: a dial failed, or was turned away, and none has led to a channel since. */
+  get failing(): boolean {
+    return this.failures > 0 || this.throttledSince !== null
+  }
+
   get opening(): number {
     let n = 0
     for (const connection of this.connections) if (connection.state === 'opening') n++
@@ -47,10 +52,10 @@ export class Endpoint {
     return n
   }
 
-  /** Connections that are on their way out, with work on them. */
+  /** Connections on their way out, with work on them, whose successors have not been dialled. */
   get retiring(): number {
     let n = 0
-    for (const connection of this.connections) if (connection.state === 'draining') n++
+    for (const connection of this.connections) if (connection.retiring) n++
     return n
   }
 

@@ -16,18 +16,19 @@ export function isEvictable({ idle, queue, carried }: ConnectionView, asker: Que
 }
 
 /**
- * What has to be closed so that a connection's room becomes free: itself, or, of a jump host that carries only what may go
- * likewise, the first of these. One that is on its way out goes then by itself. Null where it has to stay.
+ * What is to be closed next so that a connection's room becomes free: itself; or one of those that a jump host carries, if
+ * all of them may go likewise, and it follows when nothing is left on it. Null where it has to stay, or goes already.
  */
 export function firstToGo(connection: ConnectionView, asker: QueueView | null): ConnectionView | null {
   if (isEvictable(connection, asker)) return connection
-  const { state, used, carries, queue } = connection
+  const { state, used, passengers, queue } = connection
   if (used > 0 || (state === 'open' && (queue === asker || queue.waiting > 0))) return null
   let first: ConnectionView | null = null
-  for (const carried of carries) {
-    const own = firstToGo(carried, asker)
-    if (!own) return null
-    first ??= own
+  for (const passenger of passengers) {
+    if (passenger.freeing) continue
+    const next = firstToGo(passenger, asker)
+    if (!next) return null
+    first ??= next
   }
   return first
 }

@@ -139,7 +139,7 @@ export class Facts implements PoolView {
     this.#touchCarriers(connection)
     if (connection.freeing) this.#freeing.add(connection)
     else this.#freeing.delete(connection)
-    if (connection.state === 'draining') this.#retiring.add(connection)
+    if (connection.retiring) this.#retiring.add(connection)
     else if (this.#retiring.delete(connection)) this.#touchOverdue()
     if (connection.state !== 'opening') this.#opening.delete(connection)
     connection.link?.setRef(connection.holding)
@@ -171,12 +171,9 @@ export class Facts implements PoolView {
     for (let { hop } = connection; hop; { hop } = hop) this.touchEndpoint(hop.queue.endpoint)
   }
 
-  /** How a queue is off, and for what it waits, is what the jump host that it waits for is asked for. */
+  /** Whether a jump host counts as served depends on those who wait for it: it is looked at again, and the other users of its place. */
   #touchHops({ hop }: Queue): void {
-    for (let each = hop; each?.wanted; each = each.hop) {
-      if (each.endpoint.queues.size > 1) this.touchEndpoint(each.endpoint)
-      else this.touch(each)
-    }
+    for (let each = hop; each?.wanted; each = each.hop) this.touchEndpoint(each.endpoint)
   }
 
   add(connection: Connection): void {
@@ -185,8 +182,13 @@ export class Facts implements PoolView {
     connection.queue.connections.add(connection)
     connection.queue.endpoint.connections.add(connection)
     this.outage.took(connection.queue.endpoint, 1)
+    for (const old of connection.queue.connections) {
+      if (!this.#retiring.delete(old)) continue
+      old.succeeded = true
+      break
+    }
     if (connection.hop) {
-      connection.hop.carries.add(connection)
+      connection.hop.passengers.add(connection)
       connection.hop.carried++
       // Who had its turn is the last to be carried by the next one.
       const { behind } = connection.hop.queue
@@ -210,7 +212,7 @@ export class Facts implements PoolView {
     this.#retiring.delete(connection)
     connection.dirty = false
     if (connection.hop) {
-      connection.hop.carries.delete(connection)
+      connection.hop.passengers.delete(connection)
       this.changed(connection.hop)
     }
     // There is room for the successor of one that is too old: at its host, and in the pool.
@@ -238,6 +240,7 @@ export class Facts implements PoolView {
     if (queue.waiting === 1) for (const connection of queue.connections) this.touch(connection)
     // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
     if (queue.endpoint.queues.size > 1) this.touchEndpoint(queue.endpoint)
+    this.#touchHops(queue)
   }
 
   /** A queue wishes to be carried by a jump host that is not open. */
@@ -251,14 +254,14 @@ export class Facts implements PoolView {
 
   /** Somebody begins to wait. Where nobody did and nothing is under way, what failed before is another story. */
   #begin(endpoint: Endpoint): void {
-    if (endpoint.failures > 0 && !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()
+    if (endpoint.failing && !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()
   }
 
   /** A queue's wish to be carried is over: it dials, or nobody waits in it any more. */
   leaveHop(queue: Queue): void {
     if (!queue.hop?.children.delete(queue)) return
-    this.touch(queue.hop)
-    this.#touchHops(queue)
+    this.touchEndpoint(queue.hop.endpoint)
+    this.#touchHops(queue.hop)
     if (!queue.hop.wanted) {
       this.leaveHop(queue.hop)
       for (const connection of queue.hop.connections) this.touch(connection)
@@ -275,6 +278,7 @@ export class Facts implements PoolView {
     this.touch(queue)
     for (const connection of queue.connections) this.touch(connection)
     if (!queue.wanted) this.leaveHop(queue)
+    else this.#touchHops(queue)
     // Nobody waits here any more: what idles here may now go for another user of the endpoint.
     if (queue.waiting === 0 && queue.endpoint.queues.size > 1) this.touchEndpoint(queue.endpoint)
   }

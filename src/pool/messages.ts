@@ -22,7 +22,7 @@ export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecErro
     `${queue.waiting} waiting`,
   ]
   if (facts.slots >= facts.maxConnections) state.push(`pool full ${facts.slots}/${facts.maxConnections}`)
-  const dial = endpoint.lastError !== null && endpoint.failures > 0 ? `last dial failed: ${endpoint.lastError}`
+  const dial = endpoint.lastError !== null && endpoint.failing ? `last dial failed: ${endpoint.lastError}`
     : endpoint.lastOpenedAt === null ? 'no dial finished yet'
     : `last dial ok ${formatDuration(now - endpoint.lastOpenedAt)} ago`
   const limit = formatDuration(waiter.options.queueTimeoutMs ?? 0)

@@ -24,8 +24,6 @@ export class Places {
     }
     // Who is behind it may act when it leaves.
     else if (ring.delete(queue)) for (const other of ring) this.facts.touch(other)
-    // A jump host is not kept for one that could not use it.
-    if (lacks !== 'hop' && !isSlotLack(lacks)) this.facts.leaveHop(queue)
     return anew
   }
 

@@ -2,7 +2,8 @@
  * Who may use which connection, when: every decision of the pool, pure. A subject (a queue, a connection) and the
  * time go in, one step comes out; `pump.ts` applies it and asks again until the answer is `wait`. The steps of a queue are tried in this order:
  *
- *   fail sticky · grant a confirmed channel · ask an open connection for a channel · dial · evict to dial · wait
+ *   fail sticky · grant a confirmed channel · ask an open connection for a channel · ask the jump host for a connection ·
+ *   evict for room at the host · dial · evict for a slot · wait
  *
  * and of an open connection: drain when suspect, too old or not pooled · drop a channel that nobody wants · drain when
  * idle for too long · wait; one that opens waits for its permit, one that drains is closed, one that closes in vain is
@@ -68,18 +69,19 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   // Credentials that never worked are tried once at a time: a wrong key is one attempt, not one a waiter.
   if (!queue.proven && dials > 0) return wait()
   // Where dials fail, one at a time tries for all.
-  if (endpoint.failures > 0 && endpoint.opening > 0) return wait()
+  if (endpoint.failing && endpoint.opening > 0) return wait()
   if (endpoint.opening >= endpoint.dialLimit) return wait()
   if (endpoint.notBefore > now) return wait(endpoint.notBefore)
-  if (endpoint.connections.size >= endpoint.maxConnections) return decideRoom(queue, now)
-  if (firstAt(endpoint, queue) !== queue) return wait(Infinity, 'endpoint')
-  // A jump host is asked for when all else is there: opened before that, it would stand idle where others need its slot.
+  // The jump host first: nobody makes room for one who could not use it.
   let hop: ConnectionView | null = null
   if (queue.hop) {
     hop = leastLoadedCarrier(queue.hop)
-    if (!hop) return queue.hop.children.has(queue) ? wait(Infinity, 'hop') : { do: 'askHop' }
-  } else {
-    // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
+    if (!hop) return queue.hop.children.has(queue) ? wait() : { do: 'askHop' }
+  }
+  if (endpoint.connections.size >= endpoint.maxConnections) return decideRoom(queue, now)
+  if (firstAt(endpoint, queue) !== queue) return wait(Infinity, 'endpoint')
+  // What an open jump host carries does not depend on the network here; the rest follows the head, one by one.
+  if (!queue.hop) {
     const [head] = pool.heldRing
     const first = !head || head === queue
     const until = pool.heldUntil(now)
@@ -114,7 +116,7 @@ function firstAt(endpoint: EndpointView, queue: QueueView): QueueView {
 function leastLoadedCarrier(hop: QueueView): ConnectionView | null {
   let best: ConnectionView | null = null
   for (const connection of hop.connections) {
-    if (connection.state === 'open' && (!best || connection.carries.size < best.carries.size)) best = connection
+    if (connection.state === 'open' && (!best || connection.passengers.size < best.passengers.size)) best = connection
   }
   return best
 }
@@ -130,7 +132,7 @@ export function decideConnection(connection: ConnectionView, pool: PoolView, now
     case 'open':
       return decideOpen(connection, pool, now)
     case 'draining':
-      if (connection.leases === 0 && connection.carries.size === 0) return { do: 'close' }
+      if (connection.leases === 0 && connection.passengers.size === 0) return { do: 'close' }
       if (now >= connection.closeBy) return { do: 'destroy' }
       if (connection.closeBy !== Infinity) return wait(connection.closeBy)
       return connection.leavesBy > now ? { ...wait(connection.leavesBy), turn: 'leaving' } : wait()
@@ -148,7 +150,7 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
   if (now >= connection.expiresAt && isReplaceable(connection, pool)) return { do: 'drain', reason: 'lifetime' }
   // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.
-  if (!pool.enabled && connection.carries.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
+  if (!pool.enabled && connection.passengers.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
   if (connection.spare && queue.waiting === 0) return { do: 'dropSpare' }
   let idleUntil = Infinity
   if (connection.idle && !queue.wanted) {
@@ -165,7 +167,7 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
  * With work on it and no room for a successor it goes on: a command of hours must not close the host for hours. Room that
  * was there for one that is on its way out already is not there for the next.
  */
-function isReplaceable({ leases, carries, queue: { endpoint } }: ConnectionView, pool: PoolView): boolean {
-  if (leases === 0 && carries.size === 0) return true
+function isReplaceable({ leases, passengers, queue: { endpoint } }: ConnectionView, pool: PoolView): boolean {
+  if (leases === 0 && passengers.size === 0) return true
   return endpoint.connections.size + endpoint.retiring < endpoint.maxConnections && pool.slots + pool.retiring < pool.maxConnections
 }

@@ -16,7 +16,7 @@ import { Queue } from './queue.js'
 import type { Rejections } from './rejections.js'
 import { Waiter } from './waiter.js'
 
-/** More than any run needs: two rules that undo each other's steps are found, and do not hang the process. */
+/** More than any run needs: two rules that undo each other's steps end the process with a message, instead of hanging it. */
 const MOST_LOOKS = 10_000_000
 
 /** What the pump's steps are carried out by. */

@@ -45,8 +45,8 @@ export function turnsAt(endpoint: EndpointView, now: number): Turns {
 }
 
 /** When an open connection has had its turn; Infinity when nobody would go on using it, or when it carries others. */
-export function turnEnd({ grants, queue, carries, openedAt }: ConnectionView): number {
-  if (grants === 0 || queue.waiting === 0 || carries.size > 0) return Infinity
+export function turnEnd({ grants, queue, passengers, openedAt }: ConnectionView): number {
+  if (grants === 0 || queue.waiting === 0 || passengers.size > 0) return Infinity
   return grants >= QUANTUM_GRANTS ? openedAt : openedAt + QUANTUM_MS
 }
 

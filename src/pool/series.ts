@@ -39,7 +39,6 @@ export class Series {
       endpoint.throttledSince ??= now
       endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) / 2))
       again = now - endpoint.throttledSince < THROTTLE_LIMIT_MS
-      if (endpoint.failures === 0) endpoint.failures = 1
     } else {
       // Dials side by side that fail are one attempt.
       if (attempt > endpoint.failures) endpoint.failures++

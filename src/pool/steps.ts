@@ -2,8 +2,7 @@
 import type { DrainReason } from './events.js'
 import type { ConnectionView, SlotLack } from './views.js'
 
-/** `hop`: an open connection to its jump host. */
-export type Lack = SlotLack | 'endpoint' | 'hop' | 'held' | 'permit' | null
+export type Lack = SlotLack | 'endpoint' | 'held' | 'permit' | null
 
 export type Wait = { readonly do: 'wait'; readonly until: number; readonly lacks: Lack }
 

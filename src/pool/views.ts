@@ -11,7 +11,7 @@ export interface PoolView {
   readonly slots: number
   /** Of these, about to give it back. */
   readonly freeing: number
-  /** On their way out with work on them: a free slot each is for their successors. */
+  /** On their way out with work on them: a free slot each is for their successors, which have not been dialled yet. */
   readonly retiring: number
   readonly handshakes: number
   /** Leases granted so far. */
@@ -52,7 +52,8 @@ export interface EndpointView {
   readonly opening: number
   readonly freeing: number
   readonly retiring: number
-  readonly failures: number
+  /** Whether its last dials failed, or were turned away. */
+  readonly failing: boolean
   readonly notBefore: number
   readonly dialLimit: number
 }
@@ -60,7 +61,7 @@ export interface EndpointView {
 export interface QueueView {
   readonly waiting: number
   readonly wanted: boolean
-  /** Whether a connection takes its work, or is on its way to; of a jump host that only carries: or all who wait for it have one. */
+  /** Whether a connection takes its work, or is on its way to; of a jump host that only passengers: or all who wait for it have one. */
   readonly served: boolean
   /** Queues that wait to be carried by this one. */
   readonly children: ReadonlySet<QueueView>
@@ -84,6 +85,8 @@ export interface ConnectionView {
   readonly stage: 'reaching' | 'reached' | 'authenticating'
   readonly queue: QueueView
   readonly idle: boolean
+  /** About to give its slot back. */
+  readonly freeing: boolean
   readonly spare: unknown
   readonly used: number
   readonly leases: number
@@ -100,7 +103,7 @@ export interface ConnectionView {
   /** Until when a stranger for whom it is given up waits for no other. */
   readonly leavesBy: number
   /** Connections that this one carries. */
-  readonly carries: ReadonlySet<ConnectionView>
+  readonly passengers: ReadonlySet<ConnectionView>
   /** How many connections it was to carry so far. */
   readonly carried: number
   readonly idleSince: number

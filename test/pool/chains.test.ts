@@ -330,31 +330,118 @@ test('a jump host that is on its way out is not kept by what idles on it, where 
   expect(second.lease()).toBeDefined()
 })
 
-test('a jump host is not dialled for one of its users whose turn at their host has not come', async () => {
-  const sim = new Sim()
-  const behind = target('behind', { jump: target('hop'), pool: { maxConnectionsPerHost: 1 } })
-  sim.acquire(behind)
-  sim.acquire({ ...behind, username: 'root' })
-  await sim.dialAll()
-  expect(sim.dials).toHaveLength(2)
-  sim.pool.retire(target('hop'))
-  await sim.settle()
-  expect(sim.dials).toHaveLength(2)
+describe('two users of a host, and of the jump host before it', () => {
+  const pool = { maxConnectionsPerHost: 1 }
+  const [hop, rootsHop] = [target('hop'), target('hop', { username: 'root' })]
+  const [deploy, root] = [target('db', { jump: hop, pool }), target('db', { jump: rootsHop, username: 'root', pool })]
+
+  test.each([[{ idleTimeout: 0 }], [{ enabled: false }], [{}]])('the second is served within its turn, though its jump host has to be dialled, with %j', async (options) => {
+    const sim = new Sim({ maxChannelsPerConnection: 1, ...options })
+    sim.acquire(target('other', { jump: hop }))
+    const busy = [sim.acquire(deploy), sim.acquire(deploy)]
+    await sim.dialAll()
+    const waiter = sim.acquire(root)
+    for (let round = 0; round < 100 && !waiter.lease(); round++) {
+      for (const each of busy.splice(0)) {
+        each.lease()?.release()
+        busy.push(each.lease() ? sim.acquire(deploy) : each)
+      }
+      await sim.settle()
+      for (const dial of sim.parked) if (dial.target.username !== 'root' || round % 4 === 3) dial.succeed()
+      await sim.advance(100)
+    }
+    expect(waiter.lease()).toBeDefined()
+    expect(sim.dials.filter(({ target: { host, username } }) => host === 'hop' && username === 'root')).toHaveLength(1)
+  })
+
+  test('no connection is given up for one whose jump host does not answer', async () => {
+    const sim = new Sim({ maxChannelsPerConnection: 1 })
+    const busy = [sim.acquire(deploy), sim.acquire(deploy)]
+    await sim.dialAll()
+    sim.acquire(root)
+    for (let round = 0; round < 50; round++) {
+      for (const each of busy.splice(0)) {
+        each.lease()?.release()
+        busy.push(each.lease() ? sim.acquire(deploy) : each)
+      }
+      await sim.settle()
+      for (const dial of sim.parked) if (dial.target.username !== 'root') dial.succeed()
+      await sim.advance(100)
+    }
+    expect(sim.events.filter(({ type }) => type === 'draining')).toEqual([])
+  })
+
+  test('one whose jump host is known to turn it away hears it at once, also where its own host is full', async () => {
+    const sim = new Sim({ maxChannelsPerConnection: 1 })
+    sim.acquire(deploy)
+    await sim.dialAll()
+    sim.acquire(rootsHop)
+    await sim.settle()
+    sim.parked[0]!.fail('sticky')
+    await sim.settle()
+    const waiter = sim.acquire(root)
+    await sim.settle()
+    expect(waiter.error()).toMatchObject({ code: 'XEC_AUTH' })
+  })
+
+  test('what idles on the first one\'s is closed all at once for the second', async () => {
+    const sim = new Sim({ maxConnectionsPerHost: 1 })
+    const idle = ['a', 'b', 'c'].map((host) => sim.acquire(target(host, { jump: hop })))
+    await sim.dialAll()
+    for (const { lease } of idle) lease()!.release()
+    for (const link of sim.links) link.answersEnd = false
+    await sim.settle()
+    sim.acquire(rootsHop)
+    await sim.settle()
+    expect(sim.events.filter(({ type }) => type === 'draining').map(({ host }) => host)).toEqual(['a', 'b', 'c'])
+  })
 })
 
-test('a jump host is not dialled for one whose own host has no room', async () => {
-  const sim = new Sim({ maxChannelsPerConnection: 1 })
-  const behind = target('behind', { jump: target('hop'), pool: { maxConnectionsPerHost: 1 } })
-  const first = sim.acquire(behind)
-  await sim.dialAll()
-  // It goes on carrying the one it carries; the next connection would need another.
-  sim.pool.retire(target('hop'))
-  const second = sim.acquire(behind)
-  await sim.dialAll()
-  expect(sim.dials.map(({ target: { host } }) => host)).toEqual(['hop', 'behind'])
-  first.lease()!.release()
-  await sim.dialAll()
-  expect(second.lease()?.connection).toBe(2)
+describe('who waits for room at a jump host is looked at again', () => {
+  test('when the last one leaves for whom it was kept', async () => {
+    const { sim, behind } = await waitsToCarry()
+    const other = sim.acquire(target('hop', { username: 'root' }))
+    await sim.settle()
+    behind.abort()
+    await sim.dialAll()
+    expect(other.lease()).toBeDefined()
+  })
+
+  /** A jump host of a jump host is opened for one that has a connection, and lacks a slot for it. */
+  async function another(): Promise<{ sim: Sim; own: PoolTarget }> {
+    const sim = new Sim({ maxConnections: 6, maxConnectionsPerHost: 3, maxChannelsPerConnection: 1 })
+    const [first, own] = [target('h1'), through('h2', 'h1')]
+    const [x, y] = [target('x', { jump: own }), target('y')]
+    for (const each of [x, y, y, target('z')]) {
+      sim.acquire(each)
+      await sim.dialAll()
+    }
+    for (const each of [own, first]) sim.pool.retire(each)
+    for (const each of [y, x]) {
+      sim.acquire(each)
+      await sim.settle()
+    }
+    return { sim, own }
+  }
+
+  test('when somebody comes for whom one behind it has no connection', async () => {
+    const { sim, own } = await another()
+    const { facts } = sim.pool
+    sim.acquire(own)
+    await sim.settle()
+    expect([...facts.slotRings.firstSlot].map(({ target: { host } }) => host)).toEqual(['h1'])
+    await sim.advance(5_000)
+    expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness').length).toBeGreaterThan(0)
+  })
+
+  test('and when that one leaves', async () => {
+    const { sim, own } = await another()
+    const waiter = sim.acquire(own)
+    await sim.settle()
+    waiter.abort()
+    await sim.advance(5_000)
+    expect([...sim.pool.facts.slotRings.moreSlot].map(({ target: { host } }) => host)).toEqual(['y', 'h1'])
+  })
 })
 
 test('a connection that is not pooled takes one command, also while it carries somebody', async () => {

@@ -151,6 +151,17 @@ test.each([
   expect(draining()).toBe(2)
 })
 
+test('the room for one lets the next one go when the successor of the first is there', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 4, maxChannelsPerConnection: 1, maxLifetime: 10_000 })
+  await leased(sim)
+  await sim.advance(11_000)
+  for (let i = 0; i < 2; i++) await leased(sim)
+  await sim.advance(60_000)
+  // The first, which goes on; and, for the one room that is left, one of its successors.
+  expect(sim.events.filter((event) => event.type === 'draining')).toHaveLength(2)
+  expect(sim.pool.snapshot().totalConnections).toBe(3)
+})
+
 describe('a step inside a step', () => {
   test('a drain whose last waiter runs into its queue timeout is over at that moment', async () => {
     const sim = new Sim()

@@ -6,9 +6,9 @@ type Asker = QueueView | null
 
 const queue = (more: Partial<QueueView> = {}): QueueView => ({ waiting: 0, served: false, children: new Set(), ...more }) as QueueView
 const waitedForBy = (...children: QueueView[]): QueueView => queue({ children: new Set(children) })
-const idle = (more: Partial<ConnectionView> = {}): ConnectionView => ({ state: 'open', idle: true, used: 0, carries: new Set(), carried: 0, queue: queue(), ...more }) as ConnectionView
+const idle = (more: Partial<ConnectionView> = {}): ConnectionView => ({ state: 'open', idle: true, freeing: false, used: 0, passengers: new Set(), carried: 0, queue: queue(), ...more }) as ConnectionView
 const busy = (more: Partial<ConnectionView> = {}): ConnectionView => idle({ idle: false, used: 1, ...more })
-const carrying = (carried: ConnectionView[], more: Partial<ConnectionView> = {}): ConnectionView => idle({ idle: false, carries: new Set(carried), carried: carried.length, ...more })
+const carrying = (carried: ConnectionView[], more: Partial<ConnectionView> = {}): ConnectionView => idle({ idle: false, passengers: new Set(carried), carried: carried.length, ...more })
 
 const stranger = queue({ waiting: 1 })
 const owner = queue({ waiting: 1, served: true })
@@ -36,6 +36,8 @@ describe('of a jump host', () => {
 
   test.each<[string, ConnectionView, Asker, ConnectionView | null]>([
     ['the first goes that it carries, where all of them may', carrying([first, second]), stranger, first],
+    ['the next, where the first is on its way', carrying([idle({ idle: false, freeing: true, state: 'closing' }), second]), stranger, second],
+    ['nothing more, where all are', carrying([idle({ idle: false, freeing: true, state: 'closing' })]), stranger, null],
     ['likewise at the end of a chain', carrying([carrying([first])]), stranger, first],
     ['nothing goes while one of them works', carrying([first, busy()]), stranger, null],
     ['nothing goes while a command runs on it', carrying([first], { used: 1 }), stranger, null],

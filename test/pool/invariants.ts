@@ -59,7 +59,10 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   for (const queue of facts.registry.queues.values()) {
     const step = decideQueue(queue, facts, now)
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)
-    if (step.do !== 'wait' || step.until === Infinity) continue
+    if (step.do !== 'wait') continue
+    const stands = SLOT_RINGS.find((name) => facts.slotRings[name].has(queue)) ?? (facts.heldRing.has(queue) ? 'held' : queue.endpoint.ring.has(queue) ? 'endpoint' : null)
+    law(13, stands === step.lacks, () => `the queue of ${queue.target.host} lacks ${step.lacks ?? 'nothing'}, and stands in the ring of those that lack ${stands ?? 'nothing'}`)
+    if (step.until === Infinity) continue
     // In a ring the head acts for all, so it is the head's deadline that must be set.
     const behind = [...SLOT_RINGS.map((name) => facts.slotRings[name]), facts.heldRing].some((ring) => ring.has(queue) && [...ring][0] !== queue)
     law(4, behind || facts.deadlines.at(queue) === step.until, () => `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${facts.deadlines.at(queue)}`)
@@ -98,7 +101,7 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   for (const c of facts.connections) {
     const link = c.link as FakeLink | null
     if (!link?.alive) continue
-    const waitedFor = c.used > 0 || [...c.carries].some(({ state }) => state === 'opening')
+    const waitedFor = c.used > 0 || [...c.passengers].some(({ state }) => state === 'opening')
     law(11, link.held === waitedFor, () => `the link of connection ${c.id} to ${c.queue.target.host} ${link.held ? 'holds' : 'does not hold'} the process, and ${waitedFor ? 'somebody' : 'nobody'} waits for it`)
   }
   for (const timer of clock.timers) law(11, timer.held === facts.busy, () => `the timer ${timer.held ? 'holds' : 'does not hold'} the process, and there is ${facts.busy ? '' : 'no '}work`)

@@ -122,3 +122,17 @@ test('dials side by side that fail are one attempt', async () => {
   await sim.settle()
   expect(sim.events.filter((event) => event.type === 'dialling').map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 2])
 })
+
+test('being turned away by a server that throttles is not an attempt', async () => {
+  const sim = new Sim({ maxReconnectAttempts: 1 })
+  const waiter = sim.acquire(web)
+  for (const how of ['throttled', 'transient', 'throttled'] as const) {
+    await sim.settle()
+    sim.parked[0]!.fail(how)
+    await sim.advance(15_000)
+  }
+  expect(waiter.error()).toBeUndefined()
+  sim.parked[0]!.fail('transient')
+  await sim.settle()
+  expect(waiter.error()).toMatchObject({ code: 'XEC_CONNECT' })
+})

@@ -94,7 +94,7 @@ export class Quanta {
     const given = [...facts.connections].find(({ id }) => id === event.connection)
     if (!given) throw new Error(`connection ${event.connection} drains, and the pool does not have it`)
     this.seen++
-    law(14, given.grants > 0 && given.carries.size === 0 && (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS), () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`)
+    law(14, given.grants > 0 && given.passengers.size === 0 && (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS), () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`)
     const waited = ({ ringSince, ringGrants }: Queue): boolean => now - ringSince >= QUANTUM_MS || facts.grants - ringGrants >= QUANTUM_GRANTS
     law(14, [...facts.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)), () => `connection ${given.id} is given up, and nobody has waited for it so long`)
     const leaving = (among: Iterable<Connection>): number => count(among, (each) => each !== given && (each.freeing || (each.state === 'draining' && each.leavesBy > now)))
@@ -122,8 +122,8 @@ export class Quanta {
 }
 
 /** Whether it has had its quantum, and its queue would go on using it. */
-function hadTurn({ state, grants, openedAt, carries, queue }: Connection, now: number): boolean {
-  return state === 'open' && carries.size === 0 && queue.waiting > 0 && grants > 0 && (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
+function hadTurn({ state, grants, openedAt, passengers, queue }: Connection, now: number): boolean {
+  return state === 'open' && passengers.size === 0 && queue.waiting > 0 && grants > 0 && (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
 }
 
 /** How many slots a queue needs, and those that it is to carry. */
