@@ -162,13 +162,17 @@ export class Facts implements PoolView {
     this.changed(connection)
     // The dial over it is over, or the connection that it was for.
     connection.hop?.link?.setRef(connection.hop.holding)
-    for (const queue of connection.queue.behind) if (queue.wanted) this.touch(queue)
+    this.#touchBehind(connection.queue)
     this.#touchHops(connection.queue)
   }
 
   /** Whoever waits for room at a jump host may be waiting for what it carries to be of no use. */
   #touchCarriers(connection: Connection): void {
     for (let { hop } = connection; hop; { hop } = hop) this.touchEndpoint(hop.queue.endpoint)
+  }
+
+  #touchBehind(hop: Queue): void {
+    for (const queue of hop.behind) if (queue.wanted) this.touch(queue)
   }
 
   /** Whether a jump host counts as served depends on those who wait for it: it is looked at again, and the other users of its place. */
@@ -182,6 +186,8 @@ export class Facts implements PoolView {
     connection.queue.connections.add(connection)
     connection.queue.endpoint.connections.add(connection)
     this.outage.took(connection.queue.endpoint, 1)
+    // Other users of the endpoint may wait for this dial now, or for its room.
+    if (connection.queue.endpoint.queues.size > 1) this.touchEndpoint(connection.queue.endpoint)
     for (const old of connection.queue.connections) {
       if (!this.#retiring.delete(old)) continue
       old.succeeded = true
@@ -190,6 +196,8 @@ export class Facts implements PoolView {
     if (connection.hop) {
       connection.hop.passengers.add(connection)
       connection.hop.carried++
+      // Who was to be carried by it before all others is one of many now.
+      if (connection.hop.carried === 1) this.#touchBehind(connection.hop.queue)
       // Who had its turn is the last to be carried by the next one.
       const { behind } = connection.hop.queue
       behind.delete(connection.queue)

@@ -113,10 +113,11 @@ function firstAt(endpoint: EndpointView, queue: QueueView): QueueView {
   return queue.served && first ? first : queue
 }
 
+/** Of those that carry as few, the one that has carried fewest: one that has carried nobody is chosen wherever there is one. */
 function leastLoadedCarrier(hop: QueueView): ConnectionView | null {
   let best: ConnectionView | null = null
   for (const connection of hop.connections) {
-    if (connection.state === 'open' && (!best || connection.passengers.size < best.passengers.size)) best = connection
+    if (connection.state === 'open' && (!best || (connection.passengers.size - best.passengers.size || connection.carried - best.carried) < 0)) best = connection
   }
   return best
 }

@@ -434,7 +434,33 @@ describe('who waits for room at a jump host is looked at again', () => {
     expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness').length).toBeGreaterThan(0)
   })
 
-  test('and when that one leaves', async () => {
+  test('when that one leaves, and another user of the first of them waits', async () => {
+    const sim = new Sim({ maxConnections: 6, maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 })
+    const [first, own] = [target('h1'), through('h2', 'h1')]
+    const x = target('x', { jump: own })
+    sim.acquire(x)
+    await sim.dialAll()
+    for (const each of [own, first]) sim.pool.retire(each)
+    sim.acquire(x)
+    await sim.settle()
+    const [again] = sim.parked
+    for (const host of ['long', 'longer']) sim.acquire(target(host))
+    await sim.settle()
+    for (const dial of sim.parked) if (dial !== again) dial.succeed()
+    const waiter = sim.acquire(own)
+    await sim.settle()
+    again!.succeed()
+    await sim.settle()
+    sim.acquire(target('h1', { username: 'root' }))
+    await sim.settle()
+    const evicted = (): string[] => sim.events.filter((event) => event.type === 'draining' && event.reason === 'evicted').map(({ host }) => host)
+    expect(evicted()).toEqual([])
+    waiter.abort()
+    await sim.settle()
+    expect(evicted()).toEqual(['h1'])
+  })
+
+  test('when it leaves and nobody else does', async () => {
     const { sim, own } = await another()
     const waiter = sim.acquire(own)
     await sim.settle()

@@ -146,6 +146,8 @@ test.each([
   const draining = (): number => sim.events.filter((event) => event.type === 'draining').length
   expect(draining()).toBe(1)
   const [first] = leases.filter(({ connection }) => sim.events.some((event) => event.type === 'draining' && event.connection === connection))
+  // Its socket need not be shut for that.
+  for (const link of sim.links) link.answersEnd = false
   first!.release()
   await sim.settle()
   expect(draining()).toBe(2)
