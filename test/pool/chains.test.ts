@@ -276,6 +276,16 @@ describe('a jump host that is open and has carried nobody yet', () => {
     expect(behind.error()).toMatchObject({ code: 'XEC_CONNECT', message: expect.stringMatching(/^behind: jump host hop: .* accepted the login and closed the connection/) as string })
   })
 
+  test('does not, once it has carried', async () => {
+    const sim = new Sim({ maxConnections: 2, maxReconnectAttempts: 0 })
+    sim.acquire(through('a', 'hop'))
+    const second = sim.acquire(through('b', 'hop'))
+    await sim.dialAll()
+    for (const link of sim.links) link.lose()
+    await sim.dialAll()
+    expect(second.lease()).toBeDefined()
+  })
+
   test('is no room for another user of it', async () => {
     const { sim } = await waitsToCarry()
     expect(sim.pool.standing(target('hop', { username: 'root' })).full).toBe('maxConnectionsPerHost')
@@ -458,6 +468,19 @@ describe('who waits for room at a jump host is looked at again', () => {
     waiter.abort()
     await sim.settle()
     expect(evicted()).toEqual(['h1'])
+  })
+
+  test('when one behind it leaves that has no connection', async () => {
+    const { sim, own } = await another()
+    sim.acquire(target('stranger'))
+    await sim.settle()
+    const waiter = sim.acquire(target('w', { jump: own }))
+    await sim.settle()
+    const rings = (): string[][] => [sim.pool.facts.slotRings.firstSlot, sim.pool.facts.slotRings.moreSlot].map((ring) => [...ring].map(({ target: { host } }) => host))
+    expect(rings()).toEqual([['stranger', 'h1'], ['y']])
+    waiter.abort()
+    await sim.settle()
+    expect(rings()).toEqual([['stranger'], ['y', 'h1']])
   })
 
   test('when it leaves and nobody else does', async () => {
