@@ -94,6 +94,7 @@ describe('what a queue does', () => {
     ['but not for one that was', queue({ waiting: 1, capacityUntil: NOW, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'wait', until: Infinity, lacks: 'endpoint' }],
     ['gets a connection that another user of its endpoint gives up after the same time', queue({ ringSince: NOW - QUANTUM_MS, endpoint: endpoint({ connections: new Set([full, busy]) }) }), pool(), { do: 'evict', connection: busy, reason: 'fairness' }],
     ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
+    ['is carried by the jump host that has carried nobody, of those that carry as few', queue({ hop: hop([connection({ carried: 2 }), fresh]) }), pool(), { do: 'dial', hop: fresh }],
     ['is carried by the jump host that carries the fewest', queue({ hop: hop([carrier, fresh]) }), pool(), { do: 'dial', hop: fresh }],
     ['goes before the ring as the first through an open jump host', queue({ hop: hop([fresh]) }), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'dial', hop: fresh }],
     ['stays behind the ring as a later one', queue({ hop: hop([carrier]) }), pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }), { do: 'wait', until: Infinity, lacks: 'firstSlot' }],
