@@ -104,6 +104,23 @@ describe('law 14: a stranger at a full pool', () => {
   })
 })
 
+test('law 14: a second stranger has one given up for it at the end of its own quantum, though nothing else happens then', async () => {
+  const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+  for (const host of ['a', 'b', 'a', 'b']) sim.acquire(target(host))
+  await sim.dialAll()
+  await sim.advance(5_000)
+  const draining = (): number => sim.events.filter(({ type }) => type === 'draining').length
+  sim.acquire(target('first'))
+  await sim.advance(QUANTUM_MS / 2)
+  sim.acquire(target('second'))
+  await sim.advance(QUANTUM_MS / 2)
+  expect(draining()).toBe(1)
+  await sim.advance(QUANTUM_MS / 2 - 1)
+  expect(draining()).toBe(1)
+  await sim.advance(1)
+  expect(draining()).toBe(2)
+})
+
 describe('law 14: no more than it takes', () => {
   test('who wanted another connection, and then lost the one it had, waits for its quantum from there', async () => {
     const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 })
