@@ -224,7 +224,6 @@ export class Facts implements PoolView {
       this.changed(connection.hop)
     }
     // There is room for the successor of one that is too old: at its host, and in the pool.
-    for (const other of connection.queue.endpoint.connections) this.touch(other)
     this.#touchOverdue()
   }
 

@@ -153,7 +153,6 @@ export const MUTANTS = [
     ['      if (!this.#retiring.delete(old)) continue\n', ''],
     ['    this.keepTurn(connection, connection.state === \'draining\' && connection.leavesBy > this.now() ? \'leaving\' : null)\n', ''],
     ['    connection.hop?.link?.setRef(connection.hop.holding)\n', ''],
-    ['    for (const other of connection.queue.endpoint.connections) this.touch(other)\n', ''],
     ['    if (endpoint.queues.size > 1) this.touchEndpoint(endpoint)\n', ''],
     ['    this.#touchBehind(connection.queue)\n', ''],
     ['    if (connection.queue.endpoint.queues.size > 1) this.touchEndpoint(connection.queue.endpoint)\n', ''],

@@ -338,3 +338,18 @@ test('an error of a dial says whether the host was heard', () => {
     new DialError('XEC_CONNECT', 'x', { verdict: 'transient', phase, ...(answered === undefined ? {} : { answered }) }).answered
   expect([of('dns'), of('tcp'), of('tcp', true), of('banner'), of('auth')]).toEqual([false, false, true, true, true])
 })
+
+test('who is held back, and has no room at its host when another user of it probes, waits for that', async () => {
+  const sim = new Sim({ maxConnectionsPerHost: 1 })
+  const lost = Array.from({ length: 8 }, (_, i) => target(`h${i}`))
+  for (const each of lost) sim.acquire(each)
+  await sim.dialAll()
+  for (const link of sim.links) link.lose()
+  await sim.settle()
+  for (const each of [target('first'), target('web'), target('other'), target('web', { username: 'root' })]) sim.acquire(each)
+  await sim.settle()
+  const held = (): string[] => [...sim.pool.facts.heldRing].map(({ target: { host, username } }) => `${username}@${host}`)
+  expect([sim.parked.map(({ target: { host } }) => host), held()]).toEqual([['first'], ['deploy@web', 'deploy@other', 'root@web']])
+  await sim.advance(1_000)
+  expect([sim.parked.map(({ target: { host } }) => host), held()]).toEqual([['first', 'web'], ['deploy@other']])
+})
