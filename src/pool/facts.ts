@@ -198,10 +198,7 @@ export class Facts implements PoolView {
       connection.hop.carried++
       // Who was to be carried by it before all others is one of many now.
       if (connection.hop.carried === 1) this.#touchBehind(connection.hop.queue)
-      // Who had its turn is the last to be carried by the next one.
-      const { behind } = connection.hop.queue
-      behind.delete(connection.queue)
-      behind.add(connection.queue)
+      connection.hop.queue.behind.wasCarried(connection.queue)
       this.changed(connection.hop)
     }
   }

@@ -1,6 +1,7 @@
 /** What the pool knows of one reuse key: who waits, in order, and which connections may serve them. */
 import type { XecError } from '../errors.js'
 import type { KeepAlive } from '../transport/transport.js'
+import { Behind } from './behind.js'
 import type { Connection } from './connection.js'
 import type { Entry } from './deadlines.js'
 import type { Endpoint } from './endpoint.js'
@@ -14,8 +15,8 @@ export class Queue {
   readonly waiters = new Line<Waiter>()
   /** Everything that holds a slot for this key: opening to closing. */
   readonly connections = new Set<Connection>()
-  /** Queues of targets behind this one; who was carried least recently is the first. */
-  readonly behind = new Set<Queue>()
+  /** Queues of targets behind this one. */
+  readonly behind = new Behind()
   /** Of these, the ones that wait for it to open, to be carried. */
   readonly children = new Set<Queue>()
   /** The target that was acquired last. */

@@ -165,7 +165,12 @@ export const MUTANTS = [
     ['if (endpoint.failing && !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()', ''],
     ['&& !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()', '&& !endpoint.wanted) endpoint.endSeries()'],
     ['&& !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()', '&& endpoint.opening === 0) endpoint.endSeries()'],
-    ['      behind.delete(connection.queue)\n', ''],
+    ['      connection.hop.queue.behind.wasCarried(connection.queue)\n', ''],
+  ]),
+  ...of('src/pool/behind.ts', pool, [
+    ['    this.delete(queue)\n    this.#carried.add(queue)', '    this.#carried.add(queue)'],
+    ['    this.#never.delete(queue)\n', ''],
+    ['    this.delete(queue)\n    this.#carried', '    this.#never.delete(queue)\n    this.#carried'],
   ]),
   ...of('src/pool/registry.ts', pool, [
     ['if (!queue.forgettable(this.now())) continue', ''],

@@ -506,3 +506,38 @@ test('a connection that is not pooled takes one command, also while it carries s
   await sim.dialAll()
   expect(second.lease()?.connection).toBe(3)
 })
+
+test('whoever was carried by a jump host that was lost is carried by the next one after the others', async () => {
+  const sim = new Sim({ maxConnections: 2, maxChannelsPerConnection: 1 })
+  const [x, y] = [through('x', 'hop'), through('y', 'hop')]
+  sim.acquire(x)
+  await sim.dialAll()
+  for (const each of [x, y]) sim.acquire(each)
+  await sim.settle()
+  for (const link of sim.links) link.lose()
+  await sim.settle()
+  sim.parked[0]!.succeed()
+  await sim.settle()
+  expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['y'])
+})
+
+test('once a jump host has carried one, the others behind it wait like everybody, also while somebody else is first in line', async () => {
+  const sim = new Sim({ maxConnections: 4 })
+  const rings = (): string[][] => [sim.pool.facts.slotRings.chainSlot, sim.pool.facts.slotRings.firstSlot].map((ring) => [...ring].map(({ target: { host } }) => host))
+  sim.acquire(target('b')) // at work, so that it is not closed for those behind the other one
+  await sim.dialAll()
+  sim.acquire(through('a-1', 'a'))
+  for (const host of ['long', 'longer']) sim.acquire(target(host))
+  await sim.settle()
+  for (const dial of sim.parked) dial.succeed()
+  await sim.settle()
+  for (const each of [through('b-1', 'b'), through('a-2', 'a')]) {
+    sim.acquire(each)
+    await sim.settle()
+  }
+  expect(rings()).toEqual([['a-1', 'b-1', 'a-2'], []])
+  sim.links.find(({ dial }) => dial.target.host === 'long')!.lose()
+  await sim.settle()
+  expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['a-1'])
+  expect(rings()).toEqual([['b-1'], ['a-2']])
+})

@@ -77,6 +77,28 @@ describe('law 14: a stranger at a full pool', () => {
     await town.until(() => town.count('a') >= 200, 10)
   })
 
+  test('likewise where it has another one left: the slot that comes free next is for the others that want one more', async () => {
+    const sim = new Sim({ maxConnections: 3, maxConnectionsPerHost: 3, maxChannelsPerConnection: 1 })
+    for (const host of ['a', 'b', 'a']) {
+      sim.acquire(target(host))
+      await sim.dialAll()
+      await sim.advance(1)
+    }
+    for (const host of ['a', 'a', 'b']) {
+      sim.acquire(target(host))
+      await sim.settle()
+    }
+    await sim.advance(2 * QUANTUM_MS)
+    const stranger = sim.acquire(target('stranger'))
+    await sim.advance(QUANTUM_MS)
+    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([{ host: 'a', connection: 3, reason: 'fairness' }])
+    sim.links[2]!.lose()
+    await sim.dialAll()
+    stranger.lease()!.release()
+    await sim.settle()
+    expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['b'])
+  })
+
   test('another user of a full host is served within the quantum too', async () => {
     const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
     const town = new Town(sim, 10)
