@@ -51,6 +51,8 @@ export class Connection implements InLine<Connection> {
   /** It refused a channel while it had none. */
   refusing = false
   grants = 0
+  /** Of these, how many were cut off. */
+  revoked = 0
   /** What it waited for its handshake permit; not part of the dial. */
   permitMs = 0
   reachedAt = 0
@@ -161,10 +163,10 @@ export class Connection implements InLine<Connection> {
     return this.#state === 'open' || this.#state === 'opening'
   }
 
-  /** Something runs on it, or on what it carries. */
+  /** Something runs on it, or on what it carries, or is dialled over it. */
   get active(): boolean {
     if (this.leases > 0) return true
-    for (const carried of this.passengers) if (carried.active) return true
+    for (const passenger of this.passengers) if (passenger.state === 'opening' || passenger.active) return true
     return false
   }
 

@@ -41,17 +41,15 @@ export class Ends {
     connection.link?.destroy()
   }
 
-  #revokeLeases(connection: Connection): number {
-    let n = 0
+  #revokeLeases(connection: Connection): void {
     for (const slot of connection.slots) {
       if (!slot.leased) continue
       slot.leased = false
       slot.releasedAt = this.facts.now()
       this.facts.leases--
-      n++
+      connection.revoked++
       this.effects.emit(connection.queue, { type: 'revoked', host: connection.queue.target.host, connection: connection.id })
     }
-    return n
   }
 
   /** News of the transport: the socket is shut. */
@@ -62,11 +60,11 @@ export class Ends {
       const turnedAway = connection.turnedAway(facts.now())
       const byUs = connection.state === 'closing' || end.reason === 'closed'
       const reason: CloseReason = byUs ? (connection.drainReason ?? 'closing') : end.reason === 'keepalive' ? 'keepalive' : 'lost'
-      const inFlight = this.#revokeLeases(connection)
+      this.#revokeLeases(connection)
       connection.slots.clear()
       connection.to('closed')
       facts.remove(connection)
-      this.effects.emit(queue, { type: 'closed', host: queue.target.host, connection: connection.id, reason, inFlight })
+      this.effects.emit(queue, { type: 'closed', host: queue.target.host, connection: connection.id, reason, inFlight: connection.revoked })
       if (!byUs) {
         queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
         this.series.lost(queue)

@@ -149,7 +149,7 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   if (pool.mode === 'closed') return { do: 'drain', reason: 'closing' }
   const answerBy = connection.unansweredSince + CHANNEL_ANSWER_TIMEOUT_MS
   if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
-  if (now >= connection.expiresAt && isReplaceable(connection, pool)) return { do: 'drain', reason: 'lifetime' }
+  if (now >= connection.expiresAt && wasOfUse(connection) && isReplaceable(connection, pool)) return { do: 'drain', reason: 'lifetime' }
   // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.
   if (!pool.enabled && connection.passengers.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
   if (connection.spare && queue.waiting === 0) return { do: 'dropSpare' }
@@ -162,6 +162,11 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   const spentAt = turnEnd(connection)
   const until = Math.min(answerBy, connection.expiresAt > now ? connection.expiresAt : Infinity, idleUntil, spentAt > now ? spentAt : Infinity)
   return spentAt > now ? wait(until) : { ...wait(until), turn: 'spent' }
+}
+
+/** Whoever it was dialled for gets it, however short its life is meant to be: otherwise it would be dialled for for ever. */
+function wasOfUse({ grants, carried, queue }: ConnectionView): boolean {
+  return grants > 0 || carried > 0 || !queue.wanted
 }
 
 /**

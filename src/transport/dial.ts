@@ -130,7 +130,7 @@ export class Dial implements Reached {
       void confirmed.then((refused) => {
         if (refused) this.#fail(refused)
         if (this.#failure || path.destroyed || !wire) return
-        this.#link = new Ssh2Link({ host: target.host, client, wire, socket: path, clock, keepAlive, timing })
+        this.#link = new Ssh2Link({ host: target.host, client, wire, socket: path, clock, keepAlive, timing, via: this.parts.via })
         ready(this.#link)
       })
     })

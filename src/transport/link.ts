@@ -33,6 +33,8 @@ export interface LinkParts {
   readonly clock: Clock
   readonly timing: Link['timing']
   readonly keepAlive: KeepAlive | null
+  /** What carries it; null when it has a socket of its own. */
+  readonly via: Pick<Ssh2Link, 'host' | 'alive' | 'gone'> | null
 }
 
 export class Ssh2Link implements Link, Hop, Carriage, Carrying {
@@ -43,6 +45,7 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   readonly #client: Client
   readonly #socket: Path
   readonly #clock: Clock
+  readonly #via: LinkParts['via']
   readonly #sessions = new Set<Session>()
   readonly #pulse: Pulse | null
   readonly #countsPackets: boolean
@@ -55,7 +58,7 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   #held = true
   #carriers = 0
 
-  constructor({ host, client, wire, socket, clock, timing, keepAlive }: LinkParts) {
+  constructor({ host, client, wire, socket, clock, timing, keepAlive, via }: LinkParts) {
     this.host = host
     this.wire = wire
     this.timing = timing
@@ -63,6 +66,7 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
     this.#forwarding = new Forwarding(this, client)
     this.#socket = socket
     this.#clock = clock
+    this.#via = via
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
     this.#pulse = keepAlive && startPulse(clock, keepAlive, () => wire.ping(), () => {
       const seconds = Math.round(keepAlive.intervalMs * (keepAlive.countMax + 1) / 100) / 10
@@ -184,7 +188,9 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
 
   #down(reason: LinkEnd['reason'], detail: string): void {
     if (this.#ending) return
-    this.#ending = Object.freeze({ reason, detail })
+    // What ends with its jump host has ended for that reason, whatever it heard first.
+    const why = reason === 'lost' && this.#via && !this.#via.alive ? `the connection to ${this.#via.host} was lost: ${this.#via.gone}` : detail
+    this.#ending = Object.freeze({ reason, detail: why })
     this.#pulse?.stop()
   }
 

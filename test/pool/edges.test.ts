@@ -164,6 +164,30 @@ test('the room for one lets the next one go when the successor of the first is t
   expect(sim.pool.snapshot().totalConnections).toBe(3)
 })
 
+test('however short its life is meant to be, a connection serves whom it was dialled for', async () => {
+  const sim = new Sim({ maxLifetime: 1 })
+  const [own, behind] = [sim.acquire(web1), sim.acquire(target('behind', { jump: target('hop') }))]
+  for (let round = 0; round < 3; round++) {
+    for (const dial of sim.parked) dial.succeed((link) => { link.answersOpens = false })
+    await sim.advance(10)
+  }
+  for (const link of sim.links) link.answer()
+  await sim.settle()
+  expect([own.lease(), behind.lease()]).not.toContain(undefined)
+  expect(sim.dials).toHaveLength(3)
+  for (const { lease } of [own, behind]) lease()!.release()
+  await sim.advance(10)
+  expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, closedByReason: { lifetime: 3 } })
+})
+
+test('what is cut off is counted where its connection is closed', async () => {
+  const sim = new Sim()
+  for (let i = 0; i < 2; i++) await leased(sim)
+  void sim.pool.close()
+  await sim.settle()
+  expect(sim.events.filter((event) => event.type === 'closed')).toMatchObject([{ reason: 'closing', inFlight: 2 }])
+})
+
 describe('a step inside a step', () => {
   test('a drain whose last waiter runs into its queue timeout is over at that moment', async () => {
     const sim = new Sim()

@@ -132,6 +132,15 @@ test.each([
   expect(heard).toEqual(expected)
 })
 
+test('a jump host is at work while something is dialled over it', async () => {
+  const sim = new Sim()
+  sim.acquire(target('web', { jump: target('bastion') }))
+  await sim.settle()
+  sim.parked[0]!.succeed()
+  await sim.settle()
+  expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 1, activeConnections: 1, idleConnections: 0, connecting: 1 })
+})
+
 test('a jump host is at work while what it carries is', async () => {
   const sim = new Sim()
   const waiter = sim.acquire(target('web', { jump: target('bastion') }))

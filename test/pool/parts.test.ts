@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { backoff } from '../../src/pool/backoff.js'
+import { Behind } from '../../src/pool/behind.js'
 import { Connection, STATES } from '../../src/pool/connection.js'
 import { Deadlines, type HasDeadline } from '../../src/pool/deadlines.js'
 import { collect } from '../rig/collect.js'
@@ -129,6 +130,17 @@ describe('identity', () => {
     expect(endpointOf(target('x', { address: 'DB.Test', username: 'root' }))).toBe('db.test:22')
     expect(endpointOf(target('x', { address: '::1', port: 2222, jump: target('hop') }))).toBe('[::1]:2222 via hop.test:22')
   })
+})
+
+test('behind a jump host, who was never carried comes first, then who was carried least recently', () => {
+  const behind = new Behind()
+  const [a, b, c] = ['a', 'b', 'c'] as unknown as Queue[]
+  for (const each of [a!, b!]) behind.add(each)
+  for (const each of [a!, b!, a!]) behind.wasCarried(each)
+  behind.add(c!)
+  expect([...behind]).toEqual(['c', 'b', 'a'])
+  behind.delete(b!)
+  expect([[...behind], behind.size]).toEqual([['c', 'a'], 2])
 })
 
 test('a connection moves only to the right', () => {

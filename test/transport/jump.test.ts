@@ -45,10 +45,19 @@ describeWorld('through a jump host', () => {
     await channel.exec('sleep 60')
     via.destroy()
     expect((await channel.exit).kind).toBe('lost')
-    expect((await link.ended).reason).toBe('lost')
+    expect(await link.ended).toEqual({ reason: 'lost', detail: 'the connection to bastion was lost: closed by this side' })
     const error = await errorOf(dial(behind(), { via }))
     expect(error).toMatchObject({ code: 'XEC_CONNECT', verdict: 'transient', phase: 'tcp' })
     expect(error.message).toBe(`db1 (127.0.0.1:${inner.port} via bastion): the connection to bastion was lost (closed by this side)`)
+  })
+
+  test('a hop whose server is killed is named for what it carried, not the far host', async () => {
+    const server = await startSshd()
+    const via = await dial(hop(server))
+    const link = await dial(behind({ jump: hop(server) }), { via })
+    for (const pid of server.children()) process.kill(pid, 'SIGKILL')
+    expect((await link.ended).detail).toMatch(/^the connection to bastion was lost: /)
+    await server.stop()
   })
 
   test('a hop that dies during the handshake fails the dial', async () => {

@@ -1,5 +1,5 @@
 /** The pool's figures for people: every figure with its limit or its n, and one line of advice when something stands out. Pure. */
-import type { Latency, PoolSnapshot } from '../../pool/snapshot.js'
+import type { HostFigures, Latency, PoolSnapshot } from '../../pool/snapshot.js'
 import { formatDuration } from '../../runtime/duration.js'
 import { sanitizeLine } from './sanitize.js'
 import type { Paint } from './paint.js'
@@ -18,7 +18,7 @@ export function gaugeLine(snapshot: Figures): string {
     `${waiting} waiting`,
     `reuse ${reuseRatio === null ? '–' : percent(reuseRatio)}`,
   ]
-  if (snapshot.connectionsFailed > 0) parts.push(`${snapshot.connectionsFailed} dials failed`)
+  if (snapshot.connectionsFailed > 0) parts.push(`${plural(snapshot.connectionsFailed, 'dial')} failed`)
   return parts.join(' · ')
 }
 
@@ -30,7 +30,7 @@ export function metricsLines(snapshot: PoolSnapshot, paint: Paint): string[] {
     `${paint.strong('pool')}  ${totalConnections}/${limits.maxConnections} connections: ${activeConnections} active, ${idleConnections} idle, ${connecting} connecting · ${waiters}`,
     `${INDENT}opened ${snapshot.connectionsCreated}, closed ${snapshot.connectionsDestroyed}${breakdown(snapshot.closedByReason)} · `
       + `dials failed ${snapshot.connectionsFailed}${breakdown(snapshot.failuresByPhase)}`,
-    `${INDENT}limits   ${limits.maxConnectionsPerHost} connections a host, ${limits.maxChannelsPerConnection} commands on each, ${limits.maxConcurrentDials} handshakes at once`,
+    `${INDENT}limits   ${plural(limits.maxConnectionsPerHost, 'connection')} a host, ${plural(limits.maxChannelsPerConnection, 'command')} on each, ${plural(limits.maxConcurrentDials, 'handshake')} at once`,
     `${INDENT}reuse    ${reuse(snapshot)}`,
     `${INDENT}wait     ${latency(snapshot.waitMs)}`,
     `${INDENT}connect  ${latency(snapshot.connectMs)}`,
@@ -67,21 +67,43 @@ export function adviceFor(snapshot: PoolSnapshot): string | null {
   const { limits } = snapshot
   const lost = (snapshot.closedByReason.lost ?? 0) + (snapshot.closedByReason.keepalive ?? 0)
   if (lost > 0) return `${lost} connection${lost === 1 ? ' was' : 's were'} lost (${snapshot.closedByReason.keepalive ?? 0} by keepalive): the network or the servers ended them, not a limit`
+  const waiting = snapshot.hosts.filter((host) => host.waiting > 0)
+  const atTheirLimit = waiting.filter((host) => host.totalConnections + host.connecting >= limits.maxConnectionsPerHost)
+  if (waiting.length > 0 && atTheirLimit.length === waiting.length) {
+    return `${plural(snapshot.waiting, 'command')} waiting for a free channel to ${named(atTheirLimit)}: --max-connections-per-host (${limits.maxConnectionsPerHost}) raises the limit`
+  }
   if (snapshot.waiting > 0 && snapshot.totalConnections + snapshot.connecting >= limits.maxConnections) {
-    return `${snapshot.waiting} commands wait because all ${limits.maxConnections} connections are in use: --max-connections raises the limit`
+    return `${plural(snapshot.waiting, 'command')} waiting because all ${limits.maxConnections} connections are in use: --max-connections raises the limit`
   }
   const moved = (snapshot.closedByReason.evicted ?? 0) + (snapshot.closedByReason.fairness ?? 0)
-  if (moved > 0) return `${moved} connection${moved === 1 ? '' : 's'} closed to make room for other hosts: maxConnections ${limits.maxConnections} is below what this work needs`
+  if (moved > 0) {
+    const [whom, flag, limit] = snapshot.connectionsCreated < limits.maxConnections ? ['another user of the same host', '--max-connections-per-host', limits.maxConnectionsPerHost] : ['other hosts', '--max-connections', limits.maxConnections]
+    return `${plural(moved, 'connection')} closed to make room for ${whom}: ${flag} (${limit}) raises the limit, which is below what this work needs`
+  }
   const narrow = snapshot.hosts.find((host) => host.learnedCapacity !== null)
-  if (narrow) return `${sanitizeLine(narrow.host)} takes only ${narrow.learnedCapacity} commands a connection (its sshd's MaxSessions); the pool has adapted`
+  if (narrow) return `${sanitizeLine(narrow.host)} takes only ${plural(narrow.learnedCapacity ?? 0, 'command')} a connection (its sshd's MaxSessions); the pool has adapted`
   // Waits have other reasons too (a jump host, a backoff): only a limit that was reached is worth raising.
-  if (waitedLong(snapshot) && snapshot.connectionsCreated >= limits.maxConnections) {
+  const slow = snapshot.hosts.filter(waitedLong)
+  const ownLimits = slow.length > 0 && slow.every((host) => reachedItsLimit(host, limits))
+  if (!ownLimits && waitedLong(snapshot) && snapshot.connectionsCreated >= limits.maxConnections) {
     return `commands waited up to ${waited(snapshot)} for one of ${limits.maxConnections} connections: --max-connections raises the limit`
   }
-  const busy = snapshot.hosts.filter((host) => waitedLong(host) && host.reuseCount > 0 && host.connectionsCreated >= limits.maxConnectionsPerHost)
-  const [worst] = busy.sort((a, b) => (b.waitMs.max ?? 0) - (a.waitMs.max ?? 0))
+  const [worst] = slow.filter((host) => reachedItsLimit(host, limits)).sort((a, b) => (b.waitMs.max ?? 0) - (a.waitMs.max ?? 0))
   if (worst) return `commands for ${sanitizeLine(worst.host)} waited up to ${waited(worst)} for a free channel: --max-connections-per-host (${limits.maxConnectionsPerHost}) raises the limit`
   return null
+}
+
+function plural(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? '' : 's'}`
+}
+
+function named(hosts: readonly HostFigures[]): string {
+  const [first] = hosts
+  return sanitizeLine(first?.host ?? '') + (hosts.length > 1 ? ` and ${plural(hosts.length - 1, 'other host')}` : '')
+}
+
+function reachedItsLimit({ reuseCount, connectionsCreated }: HostFigures, { maxConnectionsPerHost }: PoolSnapshot['limits']): boolean {
+  return reuseCount > 0 && connectionsCreated >= maxConnectionsPerHost
 }
 
 /** Longer than dialling explains. */

@@ -56,8 +56,17 @@ describe('advice', () => {
 
   test('waiting at the limit names the limit and the option', () => {
     expect(adviceFor(snapshot({ waiting: 7, totalConnections: 4, connecting: 1, limits: { maxConnections: 5, maxConnectionsPerHost: 2, maxChannelsPerConnection: 8, maxConcurrentDials: 32 } })))
-      .toBe('7 commands wait because all 5 connections are in use: --max-connections raises the limit')
+      .toBe('7 commands waiting because all 5 connections are in use: --max-connections raises the limit')
     expect(adviceFor(snapshot({ waiting: 7, totalConnections: 4 }))).toBe(null)
+  })
+
+  test('waiting at the limit of a host names that, also where the pool is full', () => {
+    const limits = { maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 8, maxConcurrentDials: 32 }
+    const [web1, web2] = ['web1', 'web2'].map((name) => hostFigures(name, { waiting: 3, totalConnections: 1 }))
+    const full = { waiting: 6, totalConnections: 2, limits }
+    expect(adviceFor(snapshot({ ...full, hosts: [web1!] }))).toBe('6 commands waiting for a free channel to web1: --max-connections-per-host (1) raises the limit')
+    expect(adviceFor(snapshot({ ...full, hosts: [web1!, web2!] }))).toBe('6 commands waiting for a free channel to web1 and 1 other host: --max-connections-per-host (1) raises the limit')
+    expect(adviceFor(snapshot({ ...full, hosts: [web1!, hostFigures('web3', { waiting: 1 })] }))).toBe('6 commands waiting because all 2 connections are in use: --max-connections raises the limit')
   })
 
   test('lost connections come before any tuning', () => {
@@ -66,8 +75,10 @@ describe('advice', () => {
   })
 
   test('connections that make room for others', () => {
-    expect(adviceFor(snapshot({ closedByReason: { evicted: 4, fairness: 1, idle: 2 } })))
-      .toBe('5 connections closed to make room for other hosts: maxConnections 256 is below what this work needs')
+    expect(adviceFor(snapshot({ connectionsCreated: 260, closedByReason: { evicted: 4, fairness: 1, idle: 2 } })))
+      .toBe('5 connections closed to make room for other hosts: --max-connections (256) raises the limit, which is below what this work needs')
+    expect(adviceFor(snapshot({ connectionsCreated: 2, closedByReason: { evicted: 1 } })))
+      .toBe('1 connection closed to make room for another user of the same host: --max-connections-per-host (2) raises the limit, which is below what this work needs')
   })
 
   test('a server that takes few sessions', () => {
@@ -85,6 +96,9 @@ describe('advice', () => {
     test('name the limit of all connections, when that was reached', () => {
       expect(adviceFor(snapshot({ ...slow, connectionsCreated: 256, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })] })))
         .toBe('commands waited up to 3.4s for one of 256 connections: --max-connections raises the limit')
+      // All who waited long reached their own limit: that of the pool would change nothing for them.
+      expect(adviceFor(snapshot({ ...slow, connectionsCreated: 256, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 2, reuseCount: 48 })] })))
+        .toBe('commands for web1 waited up to 3.4s for a free channel: --max-connections-per-host (2) raises the limit')
     })
     test('are no reason for advice when no limit was reached: a jump host or a backoff was waited for', () => {
       expect(adviceFor(snapshot({ ...slow, connectionsCreated: 50, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })] }))).toBe(null)
