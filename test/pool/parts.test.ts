@@ -10,6 +10,7 @@ import { Line, type InLine } from '../../src/pool/line.js'
 import { forHost } from '../../src/pool/messages.js'
 import { XecError } from '../../src/errors.js'
 import { endpointOf, keyOf } from '../../src/pool/identity.js'
+import type { Queue } from '../../src/pool/queue.js'
 import { resolvePoolOptions } from '../../src/pool/options.js'
 import { seededRandom } from '../../src/runtime/random.js'
 import { Secret } from '../../src/runtime/secret.js'
@@ -134,12 +135,12 @@ describe('identity', () => {
 
 test('behind a jump host, who was never carried comes first, then who was carried least recently', () => {
   const behind = new Behind()
-  const [a, b, c] = ['a', 'b', 'c'] as unknown as Queue[]
-  for (const each of [a!, b!]) behind.add(each)
-  for (const each of [a!, b!, a!]) behind.wasCarried(each)
-  behind.add(c!)
+  const [a, b, c] = ['a', 'b', 'c'] as unknown as [Queue, Queue, Queue]
+  for (const each of [a, b]) behind.add(each)
+  for (const each of [a, b, a]) behind.wasCarried(each)
+  behind.add(c)
   expect([...behind]).toEqual(['c', 'b', 'a'])
-  behind.delete(b!)
+  behind.delete(b)
   expect([[...behind], behind.size]).toEqual([['c', 'a'], 2])
 })
 
