@@ -1,5 +1,5 @@
 /**
- * A sparse log-linear histogram of milliseconds. Within 3 % of the true quantile, a few hundred bytes however much
+ * A sparse log-linear histogram of milliseconds. Within 3 % of the true quantile, a few kilobytes however much
  * it holds, and mergeable, so that figures of several processes can be added without averaging percentiles.
  * (perf_hooks' native histogram was the road not taken: at this precision it takes tens of kilobytes each,
  * which three per host cannot afford, and it cannot be written to a file and merged.)
