@@ -12,7 +12,7 @@ const RESOLUTION = 32
 const FLOOR = 0.01
 
 export class Histogram {
-  /** The buckets that hold something, in order, and how much. Two arrays of small integers: a third of what a Map takes. */
+  /** The buckets that hold something, in order, and how much. A Map of them takes more, and grows for longer. */
   readonly #buckets: number[] = []
   readonly #counts: number[] = []
   #n = 0

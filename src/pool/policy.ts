@@ -1,6 +1,7 @@
 /**
  * Who may use which connection, when: every decision of the pool, pure. A subject (a queue, a connection) and the
- * time go in, one step comes out; `pump.ts` applies it and asks again until the answer is `wait`. The steps of a queue are tried in this order:
+ * time go in, one step comes out; `pump.ts` applies it and asks again until the answer is `wait`. The steps of a queue are
+ * tried in this order:
  *
  *   fail sticky · grant a confirmed channel · ask an open connection for a channel · ask the jump host for a connection ·
  *   evict for room at the host · dial · evict for a slot · wait

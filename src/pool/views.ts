@@ -61,7 +61,7 @@ export interface EndpointView {
 export interface QueueView {
   readonly waiting: number
   readonly wanted: boolean
-  /** Whether a connection takes its work, or is on its way to; of a jump host that only passengers: or all who wait for it have one. */
+  /** Whether a connection takes its work, or is on its way to; of a jump host that only carries: or all who wait for it have one. */
   readonly served: boolean
   /** Queues that wait to be carried by this one. */
   readonly children: ReadonlySet<QueueView>

@@ -253,18 +253,26 @@ test('of two jump hosts that opened at once, while a long command took the room 
   expect(second.lease()).toBeDefined()
 })
 
+/** While the dial that is under way goes on, these connect. @returns ends that dial, with success */
+async function meanwhile(sim: Sim, ...hosts: string[]): Promise<() => Promise<void>> {
+  const [dial] = sim.parked
+  for (const host of hosts) sim.acquire(target(host))
+  await sim.settle()
+  for (const other of sim.parked) if (other !== dial) other.succeed()
+  await sim.settle()
+  return async () => {
+    dial!.succeed()
+    await sim.settle()
+  }
+}
+
 /** A jump host that is open for one behind it, whose slot a long command took meanwhile. */
 async function waitsToCarry(options: ConstructorParameters<typeof Sim>[0] = {}): Promise<{ sim: Sim; behind: ReturnType<Sim['acquire']> }> {
   const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, ...options })
   const behind = sim.acquire(through('behind', 'hop'))
   await sim.settle()
-  const [dial] = sim.parked
-  sim.acquire(target('long'))
-  await sim.settle()
-  for (const other of sim.parked) if (other !== dial) other.succeed()
-  await sim.settle()
-  dial!.succeed()
-  await sim.settle()
+  const opens = await meanwhile(sim, 'long')
+  await opens()
   return { sim, behind }
 }
 
@@ -313,13 +321,8 @@ describe('a jump host that is open and has carried nobody yet', () => {
     sim.pool.retire(target('hop'))
     sim.acquire(behind)
     await sim.settle()
-    const [dial] = sim.parked
-    sim.acquire(target('long'))
-    await sim.settle()
-    for (const other of sim.parked) if (other !== dial) other.succeed()
-    await sim.settle()
-    dial!.succeed()
-    await sim.settle()
+    const opens = await meanwhile(sim, 'long')
+    await opens()
     expect(sim.parked).toEqual([])
     sim.acquire(target('stranger'))
     await sim.settle()
@@ -453,14 +456,10 @@ describe('who waits for room at a jump host is looked at again', () => {
     for (const each of [own, first]) sim.pool.retire(each)
     sim.acquire(x)
     await sim.settle()
-    const [again] = sim.parked
-    for (const host of ['long', 'longer']) sim.acquire(target(host))
-    await sim.settle()
-    for (const dial of sim.parked) if (dial !== again) dial.succeed()
+    const opens = await meanwhile(sim, 'long', 'longer')
     const waiter = sim.acquire(own)
     await sim.settle()
-    again!.succeed()
-    await sim.settle()
+    await opens()
     sim.acquire(target('h1', { username: 'root' }))
     await sim.settle()
     const evicted = (): string[] => sim.events.filter((event) => event.type === 'draining' && event.reason === 'evicted').map(({ host }) => host)
