@@ -21,12 +21,22 @@ afterAll(async () => {
 })
 
 const target = (address: string): PoolTarget => ({
-  host: address, address, port: sshd.port, username: sshd.user, jump: null,
-  credentials: { keys: [{ origin: sshd.privateKeyPath, from: { path: sshd.privateKeyPath }, passphrase: null, optional: false }], agent: null, identitiesOnly: false, password: null },
+  host: address,
+  address,
+  port: sshd.port,
+  username: sshd.user,
+  jump: null,
+  credentials: {
+    keys: [{ origin: sshd.privateKeyPath, from: { path: sshd.privateKeyPath }, passphrase: null, optional: false }],
+    agent: null,
+    identitiesOnly: false,
+    password: null,
+  },
   hostKeys: { mode: 'accept-new', userFiles: [place.knownHosts], globalFiles: [], alias: null },
   connectTimeoutMs: 15_000,
 })
-const quantile = (values: readonly number[], q: number): number => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * q)] ?? NaN
+const quantile = (values: readonly number[], q: number): number =>
+  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * q)] ?? NaN
 
 test('warm command', async () => {
   const xec = createXec()
@@ -37,14 +47,17 @@ test('warm command', async () => {
     for (const who of round % 2 ? (['xec', 'plain'] as const) : (['plain', 'xec'] as const)) {
       for (let i = 0; i < 50; i++) {
         const start = performance.now()
-        const status = who === 'xec' ? (await xec.execute(ours, { line: 'true' })).exitCode : await plainExec(plain, 'true')
+        const status =
+          who === 'xec' ? (await xec.execute(ours, { line: 'true' })).exitCode : await plainExec(plain, 'true')
         expect(status).toBe(0)
         if (round > 1) times[who].push(performance.now() - start)
       }
     }
   }
   const p50 = { xec: quantile(times.xec, 0.5), plain: quantile(times.plain, 0.5) }
-  console.log(`P1 warm command through the library, p50 of ${times.xec.length}: xec ${p50.xec.toFixed(2)} ms, plain ssh2 ${p50.plain.toFixed(2)} ms, ratio ${(p50.xec / p50.plain).toFixed(2)} (target ≤ 1.30)`)
+  console.log(
+    `P1 warm command through the library, p50 of ${times.xec.length}: xec ${p50.xec.toFixed(2)} ms, plain ssh2 ${p50.plain.toFixed(2)} ms, ratio ${(p50.xec / p50.plain).toFixed(2)} (target ≤ 1.30)`,
+  )
   plain.end()
   await xec.close()
 })
@@ -54,7 +67,10 @@ test('fan-out over 200 hosts', async () => {
   const fanout = 32
   const withXec = async (): Promise<void> => {
     const xec = createXec()
-    const report = await xec.run(hosts.map((host) => ({ target: target(host), command: { line: 'true' } })), { fanout, commandText: 'true' })
+    const report = await xec.run(
+      hosts.map((host) => ({ target: target(host), command: { line: 'true' } })),
+      { fanout, commandText: 'true' },
+    )
     expect(report.counts.ok).toBe(hosts.length)
     await xec.close()
   }
@@ -78,5 +94,7 @@ test('fan-out over 200 hosts', async () => {
     }
   }
   const median = { xec: quantile(times.xec, 0.5), plain: quantile(times.plain, 0.5) }
-  console.log(`P3 through the library, 200 hosts × true, ${fanout} at once, median of ${times.xec.length}: xec ${Math.round(median.xec)} ms, plain ssh2 ${Math.round(median.plain)} ms, ratio ${(median.xec / median.plain).toFixed(2)} (target ≤ 1.25)`)
+  console.log(
+    `P3 through the library, 200 hosts × true, ${fanout} at once, median of ${times.xec.length}: xec ${Math.round(median.xec)} ms, plain ssh2 ${Math.round(median.plain)} ms, ratio ${(median.xec / median.plain).toFixed(2)} (target ≤ 1.25)`,
+  )
 })

@@ -16,7 +16,8 @@ test('known_hosts of 100 and of 10,000 lines', () => {
   const blob = key()
   const index = (lines: number): KnownHostsIndex => {
     const all = new KnownHostsIndex('known_hosts')
-    for (let i = 0; i < lines; i++) all.append(`h${i},10.0.${i >> 8}.${i & 255} ssh-ed25519 ${blob.toString('base64')}`, `h${i}`)
+    for (let i = 0; i < lines; i++)
+      all.append(`h${i},10.0.${i >> 8}.${i & 255} ssh-ed25519 ${blob.toString('base64')}`, `h${i}`)
     return all
   }
   const best = (lines: number): number => {
@@ -29,5 +30,7 @@ test('known_hosts of 100 and of 10,000 lines', () => {
     return Math.min(...times)
   }
   const [small, large] = [best(100), best(10_000)]
-  console.log(`known_hosts, ${QUESTIONS} questions: 100 lines ${small.toFixed(2)} ms, 10,000 lines ${large.toFixed(2)} ms, ratio ${(large / small).toFixed(2)} (target ≤ 1.5)`)
+  console.log(
+    `known_hosts, ${QUESTIONS} questions: 100 lines ${small.toFixed(2)} ms, 10,000 lines ${large.toFixed(2)} ms, ratio ${(large / small).toFixed(2)} (target ≤ 1.5)`,
+  )
 })

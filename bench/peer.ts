@@ -9,7 +9,12 @@ export function plainConnect(sshd: Sshd, host: string): Promise<Client> {
     const sock = connect({ host, port: sshd.port, noDelay: true })
     const connection = new Client()
     connection.once('ready', () => resolve(connection)).once('error', reject)
-    connection.connect({ sock, username: sshd.user, privateKey: readFileSync(sshd.privateKeyPath), hostVerifier: () => true })
+    connection.connect({
+      sock,
+      username: sshd.user,
+      privateKey: readFileSync(sshd.privateKeyPath),
+      hostVerifier: () => true,
+    })
   })
 }
 

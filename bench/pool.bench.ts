@@ -21,18 +21,38 @@ function link(): Link {
   let end: (how: LinkEnd) => void = () => {}
   const ended = new Promise<LinkEnd>((resolve) => (end = resolve))
   const stop = (): void => end({ reason: 'closed', detail: '' })
-  return { alive: true, timing: { tcpMs: 0, kexMs: 0, authMs: 0 }, openSession: async () => channel(), end: stop, destroy: stop, ended, setRef: () => {} } as unknown as Link
+  return {
+    alive: true,
+    timing: { tcpMs: 0, kexMs: 0, authMs: 0 },
+    openSession: async () => channel(),
+    end: stop,
+    destroy: stop,
+    ended,
+    setRef: () => {},
+  } as unknown as Link
 }
 
-const transport: Transport = { reach: async (): Promise<Reached> => ({ authenticate: async () => link(), abandon: () => {} }) }
+const transport: Transport = {
+  reach: async (): Promise<Reached> => ({ authenticate: async () => link(), abandon: () => {} }),
+}
 
 async function openPool(count: number): Promise<{ once(): Promise<void>; close(): Promise<void> }> {
-  const pool = createPool({ transport, clock: systemClock, random: systemRandom }, { maxConnections: count, maxConnectionsPerHost: 1, idleTimeout: 3_600_000 })
-  const targets = Array.from({ length: count }, (_, i): PoolTarget => Object.freeze({
-    host: `host-${i}`, address: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`, port: 22, username: 'u', jump: null, connectTimeoutMs: 1_000,
-    credentials: Object.freeze({ keys: [], agent: null, identitiesOnly: false, password: null }),
-    hostKeys: Object.freeze({ mode: 'accept-new', userFiles: [], globalFiles: [], alias: null }),
-  }))
+  const pool = createPool(
+    { transport, clock: systemClock, random: systemRandom },
+    { maxConnections: count, maxConnectionsPerHost: 1, idleTimeout: 3_600_000 },
+  )
+  const targets = Array.from({ length: count }, (_, i): PoolTarget =>
+    Object.freeze({
+      host: `host-${i}`,
+      address: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`,
+      port: 22,
+      username: 'u',
+      jump: null,
+      connectTimeoutMs: 1_000,
+      credentials: Object.freeze({ keys: [], agent: null, identitiesOnly: false, password: null }),
+      hostKeys: Object.freeze({ mode: 'accept-new', userFiles: [], globalFiles: [], alias: null }),
+    }),
+  )
   for (const target of targets) (await pool.acquire(target)).release()
   let next = 0
   return {
@@ -60,6 +80,8 @@ test('acquire and release', async () => {
   const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1] ?? NaN
   const [few, many] = [median(times.few), median(times.many)]
   expect(few).toBeGreaterThan(0)
-  console.log(`acquire + release: 100 targets ${few.toFixed(1)} µs, 10,000 targets ${many.toFixed(1)} µs (target ≤ 20), ratio ${(many / few).toFixed(2)} (target ≤ 1.5)`)
+  console.log(
+    `acquire + release: 100 targets ${few.toFixed(1)} µs, 10,000 targets ${many.toFixed(1)} µs (target ≤ 20), ratio ${(many / few).toFixed(2)} (target ≤ 1.5)`,
+  )
   await Promise.all([pools.few.close(), pools.many.close()])
 }, 300_000)

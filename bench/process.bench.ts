@@ -23,13 +23,18 @@ beforeAll(() => {
 })
 afterAll(() => place.remove())
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 
 /** Milliseconds of a whole process. */
 async function timed(...argv: string[]): Promise<number> {
   const start = performance.now()
-  const child = spawn(process.execPath, argv, { env: { ...place.env }, cwd: place.home, stdio: ['ignore', 'ignore', 'inherit'] })
-  const [status] = await once(child, 'close') as [number | null]
+  const child = spawn(process.execPath, argv, {
+    env: { ...place.env },
+    cwd: place.home,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
+  const [status] = (await once(child, 'close')) as [number | null]
   expect(status).toBe(0)
   return performance.now() - start
 }
@@ -39,9 +44,31 @@ async function toFirstPacket(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const start = performance.now()
-  const child = spawn(process.execPath, [BIN, 'run', '-F', 'none', '-i', place.path('key'), '--retries', '0', '-p', String((server.address() as AddressInfo).port), '127.0.0.1', 'true'], { env: { ...place.env }, cwd: place.home, stdio: 'ignore' })
+  const child = spawn(
+    process.execPath,
+    [
+      BIN,
+      'run',
+      '-F',
+      'none',
+      '-i',
+      place.path('key'),
+      '--retries',
+      '0',
+      '-p',
+      String((server.address() as AddressInfo).port),
+      '127.0.0.1',
+      'true',
+    ],
+    { env: { ...place.env }, cwd: place.home, stdio: 'ignore' },
+  )
   const ended = once(child, 'close')
-  const [socket] = await Promise.race([once(server, 'connection'), ended.then(() => { throw new Error('xec ended without a packet') })]) as [{ destroy(): void }]
+  const [socket] = (await Promise.race([
+    once(server, 'connection'),
+    ended.then(() => {
+      throw new Error('xec ended without a packet')
+    }),
+  ])) as [{ destroy(): void }]
   const took = performance.now() - start
   socket.destroy()
   await ended
@@ -58,15 +85,22 @@ test('P8: start-up', async () => {
     times.run.push(await toFirstPacket())
   }
   const node = median(times.node)
-  const row = (name: string, values: readonly number[]): string => `${name} ${median(values).toFixed(0)} ms (×${(median(values) / node).toFixed(2)})`
-  console.log(`P8 start-up, median of ${ROUNDS} processes: node -e 0 ${node.toFixed(0)} ms, ${row('--version', times.version)}, ${row('--help', times.help)}, ${row('run up to the first packet', times.run)}`)
+  const row = (name: string, values: readonly number[]): string =>
+    `${name} ${median(values).toFixed(0)} ms (×${(median(values) / node).toFixed(2)})`
+  console.log(
+    `P8 start-up, median of ${ROUNDS} processes: node -e 0 ${node.toFixed(0)} ms, ${row('--version', times.version)}, ${row('--help', times.help)}, ${row('run up to the first packet', times.run)}`,
+  )
 })
 
 test('P3: exec-all over 200 hosts, whole processes', async () => {
   const sshd = await startSshd()
   try {
     const hosts = Array.from({ length: 200 }, (_, i) => `127.0.1.${i + 1}`)
-    writeFileSync(place.path('xec.config.yaml'), `defaults: { username: ${sshd.user}, port: ${sshd.port}, privateKey: ${sshd.privateKeyPath} }\nhosts:\n${hosts.map((host) => `  ${host}:\n`).join('')}`, { mode: 0o600 })
+    writeFileSync(
+      place.path('xec.config.yaml'),
+      `defaults: { username: ${sshd.user}, port: ${sshd.port}, privateKey: ${sshd.privateKeyPath} }\nhosts:\n${hosts.map((host) => `  ${host}:\n`).join('')}`,
+      { mode: 0o600 },
+    )
     const times = { xec: [] as number[], loop: [] as number[] }
     const runs = {
       xec: () => timed(BIN, 'exec-all', '-a', '-q', '--fanout', '32', 'true'),
@@ -79,7 +113,9 @@ test('P3: exec-all over 200 hosts, whole processes', async () => {
       }
     }
     const [xec, loop] = [median(times.xec), median(times.loop)]
-    console.log(`P3 whole process, 200 hosts × true, 32 at once, median of ${times.xec.length}: xec ${xec.toFixed(0)} ms, plain ssh2 loop ${loop.toFixed(0)} ms, ratio ${(xec / loop).toFixed(2)}`)
+    console.log(
+      `P3 whole process, 200 hosts × true, 32 at once, median of ${times.xec.length}: xec ${xec.toFixed(0)} ms, plain ssh2 loop ${loop.toFixed(0)} ms, ratio ${(xec / loop).toFixed(2)}`,
+    )
   } finally {
     await sshd.stop()
   }

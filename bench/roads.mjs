@@ -21,18 +21,40 @@ const AGAIN = 'Infinity : endpoint.dialLimit + 1'
 /** Each: what it is called, which measurement, and what to change. */
 const ROADS = [
   { name: 'spread', measures: 'pick', edits: [] },
-  { name: 'pack', measures: 'pick', edits: [
-    { file: POLICY, before: 'connection.used < roomiest.used', after: 'connection.used > roomiest.used' },
-    { file: POLICY, before: 'connection.used < ready.used', after: 'connection.used > ready.used' },
-  ] },
+  {
+    name: 'pack',
+    measures: 'pick',
+    edits: [
+      { file: POLICY, before: 'connection.used < roomiest.used', after: 'connection.used > roomiest.used' },
+      { file: POLICY, before: 'connection.used < ready.used', after: 'connection.used > ready.used' },
+    ],
+  },
   { name: '8 grants or 1 s', measures: 'quantum', edits: [] },
   { name: '1 grant', measures: 'quantum', edits: quantum(1, 0) },
   { name: '64 grants or 10 s', measures: 'quantum', edits: quantum(64, 10_000) },
   { name: 'never', measures: 'quantum', edits: quantum('Infinity', 'Infinity') },
   { name: 'halved, then +1', measures: 'throttle', edits: [] },
-  { name: 'to 1, then +1', measures: 'throttle', edits: [{ file: SERIES, before: DIALS, after: 'endpoint.dialLimit = 1' }] },
-  { name: '× 0.9, then +1', measures: 'throttle', edits: [{ file: SERIES, before: DIALS, after: 'endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) * 0.9))' }] },
-  { name: 'halved, then doubled', measures: 'throttle', edits: [{ file: 'src/pool/dialling.ts', before: AGAIN, after: 'Infinity : endpoint.dialLimit * 2' }] },
+  {
+    name: 'to 1, then +1',
+    measures: 'throttle',
+    edits: [{ file: SERIES, before: DIALS, after: 'endpoint.dialLimit = 1' }],
+  },
+  {
+    name: '× 0.9, then +1',
+    measures: 'throttle',
+    edits: [
+      {
+        file: SERIES,
+        before: DIALS,
+        after: 'endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) * 0.9))',
+      },
+    ],
+  },
+  {
+    name: 'halved, then doubled',
+    measures: 'throttle',
+    edits: [{ file: 'src/pool/dialling.ts', before: AGAIN, after: 'Infinity : endpoint.dialLimit * 2' }],
+  },
 ]
 
 const root = new URL('..', import.meta.url).pathname
@@ -41,15 +63,24 @@ let failed = 0
 for (const { name, measures, edits } of ROADS.filter((road) => `${road.measures} ${road.name}`.includes(filter))) {
   const copy = mkdtempSync(join(tmpdir(), 'xec-roads-'))
   try {
-    for (const each of ['src', 'test', 'bench', 'package.json', 'tsconfig.json']) cpSync(join(root, each), join(copy, each), { recursive: true })
+    for (const each of ['src', 'test', 'bench', 'package.json', 'tsconfig.json'])
+      cpSync(join(root, each), join(copy, each), { recursive: true })
     symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
     for (const { file, before, after } of edits) {
       const path = join(copy, file)
       const source = readFileSync(path, 'utf8')
-      if (source.split(before).length !== 2) throw new Error(`${file}: "${before}" does not stand there exactly once; the list is out of date`)
-      writeFileSync(path, source.replace(before, () => after))
+      if (source.split(before).length !== 2)
+        throw new Error(`${file}: "${before}" does not stand there exactly once; the list is out of date`)
+      writeFileSync(
+        path,
+        source.replace(before, () => after),
+      )
     }
-    const { status } = spawnSync('npx', ['vitest', 'run', '--config', 'bench/vitest.config.ts', 'bench/roads.bench.ts', '--reporter=dot', '-t', measures], { cwd: copy, stdio: 'inherit', env: { ...process.env, NO_COLOR: '1', XEC_ROAD: name } })
+    const { status } = spawnSync(
+      'npx',
+      ['vitest', 'run', '--config', 'bench/vitest.config.ts', 'bench/roads.bench.ts', '--reporter=dot', '-t', measures],
+      { cwd: copy, stdio: 'inherit', env: { ...process.env, NO_COLOR: '1', XEC_ROAD: name } },
+    )
     if (status !== 0) failed++
   } finally {
     rmSync(copy, { recursive: true, force: true })

@@ -11,4 +11,5 @@ for (const { host, error } of report.failed) console.log(`${host}: ${error?.code
 console.log(`${report.counts.ok} of ${report.counts.total} ok`)
 
 // Results as they come; leaving the loop cancels the rest.
-for await (const { host, ok } of $.all(await inventory.targets('@web'))`sleep 0.1`) console.log(`${host} is done: ${ok}`)
+for await (const { host, ok } of $.all(await inventory.targets('@web'))`sleep 0.1`)
+  console.log(`${host} is done: ${ok}`)

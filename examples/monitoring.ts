@@ -11,7 +11,9 @@ const web = $.with({ adapter }).ssh(await inventory.target('web1'))
 await web`uptime`
 
 using monitor = adapter.monitor({ interval: '50ms', highUtilization: 0.8 })
-monitor.once('metrics', ({ totalConnections, activeConnections }) => console.log(`${totalConnections} connection, ${activeConnections} at work`))
+monitor.once('metrics', ({ totalConnections, activeConnections }) =>
+  console.log(`${totalConnections} connection, ${activeConnections} at work`),
+)
 await web`sleep 0.5` // a monitor alone keeps no program alive
 
 const { completed, rejected } = await adapter.drain({ timeout: '5s' })

@@ -6,9 +6,7 @@
 
 /** Where in a command's life something went wrong. */
 export type Phase =
-  | 'config' | 'select' | 'queue'
-  | 'dns' | 'tcp' | 'banner' | 'kex' | 'hostkey' | 'auth'
-  | 'channel' | 'exec' | 'run'
+  'config' | 'select' | 'queue' | 'dns' | 'tcp' | 'banner' | 'kex' | 'hostkey' | 'auth' | 'channel' | 'exec' | 'run'
 
 /** Whether the remote side executed the command: the question a retry depends on. */
 export type Executed = 'no' | 'maybe' | 'yes'
@@ -16,8 +14,14 @@ export type Executed = 'no' | 'maybe' | 'yes'
 /** Every code, the phase it usually belongs to, and what it means (docs/errors.md has a heading for each). */
 export const ERROR_CODES = {
   XEC_CONFIG: { phase: 'config', doc: 'The configuration, an option or a credential is not usable as given.' },
-  XEC_UNKNOWN_HOST: { phase: 'select', doc: 'A name is neither in the inventory nor a host in any other accepted form.' },
-  XEC_CONNECT: { phase: 'tcp', doc: 'A host could not be reached: DNS, TCP, banner, key exchange or the time for one dial.' },
+  XEC_UNKNOWN_HOST: {
+    phase: 'select',
+    doc: 'A name is neither in the inventory nor a host in any other accepted form.',
+  },
+  XEC_CONNECT: {
+    phase: 'tcp',
+    doc: 'A host could not be reached: DNS, TCP, banner, key exchange or the time for one dial.',
+  },
   XEC_AUTH: { phase: 'auth', doc: 'The server refused every credential that was offered.' },
   XEC_HOST_KEY: { phase: 'hostkey', doc: 'The host key is changed, revoked, or unknown under a strict policy.' },
   XEC_QUEUE_TIMEOUT: { phase: 'queue', doc: 'No channel became free within the queue timeout.' },
@@ -27,7 +31,10 @@ export const ERROR_CODES = {
   XEC_TIMEOUT: { phase: 'run', doc: 'The command did not finish within its timeout.' },
   XEC_ABORTED: { phase: 'run', doc: 'The caller cancelled the command.' },
   XEC_EXIT: { phase: 'run', doc: 'The command ended with a non-zero status, by a signal, or without any status.' },
-  XEC_FILE: { phase: 'run', doc: 'A file or directory could not be transferred: missing, no permission, no room, or not what it seemed.' },
+  XEC_FILE: {
+    phase: 'run',
+    doc: 'A file or directory could not be transferred: missing, no permission, no room, or not what it seemed.',
+  },
   XEC_MAX_BUFFER: { phase: 'run', doc: 'Captured output grew past its limit.' },
 } as const satisfies Record<string, { phase: Phase; doc: string }>
 

@@ -34,7 +34,16 @@ export type { AnyTarget, Shell } from './shell/shell.js'
 export type { ResolvedTarget } from './inventory/resolve.js'
 export { foldNames } from './inventory/names.js'
 export { resolveTarget, type HostKeys, type SshTarget } from './shell/target.js'
-export { OUTCOMES, type Command, type CommandAttempt, type ExecuteOptions, type Outcome, type OutputSink, type RemoteProcess, type Result } from './adapter/types.js'
+export {
+  OUTCOMES,
+  type Command,
+  type CommandAttempt,
+  type ExecuteOptions,
+  type Outcome,
+  type OutputSink,
+  type RemoteProcess,
+  type Result,
+} from './adapter/types.js'
 export type { Given, HostPoolOptions, PoolOptions } from './pool/options.js'
 export type { FullLimit, Standing } from './pool/standing.js'
 export type { PoolSnapshot, PoolFigures, HostFigures, Latency } from './pool/snapshot.js'

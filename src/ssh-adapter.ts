@@ -15,7 +15,15 @@ import { sshContext, type SshContext } from './shell/context.js'
 import { KeepAlive, type Ping } from './shell/keep-alive.js'
 import { PoolMonitor, type MonitorOptions } from './shell/monitor.js'
 import { occasions, type AdapterEventName, type AdapterEvents } from './shell/occasions.js'
-import { checkDrain, checkExecution, checkMonitor, checkShutdown, checkTarget, checkTransfer, checkTunnel } from './shell/options.js'
+import {
+  checkDrain,
+  checkExecution,
+  checkMonitor,
+  checkShutdown,
+  checkTarget,
+  checkTransfer,
+  checkTunnel,
+} from './shell/options.js'
 import { durationOf } from './shell/settings.js'
 import { withEither } from './shell/signals.js'
 import { drainOnSignals, type ShutdownOptions, type SignalSource } from './shell/shutdown.js'
@@ -65,29 +73,51 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
    * @throws TypeError for an unknown option or a value of the wrong kind; XecError XEC_CONFIG for a value out of range
    */
   constructor(options: SSHAdapterOptions = {}, { xec, clock = systemClock, signals = process }: SSHAdapterPorts = {}) {
-    checkNames('option', options, ['connectionPool', 'onLimit', 'keepAliveWith'] satisfies (keyof SSHAdapterOptions)[], Object.fromEntries(POOL_OPTION_NAMES.map((name) => [name, `connectionPool: { ${name} }`])))
+    checkNames(
+      'option',
+      options,
+      ['connectionPool', 'onLimit', 'keepAliveWith'] satisfies (keyof SSHAdapterOptions)[],
+      Object.fromEntries(POOL_OPTION_NAMES.map((name) => [name, `connectionPool: { ${name} }`])),
+    )
     const { connectionPool, onLimit = 'queue', keepAliveWith } = options
     const pool = resolvePoolOptions(connectionPool)
-    if (onLimit !== 'queue' && onLimit !== 'throw') throw new XecError('XEC_CONFIG', `onLimit must be 'queue' or 'throw', not ${JSON.stringify(onLimit)}`)
-    if (keepAliveWith !== undefined && typeof keepAliveWith !== 'function' && (typeof keepAliveWith !== 'string' || keepAliveWith.trim() === '')) {
-      throw new TypeError(`keepAliveWith must be a command line or a function, not ${keepAliveWith === '' ? 'an empty text' : shown(keepAliveWith)}`)
+    if (onLimit !== 'queue' && onLimit !== 'throw')
+      throw new XecError('XEC_CONFIG', `onLimit must be 'queue' or 'throw', not ${JSON.stringify(onLimit)}`)
+    if (
+      keepAliveWith !== undefined &&
+      typeof keepAliveWith !== 'function' &&
+      (typeof keepAliveWith !== 'string' || keepAliveWith.trim() === '')
+    ) {
+      throw new TypeError(
+        `keepAliveWith must be a command line or a function, not ${keepAliveWith === '' ? 'an empty text' : shown(keepAliveWith)}`,
+      )
     }
-    this.#makeXec = xec ?? (() => createXec({
-      clock,
-      pool: keepAliveWith === undefined ? pool : { ...pool, keepAlive: false },
-      ...(onLimit === 'throw' ? { admit: turnAway } : {}),
-    }))
+    this.#makeXec =
+      xec ??
+      (() =>
+        createXec({
+          clock,
+          pool: keepAliveWith === undefined ? pool : { ...pool, keepAlive: false },
+          ...(onLimit === 'throw' ? { admit: turnAway } : {}),
+        }))
     this.#clock = clock
     this.#signals = signals
     const intervalMs = (host: PoolTarget['pool']): number => host?.keepAliveInterval ?? pool.keepAliveInterval
-    this.#keepAlive = keepAliveWith === undefined ? null : new KeepAlive({
-      clock,
-      intervalMs: ({ pool: host }) => ((host?.keepAlive ?? pool.keepAlive) ? intervalMs(host) : Infinity),
-      idleTimeoutMs: ({ pool: host }) => host?.idleTimeout ?? pool.idleTimeout,
-      idle: (target) => this.#xec.pool.standing(target).idle,
-      ping: (target, ping) => pingWith(keepAliveWith, sshContext(() => watched(this.#xec, ping), target, { timeoutMs: intervalMs(target.pool) })),
-      retire: (target) => this.#xec.pool.retire(target),
-    })
+    this.#keepAlive =
+      keepAliveWith === undefined
+        ? null
+        : new KeepAlive({
+            clock,
+            intervalMs: ({ pool: host }) => ((host?.keepAlive ?? pool.keepAlive) ? intervalMs(host) : Infinity),
+            idleTimeoutMs: ({ pool: host }) => host?.idleTimeout ?? pool.idleTimeout,
+            idle: (target) => this.#xec.pool.standing(target).idle,
+            ping: (target, ping) =>
+              pingWith(
+                keepAliveWith,
+                sshContext(() => watched(this.#xec, ping), target, { timeoutMs: intervalMs(target.pool) }),
+              ),
+            retire: (target) => this.#xec.pool.retire(target),
+          })
   }
 
   /** Never rejects for anything that happened to the command: the Result says it. @throws XecError XEC_CONFIG */
@@ -97,14 +127,24 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
   }
 
   /** @see upload. Counts as a command, also for `onLimit`. */
-  async upload(target: PoolTarget, local: UploadSource, remote: string, options: TransferOptions = {}): Promise<TransferResult> {
+  async upload(
+    target: PoolTarget,
+    local: UploadSource,
+    remote: string,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
     checkTarget(target)
     checkTransfer(options)
     return this.#inHand(target, () => this.#xec.upload(target, local, remote, options))
   }
 
   /** @see download. Counts as a command, also for `onLimit`. */
-  async download(target: PoolTarget, remote: string, local: string, options: TransferOptions = {}): Promise<TransferResult> {
+  async download(
+    target: PoolTarget,
+    remote: string,
+    local: string,
+    options: TransferOptions = {},
+  ): Promise<TransferResult> {
     checkTarget(target)
     checkTransfer(options)
     return this.#inHand(target, () => this.#xec.download(target, remote, local, options))
@@ -133,7 +173,12 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
 
   /** A regular look at the figures, as events. Ends with `stop()`, with `using`, or when the adapter is closed; after that it never begins. */
   monitor(options: MonitorOptions = {}): PoolMonitor {
-    const monitor = new PoolMonitor(() => this.getConnectionPoolMetrics(), this.#clock, checkMonitor(options), (stopped) => this.#monitors.delete(stopped))
+    const monitor = new PoolMonitor(
+      () => this.getConnectionPoolMetrics(),
+      this.#clock,
+      checkMonitor(options),
+      (stopped) => this.#monitors.delete(stopped),
+    )
     if (this.#closed) monitor.stop()
     else this.#monitors.add(monitor)
     return monitor
@@ -221,7 +266,12 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
 function turnAway(target: PoolTarget, pool: Pool): void {
   const { host } = target
   const { full, inHand, maxConnections } = pool.standing(target)
-  if (full === 'maxConnectionsPerHost') throw new XecError('XEC_QUEUE_TIMEOUT', `Maximum connections (${maxConnections}) reached for host ${host}, with ${inHand} channel${inHand === 1 ? '' : 's'} in use; the command was not sent (onLimit is throw)`, { host })
+  if (full === 'maxConnectionsPerHost')
+    throw new XecError(
+      'XEC_QUEUE_TIMEOUT',
+      `Maximum connections (${maxConnections}) reached for host ${host}, with ${inHand} channel${inHand === 1 ? '' : 's'} in use; the command was not sent (onLimit is throw)`,
+      { host },
+    )
 }
 
 /** What a ping runs: its wait for a channel is known, and it ends with the ping. */
@@ -230,7 +280,9 @@ function watched(xec: Xec, ping: Ping): Dispatcher {
     execute: async (target, command, options) => {
       const sent = ping.waits()
       try {
-        return await withEither([options?.signal, ping.signal], (signal) => xec.execute(target, command, { ...options, signal, onState: (state) => state === 'running' && sent() }))
+        return await withEither([options?.signal, ping.signal], (signal) =>
+          xec.execute(target, command, { ...options, signal, onState: (state) => state === 'running' && sent() }),
+        )
       } finally {
         sent()
       }
@@ -242,7 +294,14 @@ async function pingWith(keepAlive: NonNullable<SSHAdapterOptions['keepAliveWith'
   return typeof keepAlive === 'string' ? ssh.execute(keepAlive) : keepAlive(ssh)
 }
 
-const EVENTS: { readonly [K in AdapterEventName]: true } = { connect: true, disconnect: true, reconnect: true, queue: true, outage: true, 'outage-over': true }
+const EVENTS: { readonly [K in AdapterEventName]: true } = {
+  connect: true,
+  disconnect: true,
+  reconnect: true,
+  queue: true,
+  outage: true,
+  'outage-over': true,
+}
 
 function known<K extends AdapterEventName>(name: K): K {
   if (Object.hasOwn(EVENTS, name)) return name

@@ -44,7 +44,10 @@ export interface Xec extends Transfers {
 /** Opens nothing. @throws XecError XEC_CONFIG for a pool option out of range */
 export function createXec(options: XecOptions = {}): Xec {
   const { clock = systemClock, random = systemRandom, prompt = null } = options
-  const pool = createPool({ transport: options.transport ?? new Ssh2Transport({ clock, prompt }), clock, random, admit: options.admit }, options.pool)
+  const pool = createPool(
+    { transport: options.transport ?? new Ssh2Transport({ clock, prompt }), clock, random, admit: options.admit },
+    options.pool,
+  )
   publishEvents(pool)
   const counts = new Map<Outcome, number>()
   const counted = (result: Result): Result => {
@@ -52,7 +55,8 @@ export function createXec(options: XecOptions = {}): Xec {
     return result
   }
   const dispatcher = {
-    execute: async (target: PoolTarget, command: Command, how: ExecuteOptions = {}): Promise<Result> => counted(await traced(target, command, () => execute(pool, target, command, how, { clock }))),
+    execute: async (target: PoolTarget, command: Command, how: ExecuteOptions = {}): Promise<Result> =>
+      counted(await traced(target, command, () => execute(pool, target, command, how, { clock }))),
   }
   return {
     pool,
@@ -64,12 +68,19 @@ export function createXec(options: XecOptions = {}): Xec {
       return report
     },
     // Who only runs commands need not load what moves files.
-    upload: async (target, local, remote, how) => (await import('./files/upload.js')).upload(pool, target, local, remote, how, { clock }),
-    download: async (target, remote, local, how) => (await import('./files/download.js')).download(pool, target, remote, local, how, { clock }),
-    snapshot: () => Object.freeze({
-      ...pool.snapshot(),
-      commands: Object.freeze(Object.fromEntries(OUTCOMES.flatMap((outcome) => (counts.has(outcome) ? [[outcome, counts.get(outcome) ?? 0]] : [])))),
-    }),
+    upload: async (target, local, remote, how) =>
+      (await import('./files/upload.js')).upload(pool, target, local, remote, how, { clock }),
+    download: async (target, remote, local, how) =>
+      (await import('./files/download.js')).download(pool, target, remote, local, how, { clock }),
+    snapshot: () =>
+      Object.freeze({
+        ...pool.snapshot(),
+        commands: Object.freeze(
+          Object.fromEntries(
+            OUTCOMES.flatMap((outcome) => (counts.has(outcome) ? [[outcome, counts.get(outcome) ?? 0]] : [])),
+          ),
+        ),
+      }),
     drain: (how) => pool.drain(how),
     close: () => pool.close(),
   }

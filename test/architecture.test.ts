@@ -54,19 +54,29 @@ const files = readdirSync(SRC, { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
   .map((entry) => relative(SRC, join(entry.parentPath, entry.name)))
 const imports = files.flatMap((from) => importsOf(from, readFileSync(join(SRC, from), 'utf8')))
-const inner = imports.filter(({ to }) => to.startsWith('.')).map((found): Import => ({ ...found, to: posix.join(posix.dirname(found.from), found.to).replace(/\.js$/, '.ts') }))
+const inner = imports
+  .filter(({ to }) => to.startsWith('.'))
+  .map((found): Import => ({ ...found, to: posix.join(posix.dirname(found.from), found.to).replace(/\.js$/, '.ts') }))
 const outer = imports.filter(({ to }) => !to.startsWith('.') && !to.startsWith('node:'))
 
 /** Static and dynamic imports and re-exports. */
 function importsOf(name: string, text: string): Import[] {
   const found: Import[] = []
   const visit = (node: ts.Node): void => {
-    const literal = ts.isImportDeclaration(node) || ts.isExportDeclaration(node) ? node.moduleSpecifier
-      : ts.isCallExpression(node) && (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText() === 'require') ? node.arguments[0]
-      : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument) ? node.argument.literal
-      : undefined
+    const literal =
+      ts.isImportDeclaration(node) || ts.isExportDeclaration(node)
+        ? node.moduleSpecifier
+        : ts.isCallExpression(node) &&
+            (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText() === 'require')
+          ? node.arguments[0]
+          : ts.isImportTypeNode(node) && ts.isLiteralTypeNode(node.argument)
+            ? node.argument.literal
+            : undefined
     if (literal && ts.isStringLiteral(literal)) {
-      const onlyType = ts.isImportTypeNode(node) || (ts.isImportDeclaration(node) && node.importClause?.isTypeOnly === true) || (ts.isExportDeclaration(node) && node.isTypeOnly)
+      const onlyType =
+        ts.isImportTypeNode(node) ||
+        (ts.isImportDeclaration(node) && node.importClause?.isTypeOnly === true) ||
+        (ts.isExportDeclaration(node) && node.isTypeOnly)
       found.push({ from: name, to: literal.text, onlyType, lazy: ts.isCallExpression(node) })
     }
     ts.forEachChild(node, visit)
@@ -105,7 +115,8 @@ describe('the order of the house', () => {
   // Types may know each other within a room: a connection knows its queue and the queue its connections.
   test('no file reaches itself again when the program is loaded', () => {
     const next = new Map<string, string[]>()
-    for (const { from, to } of inner.filter(({ onlyType }) => !onlyType)) next.set(from, [...(next.get(from) ?? []), to])
+    for (const { from, to } of inner.filter(({ onlyType }) => !onlyType))
+      next.set(from, [...(next.get(from) ?? []), to])
     const done = new Set<string>()
     const circles: string[] = []
     const visit = (file: string, path: readonly string[]): void => {
@@ -118,18 +129,23 @@ describe('the order of the house', () => {
   })
 
   test('a package is imported in its home only', () => {
-    const wrong = outer.filter(({ from, to }) => !(HOMES[to.split('/')[0] ?? ''] ?? []).some((home) => isIn(from, home)))
+    const wrong = outer.filter(
+      ({ from, to }) => !(HOMES[to.split('/')[0] ?? ''] ?? []).some((home) => isIn(from, home)),
+    )
     expect(wrong).toEqual([])
   })
 
   test('the library loads no package when it is imported', () => {
     const loaded = new Set(['index.ts'])
-    for (const file of loaded) for (const { from, to, onlyType, lazy } of inner) if (from === file && !onlyType && !lazy) loaded.add(to)
+    for (const file of loaded)
+      for (const { from, to, onlyType, lazy } of inner) if (from === file && !onlyType && !lazy) loaded.add(to)
     expect(loaded.size).toBeGreaterThan(80)
     expect(outer.filter(({ from, onlyType, lazy }) => loaded.has(from) && !onlyType && !lazy)).toEqual([])
   })
 
   test('the only code outside src is bin/xec.js, which loads the command line', () => {
-    expect(importsOf('xec.js', readFileSync(join(SRC, '../bin/xec.js'), 'utf8')).map(({ to }) => to)).toEqual(['../dist/cli/main.js'])
+    expect(importsOf('xec.js', readFileSync(join(SRC, '../bin/xec.js'), 'utf8')).map(({ to }) => to)).toEqual([
+      '../dist/cli/main.js',
+    ])
   })
 })

@@ -1,16 +1,42 @@
 /** What a strict TypeScript project sees: this must type-check against the packed declarations alone. */
-import { $, calculateOptimalPoolSize, CommandError, createXec, loadInventory, SSHAdapter, XecError, type PoolOptions, type PoolSnapshot, type Result, type ShellResult, type SshContext, type Tunnel } from 'xec'
+import {
+  $,
+  calculateOptimalPoolSize,
+  CommandError,
+  createXec,
+  loadInventory,
+  SSHAdapter,
+  XecError,
+  type PoolOptions,
+  type PoolSnapshot,
+  type Result,
+  type ShellResult,
+  type SshContext,
+  type Tunnel,
+} from 'xec'
 
 const pool: Partial<PoolOptions> = { maxConnections: 20, keepAlive: true }
 const adapter = new SSHAdapter({ connectionPool: pool })
 const ssh: SshContext = $.ssh({ host: 'web1.example.com', username: 'deploy' })
 // undefined is the same as absent, also under exactOptionalPropertyTypes.
 const unset = undefined
-const same: SshContext = $.with({ adapter: unset }).ssh({ host: 'web1.example.com', port: unset, privateKey: unset, proxyJump: unset, pool: { maxConnectionsPerHost: unset } })
+const same: SshContext = $.with({ adapter: unset }).ssh({
+  host: 'web1.example.com',
+  port: unset,
+  privateKey: unset,
+  proxyJump: unset,
+  pool: { maxConnectionsPerHost: unset },
+})
 export const absent = [
-  new SSHAdapter({ connectionPool: { maxConnections: unset }, onLimit: unset, keepAliveWith: unset }), createXec({ pool: { idleTimeout: unset }, clock: unset }),
-  same.with({ timeoutMs: unset, stdin: unset, signal: unset }), $.all([], { fanout: unset, onEvent: unset }), loadInventory({ file: unset }),
-  () => same.upload('a', 'b', { mode: unset, onProgress: unset }), () => same.tunnel({ remotePort: 1, localPort: unset }), () => adapter.monitor({ interval: unset }), () => adapter.drain({ timeout: unset }),
+  new SSHAdapter({ connectionPool: { maxConnections: unset }, onLimit: unset, keepAliveWith: unset }),
+  createXec({ pool: { idleTimeout: unset }, clock: unset }),
+  same.with({ timeoutMs: unset, stdin: unset, signal: unset }),
+  $.all([], { fanout: unset, onEvent: unset }),
+  loadInventory({ file: unset }),
+  () => same.upload('a', 'b', { mode: unset, onProgress: unset }),
+  () => same.tunnel({ remotePort: 1, localPort: unset }),
+  () => adapter.monitor({ interval: unset }),
+  () => adapter.drain({ timeout: unset }),
 ]
 
 export async function main(): Promise<number> {
@@ -35,5 +61,11 @@ export async function main(): Promise<number> {
     if (error instanceof XecError && error.code === 'XEC_AUTH') return 255
   }
   const all: readonly Result[] = []
-  return lines.length + metrics.totalConnections + all.length + calculateOptimalPoolSize(10, 2000, 20) + (result.exitCode ?? 0)
+  return (
+    lines.length +
+    metrics.totalConnections +
+    all.length +
+    calculateOptimalPoolSize(10, 2000, 20) +
+    (result.exitCode ?? 0)
+  )
 }

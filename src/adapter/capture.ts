@@ -9,14 +9,18 @@ export class CaptureStore {
   #inMemory = 0
   readonly #spill: SpillFile
 
-  constructor(readonly memoryBytes: number = DEFAULT_MEMORY_BYTES, spill: SpillFile = new SpillFile()) {
+  constructor(
+    readonly memoryBytes: number = DEFAULT_MEMORY_BYTES,
+    spill: SpillFile = new SpillFile(),
+  ) {
     this.#spill = spill
   }
 
   /** Keeps a chunk behind what it keeps in `last`, or in a new part. @throws what the file system says when it cannot. */
   keep(chunk: Buffer, last: Part | undefined): Part {
     const fits = this.#inMemory + chunk.length <= this.memoryBytes
-    const kept = last && last.spilled !== fits && last.add(chunk) ? last : fits ? new Block(chunk) : new Extent(this.#spill, chunk)
+    const kept =
+      last && last.spilled !== fits && last.add(chunk) ? last : fits ? new Block(chunk) : new Extent(this.#spill, chunk)
     if (fits) this.#inMemory += chunk.length
     return kept
   }
@@ -70,7 +74,10 @@ class Extent implements Part {
   readonly #size: number
   #used: number
 
-  constructor(private readonly file: SpillFile, chunk: Buffer) {
+  constructor(
+    private readonly file: SpillFile,
+    chunk: Buffer,
+  ) {
     this.#used = chunk.length
     this.#size = Math.max(chunk.length, PART_BYTES)
     this.#at = file.reserve(this.#size)

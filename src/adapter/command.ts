@@ -32,8 +32,12 @@ export function encodeCommand(command: Command): Encoded {
   if (!script && line.trim() === '') throw unusable('the command is empty')
   if (script && line !== '') throw unusable('a command is a line or a script, not both')
   const { exports, secrets } = environment(command.env ?? {})
-  if (secrets.length > 0 && pty) throw unusable(`${secrets.map(([name]) => name).join(', ')}: a secret in env cannot be used with a terminal (-t), which would echo it`)
-  if (!script && exports === '' && secrets.length === 0 && cwd === undefined) return checked({ line, preamble: Buffer.alloc(0) })
+  if (secrets.length > 0 && pty)
+    throw unusable(
+      `${secrets.map(([name]) => name).join(', ')}: a secret in env cannot be used with a terminal (-t), which would echo it`,
+    )
+  if (!script && exports === '' && secrets.length === 0 && cwd === undefined)
+    return checked({ line, preamble: Buffer.alloc(0) })
 
   const parts: string[] = []
   const preamble: Buffer[] = []
@@ -78,7 +82,10 @@ function environment(env: Readonly<Record<string, string | Secret>>): { exports:
   const exports: string[] = []
   const secrets: [string, Secret][] = []
   for (const [name, value] of Object.entries(env)) {
-    if (!NAME.test(name)) throw unusable(`${JSON.stringify(name)} is not a name for an environment variable (letters, digits and _, not starting with a digit)`)
+    if (!NAME.test(name))
+      throw unusable(
+        `${JSON.stringify(name)} is not a name for an environment variable (letters, digits and _, not starting with a digit)`,
+      )
     const text = value instanceof Secret ? value.reveal() : value
     if (text.includes('\0')) throw unusable(`the value of ${name} holds a NUL byte, which no environment variable can`)
     if (value instanceof Secret) secrets.push([name, value])
@@ -91,9 +98,11 @@ function checked(encoded: Encoded, inlineScript = false): Encoded {
   if (encoded.line.includes('\0')) throw unusable('the command holds a NUL byte')
   const bytes = Buffer.byteLength(encoded.line)
   if (bytes > MAX_LINE_BYTES) {
-    throw unusable(inlineScript
-      ? `with a terminal (-t) the script travels in the command line, and with ${bytes} bytes it is longer than the ${MAX_LINE_BYTES} that a remote system takes`
-      : `the command is ${bytes} bytes long, more than the ${MAX_LINE_BYTES} that a remote system takes; put it in a file and use --script`)
+    throw unusable(
+      inlineScript
+        ? `with a terminal (-t) the script travels in the command line, and with ${bytes} bytes it is longer than the ${MAX_LINE_BYTES} that a remote system takes`
+        : `the command is ${bytes} bytes long, more than the ${MAX_LINE_BYTES} that a remote system takes; put it in a file and use --script`,
+    )
   }
   return encoded
 }

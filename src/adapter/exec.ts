@@ -76,21 +76,35 @@ class Running {
       this.#exitAt = this.clock.now()
       this.#advance()
     })
-    channel.exec(sending.encoded.line, sending.pty, () => !this.#stop).then(
-      () => {
-        this.#accepted = true
-        if (this.#settled) return
-        tell(() => options.onState?.('running'))
-        if (this.#stop) channel.stdin.end()
-        else sending.feed.connect(channel.stdin, sending.encoded.preamble, (cause) => this.stop({ why: 'stdin', cause }))
-        tell(() => options.onStarted?.({ signal: (name) => this.#signal(name), resize: (rows, cols) => channel.resize(rows, cols) }))
-      },
-      (error: unknown) => {
-        this.#failure = isXecError(error) ? error
-          : new XecError('XEC_REFUSED', `${sending.host}: the command could not be sent: ${messageOf(error)}`, { host: sending.host, phase: 'exec', executed: 'maybe', cause: error })
-        this.#settle()
-      },
-    )
+    channel
+      .exec(sending.encoded.line, sending.pty, () => !this.#stop)
+      .then(
+        () => {
+          this.#accepted = true
+          if (this.#settled) return
+          tell(() => options.onState?.('running'))
+          if (this.#stop) channel.stdin.end()
+          else
+            sending.feed.connect(channel.stdin, sending.encoded.preamble, (cause) => this.stop({ why: 'stdin', cause }))
+          tell(() =>
+            options.onStarted?.({
+              signal: (name) => this.#signal(name),
+              resize: (rows, cols) => channel.resize(rows, cols),
+            }),
+          )
+        },
+        (error: unknown) => {
+          this.#failure = isXecError(error)
+            ? error
+            : new XecError('XEC_REFUSED', `${sending.host}: the command could not be sent: ${messageOf(error)}`, {
+                host: sending.host,
+                phase: 'exec',
+                executed: 'maybe',
+                cause: error,
+              })
+          this.#settle()
+        },
+      )
     this.#advance()
   }
 
@@ -116,17 +130,20 @@ class Running {
     if (this.#settled) return
     for (;;) {
       const now = this.clock.now()
-      const step = nextStep({
-        sentAt: this.#sentAt,
-        timeoutMs: this.sending.options.timeoutMs,
-        exitAt: this.#exitAt,
-        outputOver: this.#outputs.every(({ over, delivering }) => over && !delivering),
-        delivering: this.#outputs.some(({ delivering }) => delivering),
-        lastOutputAt: this.#lastOutputAt,
-        stoppedAt: this.#stoppedAt,
-        rungs: this.#rungs,
-        closedAt: this.#closedAt,
-      }, now)
+      const step = nextStep(
+        {
+          sentAt: this.#sentAt,
+          timeoutMs: this.sending.options.timeoutMs,
+          exitAt: this.#exitAt,
+          outputOver: this.#outputs.every(({ over, delivering }) => over && !delivering),
+          delivering: this.#outputs.some(({ delivering }) => delivering),
+          lastOutputAt: this.#lastOutputAt,
+          stoppedAt: this.#stoppedAt,
+          rungs: this.#rungs,
+          closedAt: this.#closedAt,
+        },
+        now,
+      )
       switch (step.do) {
         case 'settle':
           return this.#settle()
@@ -159,10 +176,16 @@ class Running {
     // A wake-up that comes too early only looks again, so that output need not move the timer.
     if (this.#timer && this.#timer.at <= at) return
     this.#timer?.handle.clear()
-    this.#timer = at === Infinity ? null : { at, handle: this.clock.timer(at - this.clock.now(), () => {
-      this.#timer = null
-      this.#advance()
-    }) }
+    this.#timer =
+      at === Infinity
+        ? null
+        : {
+            at,
+            handle: this.clock.timer(at - this.clock.now(), () => {
+              this.#timer = null
+              this.#advance()
+            }),
+          }
   }
 
   #settle(): void {

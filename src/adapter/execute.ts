@@ -32,11 +32,23 @@ const UNSENT_LIMIT = 3
  * The lease is back before the promise settles.
  * @throws XecError XEC_CONFIG, before anything is dialled, for a command that cannot be sent as asked (see encodeCommand)
  */
-export async function execute(pool: Pool, target: PoolTarget, command: Command, options: ExecuteOptions = {}, ports: { clock: Clock }): Promise<Result> {
+export async function execute(
+  pool: Pool,
+  target: PoolTarget,
+  command: Command,
+  options: ExecuteOptions = {},
+  ports: { clock: Clock },
+): Promise<Result> {
   const encoded = encodeCommand(command)
   const { clock } = ports
   const { host } = target
-  const { signal, queueTimeoutMs, retryCommands = 0, captureBytes = DEFAULT_CAPTURE_BYTES, store = new CaptureStore() } = options
+  const {
+    signal,
+    queueTimeoutMs,
+    retryCommands = 0,
+    captureBytes = DEFAULT_CAPTURE_BYTES,
+    store = new CaptureStore(),
+  } = options
   if (signal) setMaxListeners(0, signal) // one signal for many commands is no leak
   const feed = new Feed(options.stdin)
   const attempts: CommandAttempt[] = []
@@ -67,7 +79,11 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
     waitMs += lease.waitMs
     if (signal?.aborted) {
       await giveBack(lease, clock)
-      const error = new XecError('XEC_ABORTED', `${host}: cancelled before the command was sent; it did not run`, { host, phase: 'queue', cause: signal.reason })
+      const error = new XecError('XEC_ABORTED', `${host}: cancelled before the command was sent; it did not run`, {
+        host,
+        phase: 'queue',
+        cause: signal.reason,
+      })
       return result({ verdict: judgeUnsent(host, error), lease, ran: null, stdout, stderr })
     }
     const ran = await runOn(lease.channel, { host, encoded, pty: command.pty, feed, stdout, stderr, options }, clock)
@@ -76,13 +92,31 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
     if (ran.failure?.code === 'XEC_CONNECTION_LOST' && ran.failure.executed === 'no' && !ran.stop) {
       attempts.push({ phase: 'connect', outcome: 'lost', ms: ran.durationMs, message: ran.failure.message })
       if (++unsent < UNSENT_LIMIT) continue
-      return result({ verdict: judgeUnsent(host, connectionsKeepEnding(host, unsent, ran.failure)), lease, ran: null, stdout, stderr })
+      return result({
+        verdict: judgeUnsent(host, connectionsKeepEnding(host, unsent, ran.failure)),
+        lease,
+        ran: null,
+        stdout,
+        stderr,
+      })
     }
     const verdict = judge(host, ran, options.timeoutMs)
     const last: Try = { verdict, lease, ran, stdout, stderr }
-    if (verdict.outcome === 'lost' && resent < retryCommands && !signal?.aborted && !ran.delivered && !ran.handled && feed.replayable) {
+    if (
+      verdict.outcome === 'lost' &&
+      resent < retryCommands &&
+      !signal?.aborted &&
+      !ran.delivered &&
+      !ran.handled &&
+      feed.replayable
+    ) {
       resent++
-      attempts.push({ phase: 'run', outcome: 'lost', ms: ran.durationMs, message: `${verdict.error?.message ?? ''}; sent again` })
+      attempts.push({
+        phase: 'run',
+        outcome: 'lost',
+        ms: ran.durationMs,
+        message: `${verdict.error?.message ?? ''}; sent again`,
+      })
       lost = lost ? { ...last, verdict: afterLoss(host, lost.verdict, verdict) } : last
       continue
     }
@@ -104,9 +138,18 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
       executed: verdict.executed,
       remoteProcess: verdict.remoteProcess,
       // Getters, because output that was spilled is read when it is asked for.
-      get stdout() { return stdout.bytes() },
-      get stderr() { return stderr.bytes() },
-      truncated: stdout.cut !== null || stderr.cut !== null || (ran !== null && verdict.executed === 'yes' && (!ran.complete || verdict.outcome === 'lost' || lease?.channel.cut === true)),
+      get stdout() {
+        return stdout.bytes()
+      },
+      get stderr() {
+        return stderr.bytes()
+      },
+      truncated:
+        stdout.cut !== null ||
+        stderr.cut !== null ||
+        (ran !== null &&
+          verdict.executed === 'yes' &&
+          (!ran.complete || verdict.outcome === 'lost' || lease?.channel.cut === true)),
       durationMs: ran?.durationMs ?? 0,
       waitMs,
       connectMs: lease?.connectMs ?? 0,
@@ -119,13 +162,25 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
 
   /** Among the attempts, where there is more than the result itself says. */
   function list({ verdict, lease, ran, stdout, stderr }: Try): void {
-    const notes = ran === null ? [] : [
-      ...(ran.open && !ran.stop ? [STILL_OPEN[ran.open]] : []),
-      ...(lease?.channel.cut && verdict.exitCode !== null ? ['the connection was lost after the exit status, so the end of the output may be missing'] : []),
-      ...[stdout.cut, stderr.cut].flatMap((cut, index, all) => (cut === null || all.indexOf(cut) < index ? [] : [cut])),
-    ]
+    const notes =
+      ran === null
+        ? []
+        : [
+            ...(ran.open && !ran.stop ? [STILL_OPEN[ran.open]] : []),
+            ...(lease?.channel.cut && verdict.exitCode !== null
+              ? ['the connection was lost after the exit status, so the end of the output may be missing']
+              : []),
+            ...[stdout.cut, stderr.cut].flatMap((cut, index, all) =>
+              cut === null || all.indexOf(cut) < index ? [] : [cut],
+            ),
+          ]
     if (ran && (resent > 0 || notes.length > 0)) {
-      attempts.push({ phase: 'run', outcome: verdict.outcome, ms: ran.durationMs, ...(notes.length > 0 ? { message: notes.join('; ') } : {}) })
+      attempts.push({
+        phase: 'run',
+        outcome: verdict.outcome,
+        ms: ran.durationMs,
+        ...(notes.length > 0 ? { message: notes.join('; ') } : {}),
+      })
     }
   }
 }
@@ -134,8 +189,24 @@ export async function execute(pool: Pool, target: PoolTarget, command: Command, 
 export function neverSent(target: PoolTarget, outcome: Outcome, error: XecError): Result {
   const empty = Buffer.alloc(0)
   return Object.freeze({
-    host: target.host, address: addressOf(target), outcome, ok: false, exitCode: null, signal: null, executed: 'no', remoteProcess: null,
-    stdout: empty, stderr: empty, truncated: false, durationMs: 0, waitMs: 0, connectMs: 0, reused: false, connection: null, attempts: [], error,
+    host: target.host,
+    address: addressOf(target),
+    outcome,
+    ok: false,
+    exitCode: null,
+    signal: null,
+    executed: 'no',
+    remoteProcess: null,
+    stdout: empty,
+    stderr: empty,
+    truncated: false,
+    durationMs: 0,
+    waitMs: 0,
+    connectMs: 0,
+    reused: false,
+    connection: null,
+    attempts: [],
+    error,
   })
 }
 

@@ -61,13 +61,18 @@ export class Intake {
       if (!isThenable(held)) return
       this.stream.pause()
       this.#busy = true
-      Promise.resolve(held).then(undefined, (error: unknown) => this.#failed(error)).then(() => {
-        this.#busy = false
-        this.stream.resume()
-        // What waited behind it comes now, so the quiet begins now.
-        this.changed(true)
-        this.changed(false)
-      }, () => {})
+      Promise.resolve(held)
+        .then(undefined, (error: unknown) => this.#failed(error))
+        .then(
+          () => {
+            this.#busy = false
+            this.stream.resume()
+            // What waited behind it comes now, so the quiet begins now.
+            this.changed(true)
+            this.changed(false)
+          },
+          () => {},
+        )
     } catch (error) {
       this.#failed(error)
     }

@@ -44,14 +44,18 @@ export interface Verdict {
 /** What `Ran.open` means for a command that was not stopped. */
 export const STILL_OPEN = {
   untaken: 'the command has ended, but its output was not taken to the end here within its time',
-  lingering: 'the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown',
+  lingering:
+    'the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown',
 } as const
 
 const NOTHING = { exitCode: null, signal: null, remoteProcess: null } as const
 
 /** A command that never left: no channel, or a host that could not be reached. */
 export function judgeUnsent(host: string, error: unknown): Verdict {
-  const told = error instanceof XecError ? error : new XecError('XEC_CONNECT', `${host}: ${messageOf(error)}`, { host, cause: error })
+  const told =
+    error instanceof XecError
+      ? error
+      : new XecError('XEC_CONNECT', `${host}: ${messageOf(error)}`, { host, cause: error })
   return { ...NOTHING, outcome: UNSENT[told.code] ?? 'unreachable', executed: 'no', error: told }
 }
 
@@ -66,7 +70,11 @@ const UNSENT: Partial<Record<ErrorCode, Outcome>> = {
 
 /** The connection went away under a command that had not left yet, and again under its repetitions. Not a loss: nothing is unknown. */
 export function connectionsKeepEnding(host: string, times: number, cause: XecError): XecError {
-  return new XecError('XEC_CONNECT', `${host}: ${times} connections ended before the command could be sent; it did not run (see the server's log; a limit or a restricted account may end them)`, { host, phase: 'exec', cause })
+  return new XecError(
+    'XEC_CONNECT',
+    `${host}: ${times} connections ended before the command could be sent; it did not run (see the server's log; a limit or a restricted account may end them)`,
+    { host, phase: 'exec', cause },
+  )
 }
 
 /** A command that was sent, or was about to be. */
@@ -77,30 +85,70 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
   const executed: Executed = accepted ? 'yes' : failure ? failure.executed : ended ? 'yes' : 'maybe'
   if (stop) {
     const remoteProcess = executed === 'no' ? null : remoteAfter(ran)
-    return { ...NOTHING, outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled', executed, remoteProcess, error: stopError(host, stop, ran, executed, remoteProcess, timeoutMs) }
+    return {
+      ...NOTHING,
+      outcome: stop.why === 'timeout' ? 'timeout' : 'cancelled',
+      executed,
+      remoteProcess,
+      error: stopError(host, stop, ran, executed, remoteProcess, timeoutMs),
+    }
   }
   if (failure) {
-    if (failure.code === 'XEC_CONNECTION_LOST') return { ...NOTHING, outcome: 'lost', executed, remoteProcess: executed === 'no' ? null : 'maybe-running', error: failure }
+    if (failure.code === 'XEC_CONNECTION_LOST')
+      return {
+        ...NOTHING,
+        outcome: 'lost',
+        executed,
+        remoteProcess: executed === 'no' ? null : 'maybe-running',
+        error: failure,
+      }
     // A channel that was closed instead of answered: the server may have begun.
     return { ...NOTHING, outcome: executed === 'no' ? 'refused' : 'failed', executed, error: failure }
   }
-  const error = (code: ErrorCode, message: string): XecError => new XecError(code, `${host}: ${message}`, { host, executed })
+  const error = (code: ErrorCode, message: string): XecError =>
+    new XecError(code, `${host}: ${message}`, { host, executed })
   switch (exit?.kind) {
     case 'code':
       if (exit.code === 0) return { ...NOTHING, outcome: 'ok', executed, exitCode: 0, error: null }
-      return { ...NOTHING, outcome: 'failed', executed, exitCode: exit.code, error: error('XEC_EXIT', `exit status ${exit.code}`) }
-    case 'signal':
-      return { ...NOTHING, outcome: 'signal', executed, signal: exit.signal, error: error('XEC_EXIT', `killed by signal ${exit.signal}${exit.coreDumped ? ' (core dumped)' : ''}`) }
-    case 'lost': {
-      const sent = executed === 'yes' ? 'while the command was running' : 'after the command was sent, before the server confirmed it'
       return {
-        ...NOTHING, outcome: 'lost', executed, remoteProcess: 'maybe-running',
-        error: error('XEC_CONNECTION_LOST', `Connection closed ${sent}, so its exit status is unknown (${exit.end.detail}); it may still be running`),
+        ...NOTHING,
+        outcome: 'failed',
+        executed,
+        exitCode: exit.code,
+        error: error('XEC_EXIT', `exit status ${exit.code}`),
+      }
+    case 'signal':
+      return {
+        ...NOTHING,
+        outcome: 'signal',
+        executed,
+        signal: exit.signal,
+        error: error('XEC_EXIT', `killed by signal ${exit.signal}${exit.coreDumped ? ' (core dumped)' : ''}`),
+      }
+    case 'lost': {
+      const sent =
+        executed === 'yes'
+          ? 'while the command was running'
+          : 'after the command was sent, before the server confirmed it'
+      return {
+        ...NOTHING,
+        outcome: 'lost',
+        executed,
+        remoteProcess: 'maybe-running',
+        error: error(
+          'XEC_CONNECTION_LOST',
+          `Connection closed ${sent}, so its exit status is unknown (${exit.end.detail}); it may still be running`,
+        ),
       }
     }
     case 'none':
     case undefined:
-      return { ...NOTHING, outcome: 'failed', executed, error: error('XEC_EXIT', 'the server ended the command without an exit status') }
+      return {
+        ...NOTHING,
+        outcome: 'failed',
+        executed,
+        error: error('XEC_EXIT', 'the server ended the command without an exit status'),
+      }
   }
 }
 
@@ -108,10 +156,37 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
 export function afterLoss(host: string, lost: Verdict, later: Verdict): Verdict {
   const { executed } = lost
   if (later.executed === 'yes' || later.executed === executed) return later
-  if (later.executed === 'maybe') return { ...later, executed, error: later.error && new XecError(later.error.code, later.error.message, { host, phase: later.error.phase, executed, cause: later.error.cause }) }
-  const [outcome, error] = later.outcome === 'cancelled'
-    ? ['cancelled', new XecError('XEC_ABORTED', `${host}: cancelled before it was sent again; its connection had been lost, so it may be running`, { host, executed, cause: later.error?.cause })] as const
-    : ['lost', new XecError('XEC_CONNECTION_LOST', `${lost.error?.message ?? ''}; it could not be sent again: ${later.error?.message ?? later.outcome}`, { host, executed, cause: later.error })] as const
+  if (later.executed === 'maybe')
+    return {
+      ...later,
+      executed,
+      error:
+        later.error &&
+        new XecError(later.error.code, later.error.message, {
+          host,
+          phase: later.error.phase,
+          executed,
+          cause: later.error.cause,
+        }),
+    }
+  const [outcome, error] =
+    later.outcome === 'cancelled'
+      ? ([
+          'cancelled',
+          new XecError(
+            'XEC_ABORTED',
+            `${host}: cancelled before it was sent again; its connection had been lost, so it may be running`,
+            { host, executed, cause: later.error?.cause },
+          ),
+        ] as const)
+      : ([
+          'lost',
+          new XecError(
+            'XEC_CONNECTION_LOST',
+            `${lost.error?.message ?? ''}; it could not be sent again: ${later.error?.message ?? later.outcome}`,
+            { host, executed, cause: later.error },
+          ),
+        ] as const)
   return { ...NOTHING, outcome, executed, remoteProcess: 'maybe-running', error }
 }
 
@@ -121,7 +196,14 @@ function remoteAfter({ accepted, exit, signals, open }: Ran): RemoteProcess {
   return accepted && signals.length > 0 && exit?.kind !== 'lost' ? 'signalled' : 'maybe-running'
 }
 
-function stopError(host: string, stop: Stop, { signals, open }: Ran, executed: Executed, remote: RemoteProcess | null, timeoutMs = 0): XecError {
+function stopError(
+  host: string,
+  stop: Stop,
+  { signals, open }: Ran,
+  executed: Executed,
+  remote: RemoteProcess | null,
+  timeoutMs = 0,
+): XecError {
   const what: Record<Stop['why'], string> = {
     timeout: `not finished within ${formatDuration(timeoutMs)}`,
     abort: 'cancelled',
@@ -129,11 +211,21 @@ function stopError(host: string, stop: Stop, { signals, open }: Ran, executed: E
     output: `cancelled, because its output could not be delivered: ${messageOf(stop.cause)}`,
   }
   const then: Record<RemoteProcess, string> = {
-    exited: open === 'untaken' ? 'the remote process has ended, but its output was not taken to the end here' : 'the remote process has ended',
+    exited:
+      open === 'untaken'
+        ? 'the remote process has ended, but its output was not taken to the end here'
+        : 'the remote process has ended',
     signalled: `${signals.join(' and ')} ${signals.length === 1 ? 'was' : 'were'} sent, but the server did not confirm that the remote process has ended (before OpenSSH 10, sshd signals no process of root)`,
-    'maybe-running': open === 'lingering' ? 'the remote shell has ended, but a process of the command keeps the output open and may still be running'
-      : 'the remote process could not be signalled and may still be running',
+    'maybe-running':
+      open === 'lingering'
+        ? 'the remote shell has ended, but a process of the command keeps the output open and may still be running'
+        : 'the remote process could not be signalled and may still be running',
   }
   const code = stop.why === 'timeout' ? 'XEC_TIMEOUT' : 'XEC_ABORTED'
-  return new XecError(code, `${host}: ${what[stop.why]}; ${remote === null ? 'it did not run' : then[remote]}`, { host, phase: executed === 'no' ? 'exec' : 'run', executed, cause: stop.cause })
+  return new XecError(code, `${host}: ${what[stop.why]}; ${remote === null ? 'it did not run' : then[remote]}`, {
+    host,
+    phase: executed === 'no' ? 'exec' : 'run',
+    executed,
+    cause: stop.cause,
+  })
 }

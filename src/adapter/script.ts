@@ -18,11 +18,18 @@ export function interpreterOf(content: Buffer): readonly string[] {
  * @throws XecError XEC_CONFIG when it holds a NUL byte: no text, so no script.
  */
 export function scriptText(name: string, content: Buffer): Buffer {
-  if (content.includes(0)) throw new XecError('XEC_CONFIG', `${name} holds a NUL byte, so it is not a script; copy the program to the host and run it there`, { phase: 'exec' })
+  if (content.includes(0))
+    throw new XecError(
+      'XEC_CONFIG',
+      `${name} holds a NUL byte, so it is not a script; copy the program to the host and run it there`,
+      { phase: 'exec' },
+    )
   const text = withoutBom(content)
   return text.at(-1) === 0x0a ? text.subarray(0, -1) : text
 }
 
 function withoutBom(content: Buffer): Buffer {
-  return content.length >= 3 && content[0] === 0xef && content[1] === 0xbb && content[2] === 0xbf ? content.subarray(3) : content
+  return content.length >= 3 && content[0] === 0xef && content[1] === 0xbb && content[2] === 0xbf
+    ? content.subarray(3)
+    : content
 }

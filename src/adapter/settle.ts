@@ -26,8 +26,7 @@ export interface Progress {
 
 export type Step =
   /** `timeout`: the time is over, begin the ladder. `climb`: the next rung. `close`: stop waiting for output. */
-  | { readonly do: 'settle' | 'timeout' | 'climb' | 'close' }
-  | { readonly do: 'wait'; readonly until: number }
+  { readonly do: 'settle' | 'timeout' | 'climb' | 'close' } | { readonly do: 'wait'; readonly until: number }
 
 /**
  * In this order: all is here · the close is confirmed or overdue · after the exit, wait for output until it is quiet

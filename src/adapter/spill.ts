@@ -32,7 +32,8 @@ export class SpillFile {
   /** Into room that was reserved. @throws what the file system says, e.g. ENOSPC. */
   write(at: number, bytes: Uint8Array): void {
     if (this.#fd === null) throw new Error('bug: no room was reserved')
-    for (let written = 0; written < bytes.length;) written += writeSync(this.#fd, bytes, written, bytes.length - written, at + written)
+    for (let written = 0; written < bytes.length;)
+      written += writeSync(this.#fd, bytes, written, bytes.length - written, at + written)
   }
 
   read(at: number, length: number): Buffer {

@@ -19,7 +19,12 @@ export class Feed {
   /** @throws XecError XEC_CONFIG for a stream that has nothing more to give: its end would pass for an empty input */
   constructor(private readonly source: StdinSource) {
     if (!(source instanceof Readable)) return
-    if (source.readableEnded) throw new XecError('XEC_CONFIG', 'stdin: the stream was read already; give each command a stream of its own, or the text or bytes themselves', { phase: 'exec' })
+    if (source.readableEnded)
+      throw new XecError(
+        'XEC_CONFIG',
+        'stdin: the stream was read already; give each command a stream of its own, or the text or bytes themselves',
+        { phase: 'exec' },
+      )
     // Stays for good: an error after our interest has ended must not bring the process down.
     if (!source.listeners('error').includes(ignore)) source.on('error', ignore)
   }
@@ -61,9 +66,11 @@ export class Feed {
       stdin.once('drain', drained)
     }
     const data = (chunk: unknown): void => {
-      if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) return error(new TypeError('the stream gives objects and not bytes'))
+      if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array))
+        return error(new TypeError('the stream gives objects and not bytes'))
       this.replayable = false
-      const piece = typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      const piece =
+        typeof chunk === 'string' ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
       pieces.push(piece)
       bytes += piece.length
       if (piece.length >= PIECE_BYTES) return flush()

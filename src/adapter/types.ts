@@ -18,7 +18,19 @@ export interface Command {
   readonly pty?: PtyRequest | undefined
 }
 
-export const OUTCOMES = ['ok', 'failed', 'signal', 'timeout', 'unreachable', 'auth', 'hostkey', 'refused', 'lost', 'cancelled', 'skipped'] as const
+export const OUTCOMES = [
+  'ok',
+  'failed',
+  'signal',
+  'timeout',
+  'unreachable',
+  'auth',
+  'hostkey',
+  'refused',
+  'lost',
+  'cancelled',
+  'skipped',
+] as const
 export type Outcome = (typeof OUTCOMES)[number]
 
 /** What is known of the remote process after a timeout, a cancel or a loss. */
@@ -53,7 +65,12 @@ export interface ExecuteOptions {
   /** Hears each change of state: queued, connecting, running. */
   readonly onState?: ((state: 'queued' | 'connecting' | 'running') => void) | undefined
   /** Hands out control of the running command (signals, window size), once for each time it is sent. One that was given a signal is not sent again. */
-  readonly onStarted?: ((control: { /** False when it has ended. */ signal(name: SignalName): boolean; resize(rows: number, cols: number): void }) => void) | undefined
+  readonly onStarted?:
+    | ((control: {
+        /** False when it has ended. */ signal(name: SignalName): boolean
+        resize(rows: number, cols: number): void
+      }) => void)
+    | undefined
 }
 
 /** One command on one target. Errors and results share this shape. */

@@ -20,7 +20,12 @@ export interface Split {
  * @param isOption whether a word is an option of this command, which then is no other option's value
  * @throws XecError XEC_CONFIG for an option without its value
  */
-export function splitArgv(argv: readonly string[], takesValue: (option: string) => boolean, operands: number, isOption: (word: string) => boolean = () => false): Split {
+export function splitArgv(
+  argv: readonly string[],
+  takesValue: (option: string) => boolean,
+  operands: number,
+  isOption: (word: string) => boolean = () => false,
+): Split {
   const options: string[] = []
   const found: string[] = []
   let at = 0
@@ -38,7 +43,10 @@ export function splitArgv(argv: readonly string[], takesValue: (option: string) 
     options.push(word)
     const value = argv[at + 1]
     if (value !== undefined && wantsNext(word, takesValue)) {
-      if (isOption(value)) throw usage(`${word} needs a value, and ${value} is an option${word.startsWith('--') ? `; if it is meant: ${word}=${value}` : ''}`)
+      if (isOption(value))
+        throw usage(
+          `${word} needs a value, and ${value} is an option${word.startsWith('--') ? `; if it is meant: ${word}=${value}` : ''}`,
+        )
       options.push(value)
       at++
     }

@@ -18,5 +18,7 @@ export function wantsColor(flag: string | undefined, env: Env, stream: { readonl
 /** A picture that is drawn over again needs a terminal that can, and someone who looks: not a build's log. */
 export function wantsLive(env: Env, stream: { readonly isTTY?: boolean }): boolean {
   const ci = env['CI']
-  return stream.isTTY === true && env['TERM'] !== 'dumb' && (ci === undefined || ci === '' || ci === '0' || ci === 'false')
+  return (
+    stream.isTTY === true && env['TERM'] !== 'dumb' && (ci === undefined || ci === '' || ci === '0' || ci === 'false')
+  )
 }

@@ -5,7 +5,12 @@ import type { OptionName } from './options.js'
 const SSH = ['login', 'port', 'identity', 'jump', 'sshConfig', 'sshOption'] as const satisfies readonly OptionName[]
 const SELECTION = ['group', 'hosts', 'exclude', 'all'] as const satisfies readonly OptionName[]
 const DIALLING = ['connectTimeout', 'queueTimeout', 'retries'] as const satisfies readonly OptionName[]
-const LIMITS = ['maxConnections', 'maxConnectionsPerHost', 'maxChannelsPerConnection', 'maxConcurrentDials'] as const satisfies readonly OptionName[]
+const LIMITS = [
+  'maxConnections',
+  'maxConnectionsPerHost',
+  'maxChannelsPerConnection',
+  'maxConcurrentDials',
+] as const satisfies readonly OptionName[]
 const SHOWING = ['quiet', 'verbose', 'color'] as const satisfies readonly OptionName[]
 
 export const COMMANDS: readonly CommandSpec[] = [
@@ -13,7 +18,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'run',
     usage: '[options] <host> [options] [--] <command...>',
     summary: 'run a command on one host, like ssh: bytes through, exit status through',
-    options: [...SSH, 'env', 'cwd', 'noStdin', 'tty', 'script', 'timeout', ...DIALLING, 'retryCommands', ...LIMITS, 'output', 'json', 'metrics', ...SHOWING, 'dryRun', 'config'],
+    options: [
+      ...SSH,
+      'env',
+      'cwd',
+      'noStdin',
+      'tty',
+      'script',
+      'timeout',
+      ...DIALLING,
+      'retryCommands',
+      ...LIMITS,
+      'output',
+      'json',
+      'metrics',
+      ...SHOWING,
+      'dryRun',
+      'config',
+    ],
     operands: 1,
     words: true,
     examples: [
@@ -29,13 +51,35 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'exec-all',
     usage: '<selection> [options] [--] <command...>',
     summary: 'run a command on many hosts of the inventory, through one connection pool',
-    options: [...SELECTION, ...SSH, 'env', 'cwd', 'script', 'stdin', 'fanout', 'failFast', 'timeout', ...DIALLING, 'retryCommands', ...LIMITS, 'output', 'json', 'metrics', ...SHOWING, 'dryRun', 'config'],
+    options: [
+      ...SELECTION,
+      ...SSH,
+      'env',
+      'cwd',
+      'script',
+      'stdin',
+      'fanout',
+      'failFast',
+      'timeout',
+      ...DIALLING,
+      'retryCommands',
+      ...LIMITS,
+      'output',
+      'json',
+      'metrics',
+      ...SHOWING,
+      'dryRun',
+      'config',
+    ],
     operands: 0,
     words: true,
     examples: [
       ['xec exec-all -g web uptime', 'a group'],
       ["xec exec-all -w 'web[01-20],db1' -x web03 -- systemctl is-active nginx", 'an expression, less one host'],
-      ['xec exec-all --all --fanout 16 --fail-fast --script patch.sh', 'a local script, 16 hosts at a time, stopping at the first failure'],
+      [
+        'xec exec-all --all --fanout 16 --fail-fast --script patch.sh',
+        'a local script, 16 hosts at a time, stopping at the first failure',
+      ],
       ['xec exec-all -g web --json uptime | jq ".hosts[].outcome"', 'one JSON document'],
       ['xec exec-all -g web --dry-run reboot', 'what would run where'],
     ],
@@ -48,7 +92,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: ['json', 'color'],
     operands: 0,
     words: false,
-    examples: [['xec pool stats', 'while another xec runs, or after'], ['xec pool stats --json | jq .totals.reuseRatio', 'for programs']],
+    examples: [
+      ['xec pool stats', 'while another xec runs, or after'],
+      ['xec pool stats --json | jq .totals.reuseRatio', 'for programs'],
+    ],
     load: async () => (await import('./commands/pool-stats.js')).poolStats,
   },
   {
@@ -58,17 +105,35 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [...SELECTION, ...SSH, 'json', 'quiet', 'color', 'config'],
     operands: Infinity,
     words: false,
-    examples: [['xec hosts', 'all of them'], ['xec hosts -g web -x web03', 'what a selection means'], ["xec hosts 'web[01-05]' --json", 'for programs']],
+    examples: [
+      ['xec hosts', 'all of them'],
+      ['xec hosts -g web -x web03', 'what a selection means'],
+      ["xec hosts 'web[01-05]' --json", 'for programs'],
+    ],
     load: async () => (await import('./commands/hosts.js')).hosts,
   },
   {
     name: 'ping',
     usage: '[selection] [options]',
     summary: 'connect and authenticate only, and show how long it took',
-    options: [...SELECTION, ...SSH, 'fanout', ...DIALLING, 'maxConnections', 'maxConnectionsPerHost', 'maxConcurrentDials', 'json', ...SHOWING, 'config'],
+    options: [
+      ...SELECTION,
+      ...SSH,
+      'fanout',
+      ...DIALLING,
+      'maxConnections',
+      'maxConnectionsPerHost',
+      'maxConcurrentDials',
+      'json',
+      ...SHOWING,
+      'config',
+    ],
     operands: Infinity,
     words: false,
-    examples: [['xec ping', 'every host of the inventory'], ['xec ping -g web --connect-timeout 3s', 'a group, impatiently']],
+    examples: [
+      ['xec ping', 'every host of the inventory'],
+      ['xec ping -g web --connect-timeout 3s', 'a group, impatiently'],
+    ],
     load: async () => (await import('./commands/ping.js')).ping,
   },
   {

@@ -7,19 +7,34 @@ import { table } from './output/table.js'
 /** Prints the hosts and the command; the exit status is 0. */
 export function showDryRun(io: Io, items: readonly RunItem[], title: string, json: boolean): number {
   if (json) {
-    const hosts = items.map(({ target, command: { env = {} } }) => ({ host: target.host, address: addressOf(target), user: target.username, env: Object.keys(env) }))
-    io.stdout.write(`${JSON.stringify({ schemaVersion: 1, dryRun: true, command: title, cwd: items[0]?.command.cwd ?? null, hosts })}\n`)
+    const hosts = items.map(({ target, command: { env = {} } }) => ({
+      host: target.host,
+      address: addressOf(target),
+      user: target.username,
+      env: Object.keys(env),
+    }))
+    io.stdout.write(
+      `${JSON.stringify({ schemaVersion: 1, dryRun: true, command: title, cwd: items[0]?.command.cwd ?? null, hosts })}\n`,
+    )
     return 0
   }
   const count = `${items.length} host${items.length === 1 ? '' : 's'}`
   const cwd = items[0]?.command.cwd
   // The values may be secrets, and the inventory's differ from host to host.
   const names = [...new Set(items.flatMap(({ command }) => Object.keys(command.env ?? {})))]
-  const around = [...(cwd === undefined ? [] : [`in ${cwd}`]), ...(names.length === 0 ? [] : [`with ${names.join(', ')} set`])]
-  io.stdout.write(`dry run: on ${count} this would run${around.length > 0 ? `, ${around.join(', ')}` : ''}: ${title}\n${table([
-    { title: 'HOST', value: ({ target }) => target.host },
-    { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
-    { title: 'USER', value: ({ target }) => target.username },
-  ], items)}`)
+  const around = [
+    ...(cwd === undefined ? [] : [`in ${cwd}`]),
+    ...(names.length === 0 ? [] : [`with ${names.join(', ')} set`]),
+  ]
+  io.stdout.write(
+    `dry run: on ${count} this would run${around.length > 0 ? `, ${around.join(', ')}` : ''}: ${title}\n${table(
+      [
+        { title: 'HOST', value: ({ target }) => target.host },
+        { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
+        { title: 'USER', value: ({ target }) => target.username },
+      ],
+      items,
+    )}`,
+  )
   return 0
 }

@@ -12,19 +12,32 @@ export const BROKEN_PIPE = 141
 const INTERRUPTED = 130
 
 /** What the exit status depends on; a Result is one. */
-export type Ended = Pick<Result, 'outcome' | 'exitCode' | 'signal' | 'executed'> & { readonly error?: { readonly code: ErrorCode } | null }
+export type Ended = Pick<Result, 'outcome' | 'exitCode' | 'signal' | 'executed'> & {
+  readonly error?: { readonly code: ErrorCode } | null
+}
 
 /** `xec run`: the remote status; 128+n for a signal; 124 timeout; 255 when there is no status to pass on. */
 export function runStatus({ outcome, exitCode, signal, error }: Ended): number {
   // A key that cannot be read, say: nothing was dialled, and the user can mend it.
   if (isUnusable({ error })) return USAGE
   switch (outcome) {
-    case 'ok': return 0
-    case 'failed': return exitCode === null ? UNREACHED : statusByte(exitCode)
-    case 'signal': return 128 + (signalNumber(signal ?? '') ?? 127)
-    case 'timeout': return TIMEOUT
-    case 'cancelled': return INTERRUPTED
-    case 'unreachable': case 'auth': case 'hostkey': case 'refused': case 'lost': case 'skipped': return UNREACHED
+    case 'ok':
+      return 0
+    case 'failed':
+      return exitCode === null ? UNREACHED : statusByte(exitCode)
+    case 'signal':
+      return 128 + (signalNumber(signal ?? '') ?? 127)
+    case 'timeout':
+      return TIMEOUT
+    case 'cancelled':
+      return INTERRUPTED
+    case 'unreachable':
+    case 'auth':
+    case 'hostkey':
+    case 'refused':
+    case 'lost':
+    case 'skipped':
+      return UNREACHED
   }
 }
 
@@ -36,7 +49,12 @@ function statusByte(code: number): number {
 /** Whether a host's part is that it was not reached, or that nobody knows how its command ended. */
 function isUnreached({ outcome, exitCode, executed }: Ended): boolean {
   const always: readonly Outcome[] = ['unreachable', 'auth', 'hostkey', 'refused', 'lost']
-  return always.includes(outcome) || (outcome === 'failed' && exitCode === null) || (outcome === 'timeout' && executed !== 'yes') || (outcome === 'cancelled' && executed === 'maybe')
+  return (
+    always.includes(outcome) ||
+    (outcome === 'failed' && exitCode === null) ||
+    (outcome === 'timeout' && executed !== 'yes') ||
+    (outcome === 'cancelled' && executed === 'maybe')
+  )
 }
 
 /** `xec ping`: 0 all answer; 2 if none was dialled, for something the user can mend; else 255. */

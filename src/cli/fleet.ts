@@ -27,7 +27,10 @@ export interface Fleet {
    * The names that -g, -w, -x, -a and further expressions stand for; without -g, -w and expressions, all.
    * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when they stand for nothing
    */
-  select(options: Pick<OptionValues, 'group' | 'hosts' | 'exclude' | 'all'>, expressions?: readonly string[]): readonly string[]
+  select(
+    options: Pick<OptionValues, 'group' | 'hosts' | 'exclude' | 'all'>,
+    expressions?: readonly string[],
+  ): readonly string[]
   /**
    * @param secrets false for what only looks: no secret is read, no program run for one
    * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST
@@ -36,7 +39,11 @@ export interface Fleet {
 }
 
 /** @throws XecError XEC_CONFIG for a file, a flag or a variable that is not usable */
-export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, 'options' | 'fromEnv'>, notices: Notices): Promise<Fleet> {
+export async function openFleet(
+  io: Io,
+  { options, fromEnv }: Pick<Invocation, 'options' | 'fromEnv'>,
+  notices: Notices,
+): Promise<Fleet> {
   const { home, env } = io
   const overrides = overridesOf(options, fromEnv, notices)
   // Keepalive has no flag but -o, so that what stands here came from variables, which come after it.
@@ -58,7 +65,9 @@ export async function openFleet(io: Io, { options, fromEnv }: Pick<Invocation, '
       return open.select({ groups: group, hosts: said, exclude, all: all ?? (group.length === 0 && said.length === 0) })
     },
     async resolve(names, secrets) {
-      if (secrets) for (const path of overrides.identityFiles ?? []) await checkKey(fromEnv.has('identity') ? 'XEC_IDENTITY' : '-i', path, home, env)
+      if (secrets)
+        for (const path of overrides.identityFiles ?? [])
+          await checkKey(fromEnv.has('identity') ? 'XEC_IDENTITY' : '-i', path, home, env)
       const { targets, warnings } = await open.resolve(names, secrets)
       for (const warning of warnings) notices.warning(warning)
       const over = overrider(flags)
@@ -83,13 +92,18 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
     Object.assign(ssh, { ...said, ...ssh }, identityFiles.length > 0 ? { identityFiles } : {})
   }
   /** A flag's value, or its variable's where no -o says the same. */
-  const unless = <N extends 'identity' | 'jump' | 'connectTimeout'>(name: N, option: keyof SshHostOptions): OptionValues[N] =>
-    (fromEnv.has(name) && Object.hasOwn(ssh, option) ? undefined : options[name])
+  const unless = <N extends 'identity' | 'jump' | 'connectTimeout'>(
+    name: N,
+    option: keyof SshHostOptions,
+  ): OptionValues[N] => (fromEnv.has(name) && Object.hasOwn(ssh, option) ? undefined : options[name])
   return {
     username: (fromEnv.has('login') ? undefined : options.login) ?? ssh.user,
     port: (fromEnv.has('port') ? undefined : options.port) ?? ssh.port,
     // What stands before the command in the shell is further away than `user@host:port` in its words.
-    variables: { username: fromEnv.has('login') ? options.login : undefined, port: fromEnv.has('port') ? options.port : undefined },
+    variables: {
+      username: fromEnv.has('login') ? options.login : undefined,
+      port: fromEnv.has('port') ? options.port : undefined,
+    },
     identityFiles: unless('identity', 'identityFiles'),
     proxyJump: unless('jump', 'proxyJump'),
     connectTimeoutMs: unless('connectTimeout', 'connectTimeoutMs'),
@@ -99,10 +113,17 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
 
 /** A key that was named and cannot be read is a mistake of the command line, not of any host. */
 async function checkKey(name: string, path: string, home: string, env: Io['env']): Promise<void> {
-  const loaded = await loadKeyText({ origin: path, from: { path: expandTilde(path, { home, localUser: localUser(env) }) }, passphrase: null })
+  const loaded = await loadKeyText({
+    origin: path,
+    from: { path: expandTilde(path, { home, localUser: localUser(env) }) },
+    passphrase: null,
+  })
   if (loaded.kind === 'unusable') throw usage(`${name} ${path}: ${loaded.message}`)
   // As ssh has it: a public key says which of an agent's to use.
-  if (loaded.kind === 'public' && !env['SSH_AUTH_SOCK'] && path.endsWith('.pub')) throw usage(`${name} ${path} is a public key, which only says which key of an agent to use, and SSH_AUTH_SOCK names none; did you mean ${path.slice(0, -'.pub'.length)}?`)
+  if (loaded.kind === 'public' && !env['SSH_AUTH_SOCK'] && path.endsWith('.pub'))
+    throw usage(
+      `${name} ${path} is a public key, which only says which key of an agent to use, and SSH_AUTH_SOCK names none; did you mean ${path.slice(0, -'.pub'.length)}?`,
+    )
 }
 
 /** Without the entries that have no value. */

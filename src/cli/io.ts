@@ -38,12 +38,20 @@ export function processIo(argv: readonly string[]): Io {
   return {
     argv,
     env,
-    get cwd() { return workingDirectory() },
+    get cwd() {
+      return workingDirectory()
+    },
     // As ssh and every shell do, HOME wins over the password database; homedir() says so too, but throws without either.
     home: env['HOME'] || homedir(),
-    get stdin() { return process.stdin },
-    get stdout() { return process.stdout },
-    get stderr() { return process.stderr },
+    get stdin() {
+      return process.stdin
+    },
+    get stdout() {
+      return process.stdout
+    },
+    get stderr() {
+      return process.stderr
+    },
     onSignal(name, listener) {
       process.on(name, listener)
       return () => void process.off(name, listener)
@@ -60,7 +68,11 @@ function workingDirectory(): string {
   try {
     return process.cwd()
   } catch (error) {
-    throw new XecError('XEC_CONFIG', 'the working directory does not exist any more: cd to one that does, or name the configuration by its whole path: -c /path/to/FILE', { cause: error })
+    throw new XecError(
+      'XEC_CONFIG',
+      'the working directory does not exist any more: cd to one that does, or name the configuration by its whole path: -c /path/to/FILE',
+      { cause: error },
+    )
   }
 }
 

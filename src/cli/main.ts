@@ -26,7 +26,9 @@ export async function main(io: Io): Promise<number> {
   let status: number
   let options: Pick<OptionValues, 'quiet' | 'verbose'> = {}
   try {
-    status = await dispatch(io, (values) => { options = values })
+    status = await dispatch(io, (values) => {
+      options = values
+    })
   } catch (error) {
     createNotices(io, options).error(error)
     status = errorStatus(error)
@@ -55,7 +57,8 @@ async function dispatch(io: Io, heard: (options: OptionValues) => void): Promise
     return 0
   }
   // `xec pool --help` asks about the one command that begins so.
-  const below = second === '--help' || second === '-h' ? COMMANDS.find(({ name }) => name.startsWith(`${first} `)) : undefined
+  const below =
+    second === '--help' || second === '-h' ? COMMANDS.find(({ name }) => name.startsWith(`${first} `)) : undefined
   const asksHelp = first === 'help' || below !== undefined
   const named = below?.name.split(' ') ?? (asksHelp ? argv.slice(1) : argv)
   const spec = specOf(named)
@@ -74,15 +77,23 @@ async function dispatch(io: Io, heard: (options: OptionValues) => void): Promise
 /** The command that argv begins with: one word, or two for `pool stats`. */
 function specOf(argv: readonly string[]): CommandSpec {
   const [first = '', second] = argv
-  const found = COMMANDS.find(({ name }) => name === first) ?? COMMANDS.find(({ name }) => name === `${first} ${second ?? ''}`)
+  const found =
+    COMMANDS.find(({ name }) => name === first) ?? COMMANDS.find(({ name }) => name === `${first} ${second ?? ''}`)
   if (found) return found
   if (first.startsWith('-')) throw usage(`options stand behind the command, as in: xec run ${first} …; see xec --help`)
   const below = COMMANDS.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name)
   if (below.length > 0) {
-    throw usage(`xec ${first} needs one more word: ${below.map((name) => name.slice(first.length + 1)).join(', ')}${second === undefined ? '' : `, not ${second}`}`)
+    throw usage(
+      `xec ${first} needs one more word: ${below.map((name) => name.slice(first.length + 1)).join(', ')}${second === undefined ? '' : `, not ${second}`}`,
+    )
   }
-  const near = nearest(first, COMMANDS.map(({ name }) => name))
-  throw usage(`${first} is no xec command; ${near === undefined ? `for one host: xec run ${first} <command...>; see xec --help` : `did you mean xec ${near}?`}`)
+  const near = nearest(
+    first,
+    COMMANDS.map(({ name }) => name),
+  )
+  throw usage(
+    `${first} is no xec command; ${near === undefined ? `for one host: xec run ${first} <command...>; see xec --help` : `did you mean xec ${near}?`}`,
+  )
 }
 
 function overview(): string {
@@ -128,12 +139,17 @@ function watch(stream: Output): Watched {
     else problem ??= error
   })
   return {
-    get problem() { return problem },
-    get gone() { return gone },
-    flushed: () => new Promise((resolve) => {
-      if (closed || stream.destroyed) return resolve()
-      stream.once('error', () => resolve())
-      stream.write('', () => resolve())
-    }),
+    get problem() {
+      return problem
+    },
+    get gone() {
+      return gone
+    },
+    flushed: () =>
+      new Promise((resolve) => {
+        if (closed || stream.destroyed) return resolve()
+        stream.once('error', () => resolve())
+        stream.write('', () => resolve())
+      }),
   }
 }

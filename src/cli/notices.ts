@@ -16,7 +16,11 @@ export interface Notices {
 }
 
 /** @param pause takes a live picture off the terminal for the time of a line; returns the way to put it back */
-export function createNotices(io: Pick<Io, 'stderr'>, { quiet, verbose = 0 }: Pick<OptionValues, 'quiet' | 'verbose'>, pause?: () => () => void): Notices {
+export function createNotices(
+  io: Pick<Io, 'stderr'>,
+  { quiet, verbose = 0 }: Pick<OptionValues, 'quiet' | 'verbose'>,
+  pause?: () => () => void,
+): Notices {
   const say = (text: string): void => {
     const resume = pause?.()
     // A message may quote what a server or a file said; in a log its line must stay one, too.
@@ -41,6 +45,9 @@ export function createNotices(io: Pick<Io, 'stderr'>, { quiet, verbose = 0 }: Pi
 }
 
 function stackOf(error: Error): string[] {
-  const own = (error.stack ?? '').split('\n').slice(1).map((line) => `  ${line.trim()}`)
+  const own = (error.stack ?? '')
+    .split('\n')
+    .slice(1)
+    .map((line) => `  ${line.trim()}`)
   return error.cause instanceof Error ? [...own, `  caused by ${messageOf(error.cause)}`, ...stackOf(error.cause)] : own
 }

@@ -1,7 +1,13 @@
 /** From what follows a command's name to its options, operands and words; or to its help. Built on commander from the options table. */
 import { Command, CommanderError, Option } from 'commander'
 import { XecError } from '../errors.js'
-import { checkPoolOption, POOL_OPTIONS, POOL_OPTION_NAMES, type PoolOptionName, type PoolOptions } from '../pool/options.js'
+import {
+  checkPoolOption,
+  POOL_OPTIONS,
+  POOL_OPTION_NAMES,
+  type PoolOptionName,
+  type PoolOptions,
+} from '../pool/options.js'
 import { splitArgv } from './argv.js'
 import type { CommandSpec, Invocation } from './command.js'
 import { flagsOf, nameOf, optionSpec, POOL_SETTINGS, type OptionName, type OptionValues } from './options.js'
@@ -14,15 +20,35 @@ type Env = Readonly<Record<string, string | undefined>>
  * @returns the invocation, or the help text that was asked for
  * @throws XecError XEC_CONFIG for an unknown option, a missing or bad value, or words where none belong
  */
-export function parseCommand(spec: CommandSpec, argv: readonly string[], env: Env): Invocation | { readonly help: string } {
+export function parseCommand(
+  spec: CommandSpec,
+  argv: readonly string[],
+  env: Env,
+): Invocation | { readonly help: string } {
   const values: Record<string, unknown> = {}
   let help = ''
   const command = commandOf(spec, values)
-  command.allowExcessArguments().exitOverride().configureOutput({ writeOut: (text) => { help += text }, writeErr: () => {}, outputError: () => {} })
+  command
+    .allowExcessArguments()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => {
+        help += text
+      },
+      writeErr: () => {},
+      outputError: () => {},
+    })
 
-  const valued = new Set(spec.options.map(optionSpec).flatMap(({ short, long, value }) => (value === undefined ? [] : [short, long])))
+  const valued = new Set(
+    spec.options.map(optionSpec).flatMap(({ short, long, value }) => (value === undefined ? [] : [short, long])),
+  )
   const known = new Set(spec.options.map(optionSpec).flatMap(({ short, long }) => [short, long]))
-  const { options, operands, words } = splitArgv(argv, (option) => valued.has(option), spec.operands, (word) => known.has(word))
+  const { options, operands, words } = splitArgv(
+    argv,
+    (option) => valued.has(option),
+    spec.operands,
+    (word) => known.has(word),
+  )
   try {
     command.parse(options, { from: 'user' })
   } catch (error) {
@@ -33,7 +59,8 @@ export function parseCommand(spec: CommandSpec, argv: readonly string[], env: En
   // `-1` looks like a number to commander, which takes it for an operand.
   if (command.args[0] !== undefined) throw usage(`unknown option '${command.args[0]}'; see xec ${spec.name} --help`)
   if (!spec.words && words.length > 0) throw usage(`xec ${spec.name} takes no ${words[0]}; see xec ${spec.name} --help`)
-  if (values['json'] === true && values['output'] === 'text') throw usage('--json and --output text contradict each other')
+  if (values['json'] === true && values['output'] === 'text')
+    throw usage('--json and --output text contradict each other')
 
   const fromEnv = new Set<OptionName>()
   for (const name of spec.options) {
@@ -48,12 +75,18 @@ export function parseCommand(spec: CommandSpec, argv: readonly string[], env: En
 
 /** What commander says of `--tiemout`: error: unknown option '--tiemout'\n(Did you mean --timeout?) */
 function inOurWords(message: string): string {
-  return message.replace(/^error: /, '').replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?').replaceAll('\n', ' ')
+  return message
+    .replace(/^error: /, '')
+    .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?')
+    .replaceAll('\n', ' ')
 }
 
 /** The commander command of a spec; what it reads goes to `values` by the table's names. */
 function commandOf(spec: CommandSpec, values: Record<string, unknown>): Command {
-  const command = new Command(`xec ${spec.name}`).usage(spec.usage).description(spec.summary).helpOption('-h, --help', 'this text')
+  const command = new Command(`xec ${spec.name}`)
+    .usage(spec.usage)
+    .description(spec.summary)
+    .helpOption('-h, --help', 'this text')
   command.configureHelp({ helpWidth: 100, styleTitle: (title) => title })
   for (const name of spec.options) {
     const option = optionSpec(name)
@@ -62,7 +95,13 @@ function commandOf(spec: CommandSpec, values: Record<string, unknown>): Command 
     }
     command.addOption(new Option(flagsOf(option), helpOf(option)).argParser(take).helpGroup(`${option.topic}:`))
     if (option.kind === 'switch') {
-      command.addOption(new Option(`--no-${option.long?.slice(2)}`).argParser(() => { values[name] = false }).hideHelp())
+      command.addOption(
+        new Option(`--no-${option.long?.slice(2)}`)
+          .argParser(() => {
+            values[name] = false
+          })
+          .hideHelp(),
+      )
     }
   }
   return command.addHelpText('after', examplesOf(spec) + variablesOf(spec))
@@ -72,10 +111,19 @@ function commandOf(spec: CommandSpec, values: Record<string, unknown>): Command 
 function merged(name: OptionName, before: unknown, text: string | undefined): unknown {
   const option = optionSpec(name)
   switch (option.kind) {
-    case 'flag': case 'switch': return true
-    case 'level': return ((before as number | undefined) ?? 0) + 1
-    case 'list': return [...((before as string[] | undefined) ?? []), ...readValue('list', nameOf(option), text ?? '')]
-    case 'count': case 'port': case 'duration': case 'text': case 'choice': return readValue(option.kind, nameOf(option), text ?? '', option)
+    case 'flag':
+    case 'switch':
+      return true
+    case 'level':
+      return ((before as number | undefined) ?? 0) + 1
+    case 'list':
+      return [...((before as string[] | undefined) ?? []), ...readValue('list', nameOf(option), text ?? '')]
+    case 'count':
+    case 'port':
+    case 'duration':
+    case 'text':
+    case 'choice':
+      return readValue(option.kind, nameOf(option), text ?? '', option)
   }
 }
 
@@ -86,7 +134,9 @@ function helpOf(option: ReturnType<typeof optionSpec>): string {
 function examplesOf({ examples }: CommandSpec): string {
   const width = Math.max(...examples.map(([line]) => line.length))
   // An example longer than a terminal is wide gets its explanation on a line of its own.
-  const rows = examples.map(([line, what]) => (width > 60 ? `  # ${what}\n  ${line}` : `  ${line.padEnd(width)}  # ${what}`))
+  const rows = examples.map(([line, what]) =>
+    width > 60 ? `  # ${what}\n  ${line}` : `  ${line.padEnd(width)}  # ${what}`,
+  )
   return `\nExamples:\n${rows.join('\n')}\n`
 }
 

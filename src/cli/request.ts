@@ -17,11 +17,20 @@ const LARGEST_SCRIPT = 5_000_000
  * The command to run: the words joined by single spaces, as ssh does, or a script with the words as its arguments.
  * @throws XecError XEC_CONFIG: no command, an unreadable script, a bad variable, a command that cannot be sent
  */
-export async function readCommand(io: Io, options: OptionValues, words: readonly string[], pty?: PtyRequest): Promise<Command> {
+export async function readCommand(
+  io: Io,
+  options: OptionValues,
+  words: readonly string[],
+  pty?: PtyRequest,
+): Promise<Command> {
   const { script: path, cwd } = options
-  if (path === undefined && words.join(' ').trim() === '') throw usage('no command given: what should run there? For a shell, say one: xec run -t HOST sh')
+  if (path === undefined && words.join(' ').trim() === '')
+    throw usage('no command given: what should run there? For a shell, say one: xec run -t HOST sh')
   const env = readEnv(options.env ?? [], io.env, pty !== undefined)
-  const script = path === undefined ? undefined : { name: path, content: await readScript(isAbsolute(path) ? path : resolve(io.cwd, path), path), args: words }
+  const script =
+    path === undefined
+      ? undefined
+      : { name: path, content: await readScript(isAbsolute(path) ? path : resolve(io.cwd, path), path), args: words }
   const command: Command = { line: script ? '' : words.join(' '), script, env, cwd, pty }
   encodeCommand(command)
   return command
@@ -39,7 +48,10 @@ async function readScript(path: string, shown: string): Promise<Buffer> {
   } catch (error) {
     throw usage(`cannot read the script ${shown}: ${messageOf(error)}`)
   }
-  if (content.length > LARGEST_SCRIPT) throw usage(`the script ${shown} has ${content.length} bytes, and ${LARGEST_SCRIPT} is the most; copy it to the hosts and run it there`)
+  if (content.length > LARGEST_SCRIPT)
+    throw usage(
+      `the script ${shown} has ${content.length} bytes, and ${LARGEST_SCRIPT} is the most; copy it to the hosts and run it there`,
+    )
   return content
 }
 
@@ -53,13 +65,17 @@ function readEnv(given: readonly string[], own: Io['env'], plain: boolean): Reco
   for (const text of given) {
     const at = text.indexOf('=')
     const name = at === -1 ? text : text.slice(0, at)
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) throw usage(`--env ${at === -1 ? text : `${name}=…`}: a name has letters, digits and _, and does not begin with a digit`)
+    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
+      throw usage(
+        `--env ${at === -1 ? text : `${name}=…`}: a name has letters, digits and _, and does not begin with a digit`,
+      )
     if (at !== -1) {
       env.set(name, text.slice(at + 1))
       continue
     }
     const value = own[name]
-    if (value === undefined) throw usage(`--env ${name}: ${name} is not set here, so there is nothing to forward; say ${name}=VALUE`)
+    if (value === undefined)
+      throw usage(`--env ${name}: ${name} is not set here, so there is nothing to forward; say ${name}=VALUE`)
     env.set(name, plain ? value : new Secret(value))
   }
   return Object.fromEntries(env)

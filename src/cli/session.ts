@@ -46,14 +46,21 @@ export interface Session {
  * Runs `work` with a session around it, and leaves nothing open: not when it throws, and not when a signal ends it.
  * @returns the exit status: of the signal that ended it, else what `work` says
  */
-export async function withSession(io: Io, options: SessionOptions, work: (session: Session) => Promise<number>): Promise<number> {
+export async function withSession(
+  io: Io,
+  options: SessionOptions,
+  work: (session: Session) => Promise<number>,
+): Promise<number> {
   const { notices } = options
   let patience: NodeJS.Timeout | undefined
   /** How many commands are on each host now. */
   const working = new Map<string, number>()
   const interrupts = listenForSignals(io, {
     onFirst() {
-      patience = setTimeout(() => notices.note('stopping what runs there; Ctrl-C again leaves at once'), PATIENCE_MS).unref()
+      patience = setTimeout(
+        () => notices.note('stopping what runs there; Ctrl-C again leaves at once'),
+        PATIENCE_MS,
+      ).unref()
     },
     onSecond() {
       if (working.size > 0) notices.note(leftAtOnce(working))
@@ -76,13 +83,23 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
       else working.delete(host)
     })
     xec.pool.subscribe((event) => {
-      if (event.type === 'outage') notices.warning(`${event.hosts} hosts failed within two seconds, as if the network here were down: trying one at a time until one answers`)
+      if (event.type === 'outage')
+        notices.warning(
+          `${event.hosts} hosts failed within two seconds, as if the network here were down: trying one at a time until one answers`,
+        )
     })
     if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
-    const stats = options.stats === false ? undefined : openStats({
-      env: io.env, home: io.home, clock: systemClock, command: options.command, snapshot: () => (options.figures ?? ((snapshot) => snapshot))(xec.snapshot()),
-      warn: (message) => notices.warning(message),
-    })
+    const stats =
+      options.stats === false
+        ? undefined
+        : openStats({
+            env: io.env,
+            home: io.home,
+            clock: systemClock,
+            command: options.command,
+            snapshot: () => (options.figures ?? ((snapshot) => snapshot))(xec.snapshot()),
+            warn: (message) => notices.warning(message),
+          })
     let status = 255
     try {
       status = await work({ xec, interrupts })
@@ -90,7 +107,7 @@ export async function withSession(io: Io, options: SessionOptions, work: (sessio
     } finally {
       await xec.close()
       // What is still under way there would hold the process open.
-      if (await stats?.stop(status) === false) io.exit(status)
+      if ((await stats?.stop(status)) === false) io.exit(status)
     }
     return status
   } finally {
@@ -121,12 +138,30 @@ function warnings(notices: Notices): (message: string) => void {
 function tell(event: PoolEvent, notices: Notices): void {
   const { host } = event
   switch (event.type) {
-    case 'dialling': return notices.progress(`${host}: connecting${event.attempt > 1 ? `, dial ${event.attempt}` : ''}`)
-    case 'opened': return notices.progress(`${host}: connected in ${formatDuration(event.dialMs)}${connection(event)}`)
-    case 'dialFailed': return notices.progress(`${event.message}${event.retryInMs === undefined ? '' : `; next dial in ${formatDuration(event.retryInMs)}`}`)
-    case 'refused': return notices.progress(`${host}: the server takes only ${event.capacity} commands on a connection${connection(event)}`)
-    case 'closed': return notices.progress(`${host}: closed (${event.reason})${connection(event)}`)
-    case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'dialCancelled': case 'draining': case 'outage': case 'outageOver': return undefined
+    case 'dialling':
+      return notices.progress(`${host}: connecting${event.attempt > 1 ? `, dial ${event.attempt}` : ''}`)
+    case 'opened':
+      return notices.progress(`${host}: connected in ${formatDuration(event.dialMs)}${connection(event)}`)
+    case 'dialFailed':
+      return notices.progress(
+        `${event.message}${event.retryInMs === undefined ? '' : `; next dial in ${formatDuration(event.retryInMs)}`}`,
+      )
+    case 'refused':
+      return notices.progress(
+        `${host}: the server takes only ${event.capacity} commands on a connection${connection(event)}`,
+      )
+    case 'closed':
+      return notices.progress(`${host}: closed (${event.reason})${connection(event)}`)
+    case 'requested':
+    case 'granted':
+    case 'rejected':
+    case 'released':
+    case 'revoked':
+    case 'dialCancelled':
+    case 'draining':
+    case 'outage':
+    case 'outageOver':
+      return undefined
   }
 }
 

@@ -43,7 +43,9 @@ export function listenForSignals(io: Io, { onFirst, onSecond }: InterruptListene
   const releases = ENDING.map((name) => io.onSignal(name, () => interrupt(name)))
   return {
     signal: controller.signal,
-    get status() { return status },
+    get status() {
+      return status
+    },
     interrupt,
     abort: () => controller.abort(),
     release: () => releases.forEach((release) => release()),

@@ -33,7 +33,12 @@ export function terminalPrompt(options: TerminalOptions): Prompt | null {
   }
 }
 
-async function ask(question: string, echo: boolean, signal: AbortSignal, options: TerminalOptions): Promise<string | null> {
+async function ask(
+  question: string,
+  echo: boolean,
+  signal: AbortSignal,
+  options: TerminalOptions,
+): Promise<string | null> {
   let output: number
   let terminal: ReadStream
   try {
@@ -124,12 +129,23 @@ export class Line {
   /** Takes one byte; says when the line is over, and how. */
   press(byte: number): 'enter' | 'interrupt' | 'eof' | undefined {
     switch (byte) {
-      case 0x0d: case 0x0a: return 'enter'
-      case 0x03: return 'interrupt'
-      case 0x04: return this.#bytes.length === 0 ? 'eof' : undefined
-      case 0x7f: case 0x08: this.#erase(); return undefined
-      case 0x15: this.#bytes = []; return undefined
-      default: this.#bytes.push(byte); return undefined
+      case 0x0d:
+      case 0x0a:
+        return 'enter'
+      case 0x03:
+        return 'interrupt'
+      case 0x04:
+        return this.#bytes.length === 0 ? 'eof' : undefined
+      case 0x7f:
+      case 0x08:
+        this.#erase()
+        return undefined
+      case 0x15:
+        this.#bytes = []
+        return undefined
+      default:
+        this.#bytes.push(byte)
+        return undefined
     }
   }
 

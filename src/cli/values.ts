@@ -88,7 +88,8 @@ function readDuration(name: string, text: string, { min = 0 }: ValueRules): numb
   // Seconds to some tools, milliseconds to others: nobody's guess is safe.
   if (/^\d+(\.\d+)?$/.test(text)) throw usage(`${name} ${text}: say ${text}s or ${text}ms`)
   const value = parseDuration(text)
-  if (value === undefined) throw usage(`${name} ${shown(text)}: a duration has a number and a unit, such as 500ms, 30s, 5m or 1h`)
+  if (value === undefined)
+    throw usage(`${name} ${shown(text)}: a duration has a number and a unit, such as 500ms, 30s, 5m or 1h`)
   if (value < min) throw usage(`${name} ${text}: at least ${min}ms`)
   if (value > LONGEST) throw usage(`${name} ${text}: at most 24d`)
   return value

@@ -2,7 +2,20 @@
  * A configuration text as nodes that know where they stand, so that every error names file, line and column and says
  * in one line what would be right. YAML 1.2 core schema; JSON is read by the same parser.
  */
-import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument, visit, type Document, type Node as YamlNode, type Pair, type Scalar, type YAMLMap } from 'yaml'
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Document,
+  type Node as YamlNode,
+  type Pair,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml'
 import { XecError } from '../errors.js'
 import { parseDuration } from '../runtime/duration.js'
 import { nearest } from '../runtime/nearest.js'
@@ -29,11 +42,22 @@ export function readDocument(file: string, text: string): Reader {
   const lines = new LineCounter()
   // U+FFFD stands in a text where the bytes were no UTF-8: a name or a password would silently be another.
   const bad = body.search(/[\0\uFFFD]/)
-  const document = parseDocument(bad === -1 ? body : '', { lineCounter: lines, prettyErrors: false, uniqueKeys: false, version: '1.2', schema: 'core', merge: false, stringKeys: false })
+  const document = parseDocument(bad === -1 ? body : '', {
+    lineCounter: lines,
+    prettyErrors: false,
+    uniqueKeys: false,
+    version: '1.2',
+    schema: 'core',
+    merge: false,
+    stringKeys: false,
+  })
   const source: Source = { file, lines, document, warnings: new Map() }
   if (bad !== -1) {
     const before = body.slice(0, bad).split('\n')
-    throw new XecError('XEC_CONFIG', `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: ${body[bad] === '\0' ? 'a NUL byte; the file is not text' : 'this is not UTF-8; save the file as UTF-8'}`)
+    throw new XecError(
+      'XEC_CONFIG',
+      `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: ${body[bad] === '\0' ? 'a NUL byte; the file is not text' : 'this is not UTF-8; save the file as UTF-8'}`,
+    )
   }
   const [error] = document.errors
   if (error) throw fail(source, error.pos[0], explainSyntax(error.code, error.message))
@@ -42,7 +66,12 @@ export function readDocument(file: string, text: string): Reader {
   let aliases = 0
   visit(document, {
     Alias(_, node) {
-      if (++aliases > MOST_ALIASES) throw fail(source, node.range?.[0], `more than ${MOST_ALIASES} aliases; write the values out, or put them into a group`)
+      if (++aliases > MOST_ALIASES)
+        throw fail(
+          source,
+          node.range?.[0],
+          `more than ${MOST_ALIASES} aliases; write the values out, or put them into a group`,
+        )
     },
     Node(_, node, path) {
       if (path.length > DEEPEST * 2) throw fail(source, node.range?.[0], `nested more than ${DEEPEST} deep`)
@@ -67,7 +96,7 @@ function refuseDoubles(source: Source, { items }: YAMLMap): void {
 
 /** A key as it was written: `true` and `"true"` are one. */
 function textOf({ value, source }: Scalar): string {
-  return typeof value === 'string' ? value : source ?? String(value)
+  return typeof value === 'string' ? value : (source ?? String(value))
 }
 
 function explainSyntax(code: string, message: string): string {
@@ -182,7 +211,9 @@ export class Reader {
     for (const entry of this.entries()) {
       if (!(keys as readonly string[]).includes(entry.key)) {
         const meant = nearest(entry.key, keys)
-        entry.fail(`unknown key ${entry.key}${this.path ? ` in ${this.path}` : ''}; ${meant ? `did you mean ${meant}?` : `known are ${keys.join(', ')}`}`)
+        entry.fail(
+          `unknown key ${entry.key}${this.path ? ` in ${this.path}` : ''}; ${meant ? `did you mean ${meant}?` : `known are ${keys.join(', ')}`}`,
+        )
       }
       found.set(entry.key as K, entry.value)
     }
@@ -214,7 +245,14 @@ export class Reader {
   integer(min: number, max = Number.MAX_SAFE_INTEGER): number {
     const node = this.#resolved
     const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
-    if (isScalar(node) && typeof node.value === 'number' && Number.isSafeInteger(node.value) && node.value >= min && node.value <= max) return node.value
+    if (
+      isScalar(node) &&
+      typeof node.value === 'number' &&
+      Number.isSafeInteger(node.value) &&
+      node.value >= min &&
+      node.value <= max
+    )
+      return node.value
     return this.fail(`must be a whole number ${range}, not ${this.shown}`)
   }
 
@@ -224,7 +262,9 @@ export class Reader {
     const value = isScalar(node) ? node.value : undefined
     if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
       if (bare === 'milliseconds') return value
-      return this.fail(`a bare number means seconds in ssh_config and milliseconds elsewhere here; say ${value}s or ${value}ms`)
+      return this.fail(
+        `a bare number means seconds in ssh_config and milliseconds elsewhere here; say ${value}s or ${value}ms`,
+      )
     }
     const ms = typeof value === 'string' ? parseDuration(value) : undefined
     return ms ?? this.fail(`must be a duration like 500ms, 30s, 5m or 1h, not ${this.shown}`)
@@ -232,6 +272,9 @@ export class Reader {
 
   get #resolved(): YamlNode | null {
     if (!isAlias(this.node)) return this.node
-    return (this.node.resolve(this.source.document) as YamlNode | undefined) ?? this.fail(`the alias *${this.node.source} stands for nothing`)
+    return (
+      (this.node.resolve(this.source.document) as YamlNode | undefined) ??
+      this.fail(`the alias *${this.node.source} stands for nothing`)
+    )
   }
 }

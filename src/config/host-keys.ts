@@ -6,21 +6,38 @@ import { isIP } from 'node:net'
 import type { HostSettings, SecretSource } from '../inventory/inventory.js'
 import { addressFault, parseMention } from '../inventory/outside.js'
 import { HOST_KEY_CHECKING, NO_MEANS_ACCEPT_NEW } from '../openssh/host-options.js'
-import { checkPoolOption, POOL_OPTIONS, POOL_OPTION_NAMES, type HostPoolOptions, type PoolOptionName, type PoolOptions } from '../pool/options.js'
+import {
+  checkPoolOption,
+  POOL_OPTIONS,
+  POOL_OPTION_NAMES,
+  type HostPoolOptions,
+  type PoolOptionName,
+  type PoolOptions,
+} from '../pool/options.js'
 import type { HostKeyPolicy } from '../transport/transport.js'
 import type { Reader } from './document.js'
 
 const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) => HostSettings[K] } = {
   host: (v) => {
     const address = v.string('a host name or an address')
-    if (address === '' || /[\s\0]/.test(address) || address.startsWith('-')) v.fail(`must be a host name or an address, not ${v.shown}`)
+    if (address === '' || /[\s\0]/.test(address) || address.startsWith('-'))
+      v.fail(`must be a host name or an address, not ${v.shown}`)
     const [placeholder] = /\{(?!name\})[^}]*\}?|\}/.exec(address.replaceAll('{name}', '')) ?? []
     if (placeholder !== undefined) v.fail(`has ${placeholder}, where only {name} stands for something: the host's name`)
     const fault = addressFault(address.replaceAll('{name}', 'name'))
     if (fault !== undefined) v.fail(fault)
     const said = isIP(address) ? undefined : parseMention(address)
-    if (said?.username !== undefined || said?.port !== undefined || address.startsWith('ssh://') || address.startsWith('[')) {
-      const parts = [`host: ${said?.base ?? '…'}`, ...(said?.port === undefined ? [] : [`port: ${said.port}`]), ...(said?.username === undefined ? [] : [`username: ${said.username}`])]
+    if (
+      said?.username !== undefined ||
+      said?.port !== undefined ||
+      address.startsWith('ssh://') ||
+      address.startsWith('[')
+    ) {
+      const parts = [
+        `host: ${said?.base ?? '…'}`,
+        ...(said?.port === undefined ? [] : [`port: ${said.port}`]),
+        ...(said?.username === undefined ? [] : [`username: ${said.username}`]),
+      ]
       v.fail(`must be an address alone, not ${v.shown}; say { ${parts.join(', ')} }`)
     }
     return address
@@ -31,25 +48,40 @@ const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) =
   passphrase: readSecret,
   password: readSecret,
   proxyJump: (v) => {
-    const hops = v.isList ? v.items().map((item) => nonEmpty(item, 'a host')) : nonEmpty(v, 'a host, or none').split(',').map((hop) => hop.trim())
-    return hops.length === 1 && hops[0] === 'none' ? [] : hops.map((hop) => hop || v.fail('an empty hop; hops are divided by commas'))
+    const hops = v.isList
+      ? v.items().map((item) => nonEmpty(item, 'a host'))
+      : nonEmpty(v, 'a host, or none')
+          .split(',')
+          .map((hop) => hop.trim())
+    return hops.length === 1 && hops[0] === 'none'
+      ? []
+      : hops.map((hop) => hop || v.fail('an empty hop; hops are divided by commas'))
   },
   identityAgent: (v) => nonEmpty(v, "an agent's socket, SSH_AUTH_SOCK or none"),
   identitiesOnly: (v) => v.boolean(),
   hostKeyAlias: (v) => nonEmpty(v, 'a name'),
   strictHostKeyChecking: readChecking,
-  userKnownHostsFile: (v) => (v.isList ? v.items().map((item) => nonEmpty(item, 'a path')) : [nonEmpty(v, 'a path or a list of paths')]),
+  userKnownHostsFile: (v) =>
+    v.isList ? v.items().map((item) => nonEmpty(item, 'a path')) : [nonEmpty(v, 'a path or a list of paths')],
   connectTimeout: (v) => {
     const ms = v.duration('refused')
     return ms > 0 ? ms : v.fail('must be more than 0')
   },
   serverAliveInterval: (v) => v.duration('refused'),
   serverAliveCountMax: (v) => v.integer(0),
-  env: (v) => Object.freeze(Object.fromEntries(v.entries().map((entry) => {
-    const { key, value } = entry
-    if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key)) entry.fail(`${JSON.stringify(key)} is not a name for an environment variable (letters, digits and _, not starting with a digit)`)
-    return [key, readSecret(value)]
-  }))),
+  env: (v) =>
+    Object.freeze(
+      Object.fromEntries(
+        v.entries().map((entry) => {
+          const { key, value } = entry
+          if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(key))
+            entry.fail(
+              `${JSON.stringify(key)} is not a name for an environment variable (letters, digits and _, not starting with a digit)`,
+            )
+          return [key, readSecret(value)]
+        }),
+      ),
+    ),
   pool: (v) => readPool(v, true),
 }
 
@@ -71,17 +103,22 @@ export function readSettings(values: ReadonlyMap<string, Reader>): HostSettings 
 }
 
 /** @param perHost only what a host may have of its own */
-export function readPool<H extends boolean>(value: Reader, perHost: H): H extends true ? HostPoolOptions : Partial<PoolOptions>
+export function readPool<H extends boolean>(
+  value: Reader,
+  perHost: H,
+): H extends true ? HostPoolOptions : Partial<PoolOptions>
 export function readPool(value: Reader, perHost: boolean): Partial<PoolOptions> {
   const allowed = POOL_OPTION_NAMES.filter((name) => !perHost || POOL_OPTIONS[name].perHost)
   for (const entry of value.entries()) {
-    if (perHost && Object.hasOwn(POOL_OPTIONS, entry.key) && !POOL_OPTIONS[entry.key as PoolOptionName].perHost) entry.fail(`${entry.key} belongs to the whole pool; a host may set ${allowed.join(', ')}`)
+    if (perHost && Object.hasOwn(POOL_OPTIONS, entry.key) && !POOL_OPTIONS[entry.key as PoolOptionName].perHost)
+      entry.fail(`${entry.key} belongs to the whole pool; a host may set ${allowed.join(', ')}`)
   }
   const options: Record<string, unknown> = {}
   for (const [name, each] of value.known(allowed)) {
     if (each.isNull) continue
     const { kind, min = 0 } = POOL_OPTIONS[name]
-    const read = kind === 'boolean' ? each.boolean() : kind === 'count' ? each.integer(min) : each.duration('milliseconds')
+    const read =
+      kind === 'boolean' ? each.boolean() : kind === 'count' ? each.integer(min) : each.duration('milliseconds')
     const problem = checkPoolOption(name, read)
     if (problem) each.fail(problem.replace(`${name} `, ''))
     options[name] = read
@@ -91,11 +128,13 @@ export function readPool(value: Reader, perHost: boolean): Partial<PoolOptions> 
 
 /** A text, or `{ env: NAME }`, or `{ command: [argv] }`. */
 function readSecret(value: Reader): SecretSource {
-  if (!value.isMap) return { kind: 'plain', value: value.string('a text, { env: NAME } or { command: [program, argument] }') }
+  if (!value.isMap)
+    return { kind: 'plain', value: value.string('a text, { env: NAME } or { command: [program, argument] }') }
   const keys = value.known(['env', 'command'])
   const env = keys.get('env')
   const command = keys.get('command')
-  if (env && !command) return { kind: 'env', name: nonEmpty(env, 'the name of an environment variable'), place: env.place }
+  if (env && !command)
+    return { kind: 'env', name: nonEmpty(env, 'the name of an environment variable'), place: env.place }
   if (command && !env) {
     const argv = command.items().map((item) => item.string())
     if (!argv[0]) command.fail('must name a program')
@@ -108,7 +147,9 @@ function readChecking(value: Reader): HostKeyPolicy['mode'] {
   const text = /^(true|false)$/.test(value.shown) ? value.shown : value.string('yes, accept-new, ask or no')
   if (text === 'strict') return text
   if (['no', 'off', 'false'].includes(text)) value.warn(`strictHostKeyChecking no ${NO_MEANS_ACCEPT_NEW}`)
-  return Object.hasOwn(HOST_KEY_CHECKING, text) ? HOST_KEY_CHECKING[text as keyof typeof HOST_KEY_CHECKING] : value.fail(`must be yes, accept-new, ask or no, not ${value.shown}`)
+  return Object.hasOwn(HOST_KEY_CHECKING, text)
+    ? HOST_KEY_CHECKING[text as keyof typeof HOST_KEY_CHECKING]
+    : value.fail(`must be yes, accept-new, ask or no, not ${value.shown}`)
 }
 
 function nonEmpty(value: Reader, what: string): string {

@@ -39,15 +39,30 @@ interface Found {
  * Finds the configuration from `cwd` upwards, then in `$XDG_CONFIG_HOME/xec/config.yaml`; without any, an empty one.
  * @throws XecError XEC_CONFIG for a named file that is missing, and `file:line:col: …` for what is wrong in a file
  */
-export async function loadConfig({ cwd, home, env, file = env['XEC_CONFIG'] || undefined }: LoadConfigOptions): Promise<Config> {
-  const found = file === undefined ? (await search(cwd)) ?? (await inUserConfig(home, env)) : await named(resolve(cwd, file), file)
+export async function loadConfig({
+  cwd,
+  home,
+  env,
+  file = env['XEC_CONFIG'] || undefined,
+}: LoadConfigOptions): Promise<Config> {
+  const found =
+    file === undefined
+      ? ((await search(cwd)) ?? (await inUserConfig(home, env)))
+      : await named(resolve(cwd, file), file)
   if (!found) return { source: null, inventory: makeInventory(new Map(), new Map(), {}), pool: {}, warnings: [] }
   // Most of what it takes to read a file is of no use where there is none.
   const { parseConfig } = await import('./parse.js')
-  const { inventory, pool, warnings, holdsSecrets } = parseConfig(found.file, found.text, basename(found.file) === PACKAGE ? 'xec' : undefined)
-  const secrets = holdsSecrets && (await othersMayRead(found.file))
-    ? [`${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`]
-    : []
+  const { inventory, pool, warnings, holdsSecrets } = parseConfig(
+    found.file,
+    found.text,
+    basename(found.file) === PACKAGE ? 'xec' : undefined,
+  )
+  const secrets =
+    holdsSecrets && (await othersMayRead(found.file))
+      ? [
+          `${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`,
+        ]
+      : []
   return { source: found.file, inventory, pool, warnings: [...warnings, ...secrets] }
 }
 
@@ -86,7 +101,11 @@ async function foundAt(file: string): Promise<Found | undefined> {
   try {
     const target = await stat(file)
     // A named pipe, say, would hold the reader for good.
-    if (!target.isFile()) throw new XecError('XEC_CONFIG', `${file} is ${target.isDirectory() ? 'a directory' : 'not a regular file'}, and a configuration of that name is looked for there: rename it, or name a configuration: -c FILE`)
+    if (!target.isFile())
+      throw new XecError(
+        'XEC_CONFIG',
+        `${file} is ${target.isDirectory() ? 'a directory' : 'not a regular file'}, and a configuration of that name is looked for there: rename it, or name a configuration: -c FILE`,
+      )
     checkSize(file, target.size)
     const text = await textOf(file)
     if (text !== undefined) for (const { uid } of [link, target]) refuseOthers(file, uid)
@@ -102,7 +121,10 @@ async function foundAt(file: string): Promise<Found | undefined> {
  */
 function refuseOthers(file: string, owner: number, uid = process.getuid?.()): void {
   if (uid === undefined || owner === uid || owner === 0) return
-  throw new XecError('XEC_CONFIG', `${file} belongs to another user (uid ${owner}), and a configuration can run programs; if you trust it, name it: -c ${file}`)
+  throw new XecError(
+    'XEC_CONFIG',
+    `${file} belongs to another user (uid ${owner}), and a configuration can run programs; if you trust it, name it: -c ${file}`,
+  )
 }
 
 interface Explorer {
@@ -111,12 +133,20 @@ interface Explorer {
 
 /** Undefined for a package.json without our key. */
 async function textOf(file: string): Promise<string | undefined> {
-  const { Explorer } = (await import('cosmiconfig/dist/Explorer.js')) as unknown as { Explorer: new (options: object) => Explorer }
+  const { Explorer } = (await import('cosmiconfig/dist/Explorer.js')) as unknown as {
+    Explorer: new (options: object) => Explorer
+  }
   const text = (_: string, content: string): string => content
   // Of a package.json cosmiconfig takes the property by itself: ours holds the whole text again.
-  const json = (_: string, content: string): unknown => (basename(file) === PACKAGE ? { xec: holdsOurs(content) ? content : null } : content)
+  const json = (_: string, content: string): unknown =>
+    basename(file) === PACKAGE ? { xec: holdsOurs(content) ? content : null } : content
   const explorer = new Explorer({
-    moduleName: 'xec', searchPlaces: PLACES, loaders: { '.json': json, '.yaml': text, '.yml': text, noExt: text }, cache: false, transform: (result: unknown) => result, metaConfigFilePath: null,
+    moduleName: 'xec',
+    searchPlaces: PLACES,
+    loaders: { '.json': json, '.yaml': text, '.yml': text, noExt: text },
+    cache: false,
+    transform: (result: unknown) => result,
+    metaConfigFilePath: null,
   })
   const result = await explorer.load(file)
   if (result?.isEmpty) return basename(file) === PACKAGE ? undefined : ''
@@ -134,7 +164,8 @@ function holdsOurs(content: string): boolean {
 }
 
 async function named(file: string, asSaid: string): Promise<Found> {
-  if (/\.[cm]?[jt]s$/.test(file)) throw new XecError('XEC_CONFIG', `${asSaid}: a configuration is data, YAML or JSON; no code is run`)
+  if (/\.[cm]?[jt]s$/.test(file))
+    throw new XecError('XEC_CONFIG', `${asSaid}: a configuration is data, YAML or JSON; no code is run`)
   try {
     return { file, text: await readFile(file, 'utf8') }
   } catch (error) {
@@ -144,7 +175,10 @@ async function named(file: string, asSaid: string): Promise<Found> {
 
 function unreadable(file: string, error: unknown): unknown {
   if (error instanceof XecError) return error
-  const problem = { ENOENT: 'there is no such file', EACCES: 'permission denied', ELOOP: 'its links go in a circle' }[codeOf(error)] ?? messageOf(error)
+  const problem =
+    { ENOENT: 'there is no such file', EACCES: 'permission denied', ELOOP: 'its links go in a circle' }[
+      codeOf(error)
+    ] ?? messageOf(error)
   return new XecError('XEC_CONFIG', `cannot read ${file}: ${problem}`, { cause: error })
 }
 

@@ -34,11 +34,21 @@ export interface OpenInventory {
    * @param secrets false for what only looks: no secret is read, no program run for one
    * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST
    */
-  resolve(names: readonly string[], secrets: boolean): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly warnings: readonly string[] }>
+  resolve(
+    names: readonly string[],
+    secrets: boolean,
+  ): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly warnings: readonly string[] }>
 }
 
 /** @throws XecError XEC_CONFIG for a file that is not usable */
-export async function openInventory({ cwd, home, env, file, sshConfig, overrides = {} }: OpenOptions): Promise<OpenInventory> {
+export async function openInventory({
+  cwd,
+  home,
+  env,
+  file,
+  sshConfig,
+  overrides = {},
+}: OpenOptions): Promise<OpenInventory> {
   const { source, inventory, pool, warnings } = await loadConfig({ cwd, home, env, file })
   const ssh = await loadSshConfig({ home, env, file: sshConfig })
   return {
@@ -48,9 +58,17 @@ export async function openInventory({ cwd, home, env, file, sshConfig, overrides
     warnings,
     select(request) {
       // Who names no host means the inventory's, and wants to know which inventory that is.
-      if (inventory.hosts.size === 0 && (request.hosts ?? []).length === 0) throw new XecError('XEC_CONFIG', source === null ? 'no hosts: no xec.config.yaml was found from here upwards (xec init writes one)' : `no hosts: ${source} defines none`, { phase: 'select' })
+      if (inventory.hosts.size === 0 && (request.hosts ?? []).length === 0)
+        throw new XecError(
+          'XEC_CONFIG',
+          source === null
+            ? 'no hosts: no xec.config.yaml was found from here upwards (xec init writes one)'
+            : `no hosts: ${source} defines none`,
+          { phase: 'select' },
+        )
       return select(inventory, request, (name) => void checkHost(name, inventory, ssh))
     },
-    resolve: (names, secrets) => resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets }),
+    resolve: (names, secrets) =>
+      resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets }),
   }
 }

@@ -22,7 +22,8 @@ export interface Parsed {
  */
 export function parseConfig(file: string, text: string, property?: string): Parsed {
   const document = readDocument(file, text)
-  const root = property === undefined ? document : document.entries().find(({ key }) => key === property)?.value ?? document
+  const root =
+    property === undefined ? document : (document.entries().find(({ key }) => key === property)?.value ?? document)
   const top = root.known(['pool', 'defaults', 'hosts', 'groups'])
   const pool = top.get('pool')
   const defaults = readDefaults(top.get('defaults'))
@@ -32,7 +33,9 @@ export function parseConfig(file: string, text: string, property?: string): Pars
     inventory: makeInventory(hosts, groups, defaults),
     warnings: document.warnings,
     pool: pool ? readPool(pool, false) : {},
-    holdsSecrets: [defaults, ...new Set(hosts.values()), ...[...groups.values()].map((group) => group.settings)].some(holdsSecret),
+    holdsSecrets: [defaults, ...new Set(hosts.values()), ...[...groups.values()].map((group) => group.settings)].some(
+      holdsSecret,
+    ),
   }
 }
 
@@ -77,21 +80,35 @@ function readGroups(value: Reader | undefined, hosts: ReadonlyMap<string, HostSe
   for (const entry of value?.entries() ?? []) {
     const problem = checkName(entry.key) ?? (entry.key === 'all' ? 'the name all stands for every host' : undefined)
     if (problem) entry.fail(`${problem}; use letters, digits, dots, - and _`)
-    const keys = entry.value.isMap ? entry.value.known(['hosts', 'groups', ...HOST_KEYS.filter((key) => key !== 'host')]) : new Map([['hosts', entry.value]])
+    const keys = entry.value.isMap
+      ? entry.value.known(['hosts', 'groups', ...HOST_KEYS.filter((key) => key !== 'host')])
+      : new Map([['hosts', entry.value]])
     const own = keys.get('hosts')
     const inner = keys.get('groups')
-    const members = own && !own.isNull ? (own.isList ? own.items() : [own]).flatMap((item) => membersOf(item, hosts)) : []
+    const members =
+      own && !own.isNull ? (own.isList ? own.items() : [own]).flatMap((item) => membersOf(item, hosts)) : []
     const items = inner && !inner.isNull ? (inner.isList ? inner.items() : [inner]) : []
     written.set(entry.key, items)
     const settings = new Map([...keys].filter(([key]) => key !== 'hosts' && key !== 'groups'))
-    groups.set(entry.key, Object.freeze({ name: entry.key, hosts: Object.freeze(members), groups: Object.freeze(items.map((item) => item.string('the name of a group'))), settings: readSettings(settings) }))
+    groups.set(
+      entry.key,
+      Object.freeze({
+        name: entry.key,
+        hosts: Object.freeze(members),
+        groups: Object.freeze(items.map((item) => item.string('the name of a group'))),
+        settings: readSettings(settings),
+      }),
+    )
   }
-  for (const items of written.values()) for (const item of items) {
-    const name = item.string('the name of a group')
-    if (groups.has(name)) continue
-    const meant = nearest(name, groups.keys())
-    item.fail(`no group ${name}${hosts.has(name) ? '; it is a host, and belongs under hosts' : meant ? `; did you mean ${meant}?` : ' is defined here'}`)
-  }
+  for (const items of written.values())
+    for (const item of items) {
+      const name = item.string('the name of a group')
+      if (groups.has(name)) continue
+      const meant = nearest(name, groups.keys())
+      item.fail(
+        `no group ${name}${hosts.has(name) ? '; it is a host, and belongs under hosts' : meant ? `; did you mean ${meant}?` : ' is defined here'}`,
+      )
+    }
   refuseCycles(groups, written)
   return groups
 }
@@ -125,7 +142,11 @@ function refuseCycles(groups: ReadonlyMap<string, Group>, written: ReadonlyMap<s
         path.pop()
       } else if (onPath.has(inner)) {
         const names = path.map(({ name }) => name)
-        written.get(at.name)?.[i]?.fail(`a circle of groups: ${[...names.slice(names.indexOf(inner)), inner].join(' → ')}; a group cannot be in itself`)
+        written
+          .get(at.name)
+          ?.[i]?.fail(
+            `a circle of groups: ${[...names.slice(names.indexOf(inner)), inner].join(' → ')}; a group cannot be in itself`,
+          )
       } else if (!done.has(inner)) {
         path.push({ name: inner, next: 0 })
         onPath.add(inner)
@@ -145,5 +166,9 @@ function inPlace<T>(at: { fail(problem: string): never }, work: () => T): T {
 }
 
 function holdsSecret({ password, passphrase, privateKey }: HostSettings): boolean {
-  return password?.kind === 'plain' || passphrase?.kind === 'plain' || (privateKey?.kind === 'plain' && privateKey.value.includes('\n'))
+  return (
+    password?.kind === 'plain' ||
+    passphrase?.kind === 'plain' ||
+    (privateKey?.kind === 'plain' && privateKey.value.includes('\n'))
+  )
 }

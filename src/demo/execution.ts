@@ -16,7 +16,21 @@ export interface ExecutionOptions {
 }
 
 /** The signals of RFC 4254 §6.10; any other is not sent on. */
-const SIGNALS = new Set(['ABRT', 'ALRM', 'FPE', 'HUP', 'ILL', 'INT', 'KILL', 'PIPE', 'QUIT', 'SEGV', 'TERM', 'USR1', 'USR2'])
+const SIGNALS = new Set([
+  'ABRT',
+  'ALRM',
+  'FPE',
+  'HUP',
+  'ILL',
+  'INT',
+  'KILL',
+  'PIPE',
+  'QUIT',
+  'SEGV',
+  'TERM',
+  'USR1',
+  'USR2',
+])
 
 export class Execution {
   #timer: NodeJS.Timeout | undefined
@@ -24,11 +38,17 @@ export class Execution {
   /** Nothing is sent any more. */
   #over = false
   #close = (): void => {}
-  readonly #closed = new Promise<void>((resolve) => { this.#close = resolve })
+  readonly #closed = new Promise<void>((resolve) => {
+    this.#close = resolve
+  })
   /** The write under way: there is one at a time, whichever stream it is of. */
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(private readonly channel: ServerChannel, private readonly processes: Processes, private readonly options: ExecutionOptions) {
+  constructor(
+    private readonly channel: ServerChannel,
+    private readonly processes: Processes,
+    private readonly options: ExecutionOptions,
+  ) {
     // A client that is gone is no error of ours: its connection says so.
     channel.on('error', () => {})
     channel.stderr.on('error', () => {})
@@ -79,14 +99,18 @@ export class Execution {
     // A command that does not read its input ends the pipe; the rest is taken and dropped, as sshd does.
     child.stdin.on('error', () => channel.unpipe(child.stdin).resume())
     channel.pipe(child.stdin)
-    const exited = new Promise<void>((resolve) => child.once('exit', (code, signal) => {
-      if (!this.#over && isOpen(channel)) {
-        if (signal !== null && SIGNALS.has(signal.slice(3))) channel.exit(signal.slice(3), false, '')
-        else channel.exit(code ?? 255)
-      }
-      resolve()
-    }))
-    void Promise.all([exited, this.#pump(child.stdout, 'stdout'), this.#pump(child.stderr, 'stderr')]).then(() => this.#end(() => {}))
+    const exited = new Promise<void>((resolve) =>
+      child.once('exit', (code, signal) => {
+        if (!this.#over && isOpen(channel)) {
+          if (signal !== null && SIGNALS.has(signal.slice(3))) channel.exit(signal.slice(3), false, '')
+          else channel.exit(code ?? 255)
+        }
+        resolve()
+      }),
+    )
+    void Promise.all([exited, this.#pump(child.stdout, 'stdout'), this.#pump(child.stderr, 'stderr')]).then(() =>
+      this.#end(() => {}),
+    )
   }
 
   async #fail(text: string, status: number): Promise<void> {
@@ -99,7 +123,8 @@ export class Execution {
       for await (const chunk of source) await this.#write(stream, chunk as Buffer)
     } catch (error) {
       // It also ends like this when the channel is given up.
-      if (!this.#over) await this.#write('stderr', Buffer.from(`the rest of its ${stream} cannot be read: ${messageOf(error)}\n`))
+      if (!this.#over)
+        await this.#write('stderr', Buffer.from(`the rest of its ${stream} cannot be read: ${messageOf(error)}\n`))
     }
   }
 

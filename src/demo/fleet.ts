@@ -48,21 +48,34 @@ export interface Fleet {
  * @param knobs by name, for hosts that should not simply work
  * @throws XecError XEC_CONFIG for a name that is given twice, and for knobs of a host that there is not
  */
-export async function startFleet(names: readonly string[], knobs: Readonly<Record<string, HostKnobs>> = {}): Promise<Fleet> {
+export async function startFleet(
+  names: readonly string[],
+  knobs: Readonly<Record<string, HostKnobs>> = {},
+): Promise<Fleet> {
   const stranger = Object.keys(knobs).find((name) => !names.includes(name))
-  if (stranger !== undefined) throw new XecError('XEC_CONFIG', `knobs for ${stranger}, which is no host of the fleet; its hosts are ${names.join(', ')}`)
+  if (stranger !== undefined)
+    throw new XecError(
+      'XEC_CONFIG',
+      `knobs for ${stranger}, which is no host of the fleet; its hosts are ${names.join(', ')}`,
+    )
   const twice = names.find((name, at) => names.indexOf(name) !== at)
-  if (twice !== undefined) throw new XecError('XEC_CONFIG', `${twice} is named twice; a host of the fleet has one server`)
+  if (twice !== undefined)
+    throw new XecError('XEC_CONFIG', `${twice} is named twice; a host of the fleet has one server`)
 
   const ssh2 = await loadSsh2()
   const user = `demo-${randomBytes(4).toString('hex')}`
   const userKey = makeKey()
   const doorkeeper = makeDoorkeeper(ssh2, user, userKey)
   const processes = new Processes()
-  const servers = new Map(names.map((name) => {
-    const key = makeKey()
-    return [name, { key, server: new HostServer({ ssh2, name, key, knobs: knobs[name] ?? {}, doorkeeper, processes }) }] as const
-  }))
+  const servers = new Map(
+    names.map((name) => {
+      const key = makeKey()
+      return [
+        name,
+        { key, server: new HostServer({ ssh2, name, key, knobs: knobs[name] ?? {}, doorkeeper, processes }) },
+      ] as const
+    }),
+  )
   const stop = async (): Promise<void> => {
     processes.killAll()
     await Promise.all([...servers.values()].map(({ server }) => server.stop()))
@@ -78,20 +91,30 @@ export async function startFleet(names: readonly string[], knobs: Readonly<Recor
     throw error
   }
 
-  const targets = new Map([...servers].map(([name, { server }]) => [name, targetOf(name, server.port, user, userKey.privateKey)]))
+  const targets = new Map(
+    [...servers].map(([name, { server }]) => [name, targetOf(name, server.port, user, userKey.privateKey)]),
+  )
   const named = <T>(map: ReadonlyMap<string, T>, name: string): T => {
     const found = map.get(name)
-    if (found === undefined) throw new XecError('XEC_UNKNOWN_HOST', `${name} is no host of the fleet; its hosts are ${names.join(', ')}`)
+    if (found === undefined)
+      throw new XecError('XEC_UNKNOWN_HOST', `${name} is no host of the fleet; its hosts are ${names.join(', ')}`)
     return found
   }
   return {
     user,
     privateKey: userKey.privateKey,
     targets: [...targets.values()],
-    knownHosts: [...servers.values()].map(({ key, server }) => `[${LOOPBACK}]:${server.port} ssh-ed25519 ${key.publicBlob.toString('base64')}\n`).join(''),
+    knownHosts: [...servers.values()]
+      .map(({ key, server }) => `[${LOOPBACK}]:${server.port} ssh-ed25519 ${key.publicBlob.toString('base64')}\n`)
+      .join(''),
     target: (name) => named(targets, name),
-    seen: (name) => (name === undefined ? sum([...servers.values()].map(({ server }) => server.seen())) : named(servers, name).server.seen()),
-    get processes() { return processes.count },
+    seen: (name) =>
+      name === undefined
+        ? sum([...servers.values()].map(({ server }) => server.seen()))
+        : named(servers, name).server.seen(),
+    get processes() {
+      return processes.count
+    },
     stop,
     abandon: () => processes.killAll(),
   }
@@ -99,8 +122,18 @@ export async function startFleet(names: readonly string[], knobs: Readonly<Recor
 
 function targetOf(host: string, port: number, username: string, key: Secret): PoolTarget {
   return Object.freeze({
-    host, address: LOOPBACK, port, username, jump: null, connectTimeoutMs: 10_000,
-    credentials: Object.freeze({ keys: [{ origin: 'the key of the embedded fleet', from: { text: key }, passphrase: null, optional: false }], agent: null, identitiesOnly: true, password: null }),
+    host,
+    address: LOOPBACK,
+    port,
+    username,
+    jump: null,
+    connectTimeoutMs: 10_000,
+    credentials: Object.freeze({
+      keys: [{ origin: 'the key of the embedded fleet', from: { text: key }, passphrase: null, optional: false }],
+      agent: null,
+      identitiesOnly: true,
+      password: null,
+    }),
     // No file is read or written: a host of this process has a new key in every run.
     hostKeys: Object.freeze({ mode: 'accept-new', userFiles: [], globalFiles: [], alias: null }),
   })
@@ -109,8 +142,12 @@ function targetOf(host: string, port: number, username: string, key: Secret): Po
 function sum(all: readonly Seen[]): Seen {
   const add = (count: (seen: Seen) => number): number => all.reduce((total, seen) => total + count(seen), 0)
   return {
-    open: add((seen) => seen.open), connections: add((seen) => seen.connections), logins: add((seen) => seen.logins),
-    sessions: add((seen) => seen.sessions), mostSessions: Math.max(0, ...all.map((seen) => seen.mostSessions)),
-    refused: add((seen) => seen.refused), commands: add((seen) => seen.commands),
+    open: add((seen) => seen.open),
+    connections: add((seen) => seen.connections),
+    logins: add((seen) => seen.logins),
+    sessions: add((seen) => seen.sessions),
+    mostSessions: Math.max(0, ...all.map((seen) => seen.mostSessions)),
+    refused: add((seen) => seen.refused),
+    commands: add((seen) => seen.commands),
   }
 }

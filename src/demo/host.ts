@@ -48,7 +48,15 @@ export class HostServer {
   readonly #ssh: SshServer
   readonly #sockets = new Set<Socket>()
   readonly #waiting = new Map<Socket, NodeJS.Timeout>()
-  readonly #counts: Counts = { open: 0, connections: 0, logins: 0, sessions: 0, mostSessions: 0, refused: 0, commands: 0 }
+  readonly #counts: Counts = {
+    open: 0,
+    connections: 0,
+    logins: 0,
+    sessions: 0,
+    mostSessions: 0,
+    refused: 0,
+    commands: 0,
+  }
 
   constructor(private readonly parts: Parts) {
     const { ssh2, key } = parts
@@ -96,10 +104,13 @@ export class HostServer {
       this.#ssh.injectSocket(socket)
       return
     }
-    this.#waiting.set(socket, setTimeout(() => {
-      this.#waiting.delete(socket)
-      this.#ssh.injectSocket(socket)
-    }, handshakeDelayMs))
+    this.#waiting.set(
+      socket,
+      setTimeout(() => {
+        this.#waiting.delete(socket)
+        this.#ssh.injectSocket(socket)
+      }, handshakeDelayMs),
+    )
   }
 
   #welcome(connection: Connection): void {
@@ -119,7 +130,9 @@ export class HostServer {
       for (const session of [...sessions.keys()]) leave(session)
     })
     connection.on('authentication', doorkeeper)
-    connection.on('ready', () => { counts.logins++ })
+    connection.on('ready', () => {
+      counts.logins++
+    })
     connection.on('session', (accept, refuse) => {
       if (sessions.size >= maxSessions) {
         counts.refused++
@@ -147,9 +160,13 @@ export class HostServer {
     const { name, knobs, processes } = this.parts
     const { delayMs = 0, failing, says = '' } = knobs
     return new Execution(channel, processes, {
-      command, delayMs,
+      command,
+      delayMs,
       env: { ...knobs.env, XEC_DEMO_HOST: name },
-      instead: failing === undefined ? null : { status: failing, says: says === '' || says.endsWith('\n') ? says : `${says}\n` },
+      instead:
+        failing === undefined
+          ? null
+          : { status: failing, says: says === '' || says.endsWith('\n') ? says : `${says}\n` },
     })
   }
 }

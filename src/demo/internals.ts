@@ -24,7 +24,9 @@ interface InnerChannel {
 
 /** ssh2 takes the client's EOF for the end of the session and then ignores its signals; EOF ends stdin only (RFC 4254 §5.3). */
 export function keepListeningAfterEof(session: Session): void {
-  session.on('eof', () => { (session as unknown as InnerSession)._ending = false })
+  session.on('eof', () => {
+    ;(session as unknown as InnerSession)._ending = false
+  })
 }
 
 /** ssh2 never answers the CLOSE of a session on which nothing was started, so that its slot would be held for ever (RFC 4254 §5.3). */

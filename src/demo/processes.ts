@@ -18,18 +18,28 @@ export class Processes {
 
   /** `/bin/sh -c command`, as this user. What cannot be started says so by the child's `error`. */
   start(command: string, env: Readonly<Record<string, string>>): ChildProcessWithoutNullStreams {
-    const inherited = INHERITED.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]] as const]))
-    const child = spawn('/bin/sh', ['-c', command], { cwd: homeOrRoot(), env: { ...Object.fromEntries(inherited), ...env }, detached: true, stdio: 'pipe' })
-    this.#running.set(child, new Promise((resolve) => {
-      const over = (): void => {
-        this.#running.delete(child)
-        // Asked now, while the number cannot belong to anybody else yet.
-        if (signalGroup(child.pid, 0)) this.#leftBehind.add(child.pid as number)
-        resolve()
-      }
-      child.once('exit', over)
-      child.once('error', over)
-    }))
+    const inherited = INHERITED.flatMap((name) =>
+      process.env[name] === undefined ? [] : [[name, process.env[name]] as const],
+    )
+    const child = spawn('/bin/sh', ['-c', command], {
+      cwd: homeOrRoot(),
+      env: { ...Object.fromEntries(inherited), ...env },
+      detached: true,
+      stdio: 'pipe',
+    })
+    this.#running.set(
+      child,
+      new Promise((resolve) => {
+        const over = (): void => {
+          this.#running.delete(child)
+          // Asked now, while the number cannot belong to anybody else yet.
+          if (signalGroup(child.pid, 0)) this.#leftBehind.add(child.pid as number)
+          resolve()
+        }
+        child.once('exit', over)
+        child.once('error', over)
+      }),
+    )
     return child
   }
 

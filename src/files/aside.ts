@@ -10,7 +10,13 @@ export class Stranded extends Trouble {}
  * fails too, the transfer's error names it.
  * @param isGone whether what `takeAway` failed with says that there is nothing of that name
  */
-export async function aside(job: Transfer, name: string, takeAway: () => Promise<void>, isGone: (cause: unknown) => boolean, work: () => Promise<void>): Promise<void> {
+export async function aside(
+  job: Transfer,
+  name: string,
+  takeAway: () => Promise<void>,
+  isGone: (cause: unknown) => boolean,
+  work: () => Promise<void>,
+): Promise<void> {
   job.left.add(name)
   try {
     await work()

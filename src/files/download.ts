@@ -27,7 +27,14 @@ const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL
  * Rejects with an XecError as `upload` does. Nothing on the host is changed, so `executed` is always `no`
  * @throws XecError XEC_CONFIG, before anything is dialled, for paths that cannot be used
  */
-export async function download(pool: Pool, target: PoolTarget, remote: string, local: string, options: TransferOptions = {}, { clock = systemClock }: { readonly clock?: Clock } = {}): Promise<TransferResult> {
+export async function download(
+  pool: Pool,
+  target: PoolTarget,
+  remote: string,
+  local: string,
+  options: TransferOptions = {},
+  { clock = systemClock }: { readonly clock?: Clock } = {},
+): Promise<TransferResult> {
   const { host } = target
   const { path: root } = remotePath(host, remote)
   const to = placeFor(host, localPath(host, local), root)
@@ -45,7 +52,14 @@ export async function download(pool: Pool, target: PoolTarget, remote: string, l
     let known: Promise<number> | null = null
     const allowed = (): Promise<number> => (known ??= allowedBeside(to))
     await each(tree.files, FILES_AT_ONCE, async ({ path, mode }) => {
-      await getFile(job, within(root, path), show(path.length > 0 ? path : nameOf(root)), within(to, path), mode ?? DEFAULT_MODE, allowed)
+      await getFile(
+        job,
+        within(root, path),
+        show(path.length > 0 ? path : nameOf(root)),
+        within(to, path),
+        mode ?? DEFAULT_MODE,
+        allowed,
+      )
     })
     // After all files, so that none is written through a link that came from the server.
     for (const { path, leadsTo } of tree.links) await getLink(job, within(to, path), leadsTo)
@@ -55,7 +69,14 @@ export async function download(pool: Pool, target: PoolTarget, remote: string, l
   })
 }
 
-async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mode: number, allowed: () => Promise<number>): Promise<void> {
+async function getFile(
+  job: Transfer,
+  from: Buffer,
+  file: string,
+  to: Buffer,
+  mode: number,
+  allowed: () => Promise<number>,
+): Promise<void> {
   const { sftp } = job
   job.signal.throwIfAborted()
   const handle = await sftp.openToRead(from)
@@ -65,19 +86,26 @@ async function getFile(job: Transfer, from: Buffer, file: string, to: Buffer, mo
     await temporarily(job, temporary, async () => {
       // Not through a link that somebody else made, and not into a file of somebody else's.
       const copy = await open(temporary, NEW, 0o600).catch((cause: NodeJS.ErrnoException) => {
-        throw cause.code === 'ENOENT' && !existsSync(directoryOf(to)) ? new Trouble(`the directory ${show(directoryOf(to))} does not exist here; make it, or give { parents: true }`, { cause }) : cause
+        throw cause.code === 'ENOENT' && !existsSync(directoryOf(to))
+          ? new Trouble(
+              `the directory ${show(directoryOf(to))} does not exist here; make it, or give { parents: true }`,
+              { cause },
+            )
+          : cause
       })
       try {
         await pull(job, handle, from, size, file, copy)
         // The host's mode, less what the umask takes, as with every new file; one that was asked for is given as it is.
-        await copy.chmod(job.options.mode ?? mode & await allowed())
+        await copy.chmod(job.options.mode ?? mode & (await allowed()))
         if (job.options.fsync) await copy.sync()
       } finally {
         await copy.close()
       }
       job.signal.throwIfAborted()
       await rename(temporary, to).catch((cause: NodeJS.ErrnoException) => {
-        throw cause.code === 'EISDIR' ? new Trouble(`${show(to)} is a directory here; to put it in there, end the path with /`, { cause }) : cause
+        throw cause.code === 'EISDIR'
+          ? new Trouble(`${show(to)} is a directory here; to put it in there, end the path with /`, { cause })
+          : cause
       })
     })
   } finally {
@@ -103,7 +131,14 @@ async function allowedBeside(path: Buffer): Promise<number> {
  * No more than the size that the file was opened with, so that one which grows, a log, is taken as it was; one of size 0,
  * as many in /proc say they are, is read to its end.
  */
-async function pull(job: Transfer, handle: Handle, from: Buffer, size: number, file: string, copy: FileHandle): Promise<void> {
+async function pull(
+  job: Transfer,
+  handle: Handle,
+  from: Buffer,
+  size: number,
+  file: string,
+  copy: FileHandle,
+): Promise<void> {
   const { sftp } = job
   const write = async (data: Buffer, offset: number): Promise<void> => {
     for (let at = 0; at < data.length;) at += (await copy.write(data, at, data.length - at, offset + at)).bytesWritten
@@ -145,7 +180,8 @@ async function pull(job: Transfer, handle: Handle, from: Buffer, size: number, f
 
 /** @see aside */
 function temporarily(job: Transfer, temporary: Buffer, work: () => Promise<void>): Promise<void> {
-  const missing = (cause: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')
+  const missing = (cause: unknown): boolean =>
+    ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '')
   return aside(job, `${show(temporary)} (here)`, () => unlink(temporary), missing, work)
 }
 
@@ -173,6 +209,9 @@ async function makeDirectory(job: Transfer, path: Buffer, isRoot: boolean, mode:
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
     const there = await (isRoot ? stat : lstat)(path)
     if (there.isDirectory()) return null
-    throw new Trouble(`${show(path)} is ${there.isSymbolicLink() ? 'a link' : 'no directory'} here, and a directory on the host; move it out of the way`, { cause: error })
+    throw new Trouble(
+      `${show(path)} is ${there.isSymbolicLink() ? 'a link' : 'no directory'} here, and a directory on the host; move it out of the way`,
+      { cause: error },
+    )
   }
 }

@@ -42,10 +42,12 @@ export class Flight {
       throw this.#failure.error
     }
     this.#flying++
-    work().catch((error: unknown) => (this.#failure ??= { error })).finally(() => {
-      this.room.give(amount)
-      if (--this.#flying === 0) this.#landed()
-    })
+    work()
+      .catch((error: unknown) => (this.#failure ??= { error }))
+      .finally(() => {
+        this.room.give(amount)
+        if (--this.#flying === 0) this.#landed()
+      })
   }
 
   /** When nothing is under way any more, failed or not. */

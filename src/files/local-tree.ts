@@ -17,18 +17,31 @@ export async function readLocalTree(root: Buffer, follow: boolean): Promise<Tree
   return tree
 }
 
-async function add(tree: GrowingTree, root: Buffer, path: Buffer, found: BigIntStats, follow: boolean, above: readonly string[]): Promise<void> {
+async function add(
+  tree: GrowingTree,
+  root: Buffer,
+  path: Buffer,
+  found: BigIntStats,
+  follow: boolean,
+  above: readonly string[],
+): Promise<void> {
   const mode = ownMode(Number(found.mode))
   if (found.isFile()) tree.files.push({ path, size: Number(found.size), mode })
   else if (found.isSymbolicLink()) tree.links.push({ path, leadsTo: await readlink(within(root, path), 'buffer') })
   else if (!found.isDirectory()) tree.skipped.push(path)
   else {
     const identity = `${found.dev}:${found.ino}`
-    if (above.includes(identity)) throw new Trouble(`${show(within(root, path))} leads back into a directory that it is in, so that following links would not end`)
+    if (above.includes(identity))
+      throw new Trouble(
+        `${show(within(root, path))} leads back into a directory that it is in, so that following links would not end`,
+      )
     tree.directories.push({ path, mode })
     for (const name of await readdir(within(root, path), 'buffer')) {
       const inner = within(path, name)
-      await add(tree, root, inner, await (follow ? stat : lstat)(within(root, inner), { bigint: true }), follow, [...above, identity])
+      await add(tree, root, inner, await (follow ? stat : lstat)(within(root, inner), { bigint: true }), follow, [
+        ...above,
+        identity,
+      ])
     }
   }
 }

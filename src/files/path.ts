@@ -18,7 +18,12 @@ export interface Destination {
  */
 export function remotePath(host: string, given: string): Destination {
   check(host, given, 'remote')
-  if (/^~[^/]/.test(given)) throw new XecError('XEC_CONFIG', `${host}: ${given}: another account's home directory cannot be named by ~ over SFTP; write its path, or ./${given} for a file of that name`, { host })
+  if (/^~[^/]/.test(given))
+    throw new XecError(
+      'XEC_CONFIG',
+      `${host}: ${given}: another account's home directory cannot be named by ~ over SFTP; write its path, or ./${given} for a file of that name`,
+      { host },
+    )
   const path = given === '~' ? '.' : given.startsWith('~/') ? given.slice(2).replace(/^\/+/, '') || './' : given
   return destination(path)
 }
@@ -30,7 +35,8 @@ export function localPath(host: string, given: string): Destination {
 }
 
 function check(host: string, path: unknown, side: 'remote' | 'local'): void {
-  if (typeof path !== 'string' || path === '') throw new XecError('XEC_CONFIG', `${host}: the ${side} path must be a text that is not empty`, { host })
+  if (typeof path !== 'string' || path === '')
+    throw new XecError('XEC_CONFIG', `${host}: the ${side} path must be a text that is not empty`, { host })
   if (path.includes('\0')) throw new XecError('XEC_CONFIG', `${host}: the ${side} path holds a NUL byte`, { host })
 }
 
@@ -43,7 +49,12 @@ function destination(path: string): Destination {
 export function placeFor(host: string, { path, into }: Destination, source: Buffer): Buffer {
   if (!into) return path
   const name = nameOf(source)
-  if (['', '.', '..'].includes(name.toString())) throw new XecError('XEC_CONFIG', `${host}: ${show(source)} has no name of its own to have in ${show(path)}/; write the whole destination`, { host })
+  if (['', '.', '..'].includes(name.toString()))
+    throw new XecError(
+      'XEC_CONFIG',
+      `${host}: ${show(source)} has no name of its own to have in ${show(path)}/; write the whole destination`,
+      { host },
+    )
   return within(path, name)
 }
 
@@ -82,6 +93,13 @@ export function show(path: Buffer): string {
  * @throws Trouble
  */
 export function checkServerName(name: Buffer, directory: Buffer, platform: string = process.platform): void {
-  const bad = name.length === 0 || name.includes(SLASH) || name.includes(0) || (platform === 'win32' && (name.includes(0x5c) || name.includes(0x3a)))
-  if (bad) throw new Trouble(`the server lists ${JSON.stringify(printable(name.toString()))} in ${show(directory) || '.'}, which is no name for a file; nothing of this directory was taken`)
+  const bad =
+    name.length === 0 ||
+    name.includes(SLASH) ||
+    name.includes(0) ||
+    (platform === 'win32' && (name.includes(0x5c) || name.includes(0x3a)))
+  if (bad)
+    throw new Trouble(
+      `the server lists ${JSON.stringify(printable(name.toString()))} in ${show(directory) || '.'}, which is no name for a file; nothing of this directory was taken`,
+    )
 }

@@ -37,13 +37,19 @@ class Reading {
   #entries = 0
   #bytes = 0
 
-  constructor(private readonly sftp: Sftp, private readonly root: Buffer, private readonly follow: boolean, private readonly signal: AbortSignal) {}
+  constructor(
+    private readonly sftp: Sftp,
+    private readonly root: Buffer,
+    private readonly follow: boolean,
+    private readonly signal: AbortSignal,
+  ) {}
 
   async all({ mode }: Attributes): Promise<Tree> {
     const { sftp, root } = this
     this.#addDirectory(Buffer.alloc(0), mode, this.follow ? [text(await sftp.realPath(root))] : [])
     for (let depth = 0; this.#next.length > 0; depth++) {
-      if (depth > MAX_DEPTH) throw new Trouble(`${show(root)} on the host has directories in directories more than ${MAX_DEPTH} deep`)
+      if (depth > MAX_DEPTH)
+        throw new Trouble(`${show(root)} on the host has directories in directories more than ${MAX_DEPTH} deep`)
       const level = this.#next
       this.#next = []
       await each(level, AT_ONCE, (directory) => this.#read(directory))
@@ -72,12 +78,22 @@ class Reading {
   #count(path: Buffer): void {
     this.#entries++
     this.#bytes += path.length
-    const much = this.#entries > MAX_ENTRIES ? `${MAX_ENTRIES} entries` : this.#bytes > MAX_PATH_BYTES ? `${MAX_PATH_BYTES / 1024 / 1024} MiB of names` : null
+    const much =
+      this.#entries > MAX_ENTRIES
+        ? `${MAX_ENTRIES} entries`
+        : this.#bytes > MAX_PATH_BYTES
+          ? `${MAX_PATH_BYTES / 1024 / 1024} MiB of names`
+          : null
     if (much !== null) throw new Trouble(`${show(this.root)} on the host has more than ${much}; take it in parts`)
   }
 
   /** @param real where it is in truth, when a link led there */
-  async #add(directory: Directory, path: Buffer, attributes: Attributes, real = `${directory.above.at(-1) ?? ''}/${text(nameOf(path))}`): Promise<void> {
+  async #add(
+    directory: Directory,
+    path: Buffer,
+    attributes: Attributes,
+    real = `${directory.above.at(-1) ?? ''}/${text(nameOf(path))}`,
+  ): Promise<void> {
     const { sftp } = this
     const tree = this.#tree
     switch (kindOf(attributes)) {
@@ -94,13 +110,18 @@ class Reading {
         }
         const to = text(await sftp.realPath(full))
         const found = await sftp.stat(full)
-        if (kindOf(found) === 'directory' && directory.above.includes(to)) throw new Trouble(`${show(full)} on the host leads back into a directory that it is in, so that following links would not end`)
+        if (kindOf(found) === 'directory' && directory.above.includes(to))
+          throw new Trouble(
+            `${show(full)} on the host leads back into a directory that it is in, so that following links would not end`,
+          )
         return kindOf(found) === 'link' ? void tree.skipped.push(path) : this.#add(directory, path, found, to)
       }
       case 'unknown': {
         // A server need not say what its entries are.
         const found = await sftp.lstat(within(this.root, path))
-        return kindOf(found) === 'unknown' ? void tree.files.push(fileOf(path, found)) : this.#add(directory, path, found)
+        return kindOf(found) === 'unknown'
+          ? void tree.files.push(fileOf(path, found))
+          : this.#add(directory, path, found)
       }
       case 'other':
         return void tree.skipped.push(path)

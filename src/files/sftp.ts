@@ -2,18 +2,43 @@
 import type { Clock } from '../runtime/clock.js'
 import type { Channel, Exit } from '../transport/transport.js'
 import { printable } from '../transport/words.js'
-import { Fields, fillWriteHeader, message, Messages, NotSftp, OPEN, permissions, STATUS, text, TYPE, u32, u64, VERSION, writeHeaderLength, type Attributes, type Entry } from './packet.js'
+import {
+  Fields,
+  fillWriteHeader,
+  message,
+  Messages,
+  NotSftp,
+  OPEN,
+  permissions,
+  STATUS,
+  text,
+  TYPE,
+  u32,
+  u64,
+  VERSION,
+  writeHeaderLength,
+  type Attributes,
+  type Entry,
+} from './packet.js'
 
 /** The server said no to one request; the session goes on. */
 export class Refusal extends Error {
-  constructor(readonly status: number, message: string, readonly path: Buffer) {
+  constructor(
+    readonly status: number,
+    message: string,
+    readonly path: Buffer,
+  ) {
     super(message)
   }
 }
 
 /** There is no session any more: `exit` is how its channel ended, null when we gave it up. */
 export class SessionOver extends Error {
-  constructor(message: string, readonly exit: Exit | null, options?: ErrorOptions) {
+  constructor(
+    message: string,
+    readonly exit: Exit | null,
+    options?: ErrorOptions,
+  ) {
     super(message, options)
   }
 }
@@ -56,7 +81,10 @@ export class Sftp {
   #firstBytes = Buffer.alloc(0)
   #stderr = ''
 
-  private constructor(private readonly channel: Channel, private readonly clock: Clock) {
+  private constructor(
+    private readonly channel: Channel,
+    private readonly clock: Clock,
+  ) {
     this.over = new Promise((resolve) => (this.#settleOver = resolve))
     channel.stdout.on('data', (chunk: Buffer) => this.#hear(chunk))
     channel.stdout.once('end', () => void this.#ended())
@@ -123,7 +151,11 @@ export class Sftp {
 
   /** Makes a file that does not exist yet, with these permissions less the server's umask. */
   create(path: Buffer, mode: number): Promise<Handle> {
-    return this.#handle(TYPE.open, [text(path), u32(OPEN.write | OPEN.create | OPEN.exclusive), permissions(mode)], path)
+    return this.#handle(
+      TYPE.open,
+      [text(path), u32(OPEN.write | OPEN.create | OPEN.exclusive), permissions(mode)],
+      path,
+    )
   }
 
   close(handle: Handle, path: Buffer): Promise<void> {
@@ -153,7 +185,12 @@ export class Sftp {
 
   /** Writes the first `length` bytes of a packet's data. */
   write(handle: Handle, path: Buffer, offset: number, packet: Buffer, length: number): Promise<void> {
-    return this.#send(path, TYPE.status, () => {}, (id) => fillWriteHeader(packet, id, handle, offset, length))
+    return this.#send(
+      path,
+      TYPE.status,
+      () => {},
+      (id) => fillWriteHeader(packet, id, handle, offset, length),
+    )
   }
 
   setMode(path: Buffer, mode: number): Promise<void> {
@@ -203,13 +240,16 @@ export class Sftp {
 
   rename(from: Buffer, to: Buffer): Promise<void> {
     const paths = [text(from), text(to)]
-    return this.renamesOver ? this.#do(TYPE.extended, [text(POSIX_RENAME), ...paths], to) : this.#do(TYPE.rename, paths, to)
+    return this.renamesOver
+      ? this.#do(TYPE.extended, [text(POSIX_RENAME), ...paths], to)
+      : this.#do(TYPE.rename, paths, to)
   }
 
   /** Not waited for: the answer is here before the first data, and the smaller size does as well. */
   async #askLimits(): Promise<void> {
     if (this.#extensions.get(LIMITS) !== '1') return
-    const within = (limit: number): number => (limit === 0 ? MOST_DATA : Math.min(Math.max(limit, LEAST_DATA), MOST_DATA))
+    const within = (limit: number): number =>
+      limit === 0 ? MOST_DATA : Math.min(Math.max(limit, LEAST_DATA), MOST_DATA)
     try {
       await this.#ask(TYPE.extended, [text(LIMITS)], Buffer.alloc(0), TYPE.extendedReply, (fields) => {
         fields.u64() // of a whole packet
@@ -228,7 +268,13 @@ export class Sftp {
     return this.#ask(type, fields, path, TYPE.handle, (answer) => answer.text())
   }
 
-  #ask<T>(type: number, fields: readonly Buffer[], path: Buffer, wanted: number, read: (answer: Fields) => T): Promise<T> {
+  #ask<T>(
+    type: number,
+    fields: readonly Buffer[],
+    path: Buffer,
+    wanted: number,
+    read: (answer: Fields) => T,
+  ): Promise<T> {
     return this.#send(path, wanted, read, (id) => message(type, id, fields))
   }
 
@@ -244,7 +290,8 @@ export class Sftp {
 
   #hear(chunk: Buffer): void {
     if (this.#over) return
-    if (this.#greeting && this.#firstBytes.length < 100) this.#firstBytes = Buffer.concat([this.#firstBytes, chunk.subarray(0, 100)])
+    if (this.#greeting && this.#firstBytes.length < 100)
+      this.#firstBytes = Buffer.concat([this.#firstBytes, chunk.subarray(0, 100)])
     try {
       this.#messages.push(chunk, (body) => this.#take(body))
     } catch (error) {
@@ -261,7 +308,8 @@ export class Sftp {
     const waiting = this.#waiting.get(id)
     if (!waiting) throw new NotSftp('an answer to nothing that was asked')
     const status = type === TYPE.status ? fields.u32() : STATUS.ok
-    if (status !== STATUS.ok) waiting.reject(new Refusal(status, fields.over ? '' : printable(fields.text().toString()), waiting.path))
+    if (status !== STATUS.ok)
+      waiting.reject(new Refusal(status, fields.over ? '' : printable(fields.text().toString()), waiting.path))
     else if (type === waiting.wanted) waiting.take(fields)
     else throw new NotSftp('an answer of the wrong kind')
     this.#waiting.delete(id)
@@ -278,9 +326,15 @@ export class Sftp {
 
   #broken(error: NotSftp): void {
     const printed = this.#greeting ? printable(this.#firstBytes.toString('latin1')) : ''
-    this.abandon(new SessionOver(this.#greeting
-      ? `what the server sends is not SFTP (it begins with ${JSON.stringify(printed)}); a startup file of the account may print text`
-      : `what the server sends is not SFTP (${error.message})`, null, { cause: error }))
+    this.abandon(
+      new SessionOver(
+        this.#greeting
+          ? `what the server sends is not SFTP (it begins with ${JSON.stringify(printed)}); a startup file of the account may print text`
+          : `what the server sends is not SFTP (${error.message})`,
+        null,
+        { cause: error },
+      ),
+    )
   }
 
   async #ended(): Promise<void> {
@@ -293,9 +347,21 @@ export class Sftp {
         resolve(heard)
       })
     })
-    const how = exit?.kind === 'code' ? `with exit status ${exit.code}` : exit?.kind === 'signal' ? `by signal ${exit.signal}` : 'without an exit status'
+    const how =
+      exit?.kind === 'code'
+        ? `with exit status ${exit.code}`
+        : exit?.kind === 'signal'
+          ? `by signal ${exit.signal}`
+          : 'without an exit status'
     const said = printable(this.#stderr)
-    this.abandon(new SessionOver(exit?.kind === 'lost' ? exit.end.detail : `the server ended the SFTP session ${how}${said ? ` ("${said}")` : ''}`, exit))
+    this.abandon(
+      new SessionOver(
+        exit?.kind === 'lost'
+          ? exit.end.detail
+          : `the server ended the SFTP session ${how}${said ? ` ("${said}")` : ''}`,
+        exit,
+      ),
+    )
   }
 }
 

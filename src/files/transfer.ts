@@ -58,7 +58,10 @@ export interface Found {
  * @param work given the transfer and a way to say how many bytes there will be (null: unknown)
  * Rejects with an XecError; the lease is back before it settles.
  */
-export async function transfer({ pool, target, options, clock, doing }: TransferParts, work: (transfer: Transfer, expect: (total: number | null) => void) => Promise<Found>): Promise<TransferResult> {
+export async function transfer(
+  { pool, target, options, clock, doing }: TransferParts,
+  work: (transfer: Transfer, expect: (total: number | null) => void) => Promise<Found>,
+): Promise<TransferResult> {
   const { host, username } = target
   const { signal, timeoutMs, onProgress } = options
   if (signal) setMaxListeners(0, signal) // one signal for many transfers is no leak
@@ -95,36 +98,51 @@ export async function transfer({ pool, target, options, clock, doing }: Transfer
     if (!over) halt(error)
   })
   try {
-    const { skipped } = await work({
-      host, username, sftp, options, left, halt,
-      room: new Room(BYTES_AT_ONCE),
-      signal: stop.signal,
-      async change(step) {
-        changing++
-        try {
-          const done = await step()
-          changes++
-          changing--
-          return done
-        } catch (error) {
-          // What nobody answered may have happened.
-          if (!(error instanceof SessionOver)) changing--
-          throw error
-        }
+    const { skipped } = await work(
+      {
+        host,
+        username,
+        sftp,
+        options,
+        left,
+        halt,
+        room: new Room(BYTES_AT_ONCE),
+        signal: stop.signal,
+        async change(step) {
+          changing++
+          try {
+            const done = await step()
+            changes++
+            changing--
+            return done
+          } catch (error) {
+            // What nobody answered may have happened.
+            if (!(error instanceof SessionOver)) changing--
+            throw error
+          }
+        },
+        arrived(file, count) {
+          bytes += count
+          tell(file)
+        },
+        placed(file) {
+          files++
+          tell(file)
+        },
       },
-      arrived(file, count) {
-        bytes += count
-        tell(file)
-      },
-      placed(file) {
-        files++
-        tell(file)
-      },
-    }, (expected) => (total = expected))
+      (expected) => (total = expected),
+    )
     return Object.freeze({ files, bytes, durationMs: clock.now() - startedAt, skipped: Object.freeze([...skipped]) })
   } catch (error) {
     const executed: Executed = changes > 0 ? 'yes' : changing > 0 ? 'maybe' : 'no'
-    throw conclude(stop.signal.aborted ? stop.signal.reason : error, { host, doing, executed, files, left: [...left], timeoutMs })
+    throw conclude(stop.signal.aborted ? stop.signal.reason : error, {
+      host,
+      doing,
+      executed,
+      files,
+      left: [...left],
+      timeoutMs,
+    })
   } finally {
     over = true
     signal?.removeEventListener('abort', aborted)
@@ -135,31 +153,61 @@ export async function transfer({ pool, target, options, clock, doing }: Transfer
 }
 
 /** Until here nothing has been asked of the server's files, so a connection that ends may be replaced. */
-async function openSession(pool: Pool, target: PoolTarget, options: TransferOptions, clock: Clock): Promise<{ readonly lease: Lease; readonly sftp: Sftp }> {
+async function openSession(
+  pool: Pool,
+  target: PoolTarget,
+  options: TransferOptions,
+  clock: Clock,
+): Promise<{ readonly lease: Lease; readonly sftp: Sftp }> {
   const { host } = target
   const { signal, queueTimeoutMs, timeoutMs } = options
   const askedAt = clock.now()
   for (let unsent = 1; ; unsent++) {
-    const lease = await pool.acquire(target, { signal, queueTimeoutMs: queueTimeoutMs === undefined ? undefined : Math.max(0, queueTimeoutMs - (clock.now() - askedAt)) })
+    const lease = await pool.acquire(target, {
+      signal,
+      queueTimeoutMs: queueTimeoutMs === undefined ? undefined : Math.max(0, queueTimeoutMs - (clock.now() - askedAt)),
+    })
     // A server that takes its time is left as soon as the caller gives up; `giveBack` waits a little for its goodbye.
     let leave = (): void => {}
-    const left = new Promise<never>((_, reject) => (leave = () => reject(new SessionOver('the server did not answer', null))))
+    const left = new Promise<never>(
+      (_, reject) => (leave = () => reject(new SessionOver('the server did not answer', null))),
+    )
     let isLate = false
-    const late = timeoutMs === undefined ? null : clock.timer(timeoutMs, () => {
-      isLate = true
-      leave()
-    })
+    const late =
+      timeoutMs === undefined
+        ? null
+        : clock.timer(timeoutMs, () => {
+            isLate = true
+            leave()
+          })
     signal?.addEventListener('abort', leave, { once: true })
     if (signal?.aborted) leave()
     try {
       return { lease, sftp: await Promise.race([Sftp.start(lease.channel, clock), left]) }
     } catch (error) {
       await giveBack(lease, clock)
-      if (signal?.aborted) throw new XecError('XEC_ABORTED', `${host}: cancelled before the transfer began`, { host, phase: 'exec', cause: signal.reason })
-      if (isLate) throw new XecError('XEC_TIMEOUT', `${host}: no SFTP session within ${formatDuration(timeoutMs ?? 0)}; nothing was transferred`, { host, phase: 'exec', cause: error })
-      const lost = isXecError(error) ? error.code === 'XEC_CONNECTION_LOST' : error instanceof SessionOver && error.exit?.kind === 'lost'
+      if (signal?.aborted)
+        throw new XecError('XEC_ABORTED', `${host}: cancelled before the transfer began`, {
+          host,
+          phase: 'exec',
+          cause: signal.reason,
+        })
+      if (isLate)
+        throw new XecError(
+          'XEC_TIMEOUT',
+          `${host}: no SFTP session within ${formatDuration(timeoutMs ?? 0)}; nothing was transferred`,
+          { host, phase: 'exec', cause: error },
+        )
+      const lost = isXecError(error)
+        ? error.code === 'XEC_CONNECTION_LOST'
+        : error instanceof SessionOver && error.exit?.kind === 'lost'
       if (!lost) throw noSession(host, error)
-      if (unsent === UNSENT_LIMIT) throw new XecError('XEC_CONNECT', `${host}: ${unsent} connections ended before an SFTP session could begin; nothing was transferred (see the server's log)`, { host, phase: 'exec', cause: error })
+      if (unsent === UNSENT_LIMIT)
+        throw new XecError(
+          'XEC_CONNECT',
+          `${host}: ${unsent} connections ended before an SFTP session could begin; nothing was transferred (see the server's log)`,
+          { host, phase: 'exec', cause: error },
+        )
     } finally {
       signal?.removeEventListener('abort', leave)
       late?.clear()
@@ -168,6 +216,14 @@ async function openSession(pool: Pool, target: PoolTarget, options: TransferOpti
 }
 
 function noSession(host: string, error: unknown): XecError {
-  const why = isXecError(error) ? 'the server refused the sftp subsystem' : error instanceof Error ? error.message : String(error)
-  return new XecError('XEC_REFUSED', `${host}: no files can be transferred: ${why}; look for "Subsystem sftp" in its sshd_config and for a ForceCommand or a restricted shell of the account`, { host, phase: 'exec', cause: error })
+  const why = isXecError(error)
+    ? 'the server refused the sftp subsystem'
+    : error instanceof Error
+      ? error.message
+      : String(error)
+  return new XecError(
+    'XEC_REFUSED',
+    `${host}: no files can be transferred: ${why}; look for "Subsystem sftp" in its sshd_config and for a ForceCommand or a restricted shell of the account`,
+    { host, phase: 'exec', cause: error },
+  )
 }

@@ -10,7 +10,10 @@ export class Trouble extends Error {}
 
 /** Why a transfer is stopped from outside. */
 export class Halt extends Error {
-  constructor(readonly why: 'abort' | 'timeout' | 'progress', options?: ErrorOptions) {
+  constructor(
+    readonly why: 'abort' | 'timeout' | 'progress',
+    options?: ErrorOptions,
+  ) {
     super(why, options)
   }
 }
@@ -40,14 +43,20 @@ export function conclude(error: unknown, { host, doing, executed, files, left, t
     return new XecError(code, `${host}: ${text}${placed}${remains}`, { host, phase: 'run', executed, cause: error })
   }
   if (error instanceof Halt) {
-    if (error.why === 'timeout') return make('XEC_TIMEOUT', `${doing}: not finished within ${formatDuration(timeoutMs ?? 0)}`)
-    return make('XEC_ABORTED', error.why === 'abort' ? `${doing}: cancelled` : `${doing}: ended by onProgress: ${messageOf(error.cause)}`)
+    if (error.why === 'timeout')
+      return make('XEC_TIMEOUT', `${doing}: not finished within ${formatDuration(timeoutMs ?? 0)}`)
+    return make(
+      'XEC_ABORTED',
+      error.why === 'abort' ? `${doing}: cancelled` : `${doing}: ended by onProgress: ${messageOf(error.cause)}`,
+    )
   }
   if (error instanceof SessionOver) {
-    if (error.exit?.kind === 'lost') return make('XEC_CONNECTION_LOST', `Connection closed during the ${doing} (${error.message})`)
+    if (error.exit?.kind === 'lost')
+      return make('XEC_CONNECTION_LOST', `Connection closed during the ${doing} (${error.message})`)
     return make('XEC_EXIT', `${doing}: ${error.message}`)
   }
-  if (error instanceof Refusal) return make('XEC_FILE', `${doing}: ${printable(error.path.toString())}: ${wordsOf(error)}`)
+  if (error instanceof Refusal)
+    return make('XEC_FILE', `${doing}: ${printable(error.path.toString())}: ${wordsOf(error)}`)
   return make('XEC_FILE', `${doing}: ${printable(messageOf(error))}`)
 }
 

@@ -52,7 +52,11 @@ export interface Inventory {
   groupsOf(host: string): readonly Group[]
 }
 
-export function makeInventory(hosts: ReadonlyMap<string, HostSettings>, groups: ReadonlyMap<string, Group>, defaults: HostSettings): Inventory {
+export function makeInventory(
+  hosts: ReadonlyMap<string, HostSettings>,
+  groups: ReadonlyMap<string, Group>,
+  defaults: HostSettings,
+): Inventory {
   const members = new Map<string, ReadonlySet<string>>()
   let listing: Map<string, Group[]> | undefined
   let holding: Map<string, Group[]> | undefined

@@ -13,9 +13,10 @@ const OPERATORS = /[\s,&!@~*?[\]^{}()'"\\/#|;<>$`]/
 export function checkName(name: string): string | undefined {
   if (name === '') return 'a name must not be empty'
   const bad = OPERATORS.exec(name)
-  if (bad) return `the name ${JSON.stringify(name)} holds ${JSON.stringify(bad[0])}, which means something in a selection`
+  if (bad)
+    return `the name ${JSON.stringify(name)} holds ${JSON.stringify(bad[0])}, which means something in a selection`
   if (name.startsWith('-')) return `the name ${JSON.stringify(name)} begins with -, as an option does`
-   
+
   if (/[\u0000-\u001f\u007f-\u009f]/.test(name)) return `the name ${JSON.stringify(name)} holds a control character`
   return undefined
 }
@@ -45,10 +46,15 @@ export function expandRange(text: string): string[] {
     rest = rest.slice(close + 1)
   }
   if (rest.includes(']')) throw wrong(text, 'the ] has no [')
-  const starts = parts.reduce<string[]>((names, ranges, i) => {
-    const numbers = ranges.flatMap(({ from, to, width }) => Array.from({ length: to - from + 1 }, (_, n) => String(from + n).padStart(width, '0')))
-    return names.flatMap((name) => numbers.map((number) => name + (between[i] ?? '') + number))
-  }, [''])
+  const starts = parts.reduce<string[]>(
+    (names, ranges, i) => {
+      const numbers = ranges.flatMap(({ from, to, width }) =>
+        Array.from({ length: to - from + 1 }, (_, n) => String(from + n).padStart(width, '0')),
+      )
+      return names.flatMap((name) => numbers.map((number) => name + (between[i] ?? '') + number))
+    },
+    [''],
+  )
   return starts.map((name) => name + rest)
 }
 
@@ -67,7 +73,8 @@ function parseList(text: string, list: string): Range[] {
     const to = Number(last)
     if (!Number.isSafeInteger(to)) throw wrong(text, `${last} is too large a number`)
     if (to < from) throw wrong(text, `the range ${first}-${last} runs backwards`)
-    if (to - from >= LARGEST_RANGE) throw wrong(text, `the range ${first}-${last} stands for more than ${LARGEST_RANGE} names`)
+    if (to - from >= LARGEST_RANGE)
+      throw wrong(text, `the range ${first}-${last} stands for more than ${LARGEST_RANGE} names`)
     // 01-20 is padded to two digits, 1-20 is not; 08-12 stays 08 … 12.
     return { from, to, width: first.startsWith('0') ? first.length : 0 }
   })
@@ -82,7 +89,12 @@ function wrong(text: string, problem: string): XecError {
  * of first mention; linear but for one sort per group. Names that share nothing stay as they are.
  */
 export function foldNames(names: readonly string[]): string {
-  interface Series { readonly prefix: string; readonly suffix: string; readonly width: number; readonly numbers: Set<number> }
+  interface Series {
+    readonly prefix: string
+    readonly suffix: string
+    readonly width: number
+    readonly numbers: Set<number>
+  }
   const folded = new Map<string, Series | string>()
   for (const name of names) {
     const match = /^(.*?)(\d{1,15})(\D*)$/.exec(name)
@@ -107,11 +119,21 @@ export function foldNames(names: readonly string[]): string {
   return [...folded.values()].map((series) => (typeof series === 'string' ? series : render(series))).join(',')
 }
 
-function render({ prefix, suffix, width, numbers }: { prefix: string; suffix: string; width: number; numbers: ReadonlySet<number> }): string {
+function render({
+  prefix,
+  suffix,
+  width,
+  numbers,
+}: {
+  prefix: string
+  suffix: string
+  width: number
+  numbers: ReadonlySet<number>
+}): string {
   const show = (n: number): string => String(n).padStart(width, '0')
   const sorted = [...numbers].sort((a, b) => a - b)
   const runs: string[] = []
-  for (let i = 0; i < sorted.length; ) {
+  for (let i = 0; i < sorted.length;) {
     let end = i
     while (end + 1 < sorted.length && sorted[end + 1] === (sorted[end] ?? NaN) + 1) end++
     const first = sorted[i] ?? 0
@@ -120,5 +142,7 @@ function render({ prefix, suffix, width, numbers }: { prefix: string; suffix: st
     i = end + 1
   }
   const [only] = runs
-  return runs.length === 1 && sorted.length === 1 ? `${prefix}${only ?? ''}${suffix}` : `${prefix}[${runs.join(',')}]${suffix}`
+  return runs.length === 1 && sorted.length === 1
+    ? `${prefix}${only ?? ''}${suffix}`
+    : `${prefix}[${runs.join(',')}]${suffix}`
 }

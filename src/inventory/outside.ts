@@ -15,11 +15,19 @@ export interface Mention {
 }
 
 /** The last `@` divides. In a URL the user may be percent-encoded; what cannot be decoded is none. */
-function divide(text: string): { readonly url: boolean; readonly username: string | undefined; readonly place: string } {
+function divide(text: string): {
+  readonly url: boolean
+  readonly username: string | undefined
+  readonly place: string
+} {
   const url = text.startsWith('ssh://')
   const rest = url ? text.slice(6).replace(/\/$/, '') : text
   const at = rest.lastIndexOf('@')
-  return { url, username: at < 0 ? undefined : url ? decoded(rest.slice(0, at)) : rest.slice(0, at), place: rest.slice(at + 1) }
+  return {
+    url,
+    username: at < 0 ? undefined : url ? decoded(rest.slice(0, at)) : rest.slice(0, at),
+    place: rest.slice(at + 1),
+  }
 }
 
 function decoded(text: string): string {
@@ -33,18 +41,29 @@ function decoded(text: string): string {
 /** What an address may not hold, in words that do not repeat a password; undefined when it holds nothing of the kind. */
 export function addressFault(text: string): string | undefined {
   const { url, username, place } = divide(text)
-  if (username?.includes(':')) return `the address of ${place} has a password in it, which is not taken from there: others could read it. Write user@host; the password goes into the host's \`password\`, or better, use a key`
-  if (url && /[/?#]/.test(place)) return `${JSON.stringify(place)} is more than a host: an address ends with its port, as in ssh://user@host:22; a directory goes into the command, or is its cwd`
-  if (!url && place.includes('/')) return `${JSON.stringify(place)} is no host: no host's name has a slash${/^[\d.]+\/\d+$/.test(place) ? '; hosts of a network are said one by one, or as a range such as 192.0.2.[1-9]' : ''}`
+  if (username?.includes(':'))
+    return `the address of ${place} has a password in it, which is not taken from there: others could read it. Write user@host; the password goes into the host's \`password\`, or better, use a key`
+  if (url && /[/?#]/.test(place))
+    return `${JSON.stringify(place)} is more than a host: an address ends with its port, as in ssh://user@host:22; a directory goes into the command, or is its cwd`
+  if (!url && place.includes('/'))
+    return `${JSON.stringify(place)} is no host: no host's name has a slash${/^[\d.]+\/\d+$/.test(place) ? '; hosts of a network are said one by one, or as a range such as 192.0.2.[1-9]' : ''}`
   const [, digits] = /^((?:\d+\.){3}\d+)(?::\d+)?$/.exec(place) ?? []
-  if (digits !== undefined && !isIP(digits)) return `${digits} is no address: each part of an IPv4 address is a number from 0 to 255`
+  if (digits !== undefined && !isIP(digits))
+    return `${digits} is no address: each part of an IPv4 address is a number from 0 to 255`
   return undefined
 }
 
 /** `[user@]host[:port]` or `ssh://[user@]host[:port]`; an IPv6 address needs brackets for a port. Undefined when it is none; `addressFault` may know why. */
 export function parseMention(text: string): Mention | undefined {
   const { url, username, place } = divide(text)
-  if (addressFault(text) !== undefined || username === '' || place.startsWith('-') || username?.startsWith('-') || /[\s\0]/.test(`${username ?? ''}${place}`)) return undefined
+  if (
+    addressFault(text) !== undefined ||
+    username === '' ||
+    place.startsWith('-') ||
+    username?.startsWith('-') ||
+    /[\s\0]/.test(`${username ?? ''}${place}`)
+  )
+    return undefined
   const user = username === undefined ? {} : { username }
   if (isIP(place)) return { base: place, ...user, explicit: true }
   const parts = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(place)
@@ -52,7 +71,12 @@ export function parseMention(text: string): Mention | undefined {
   if (!parts || !base || (parts[1] !== undefined && !isIP(parts[1]))) return undefined
   const port = parts[3] === undefined ? undefined : Number(parts[3])
   if (port !== undefined && (port < 1 || port > 65_535)) return undefined
-  return { base, ...user, ...(port === undefined ? {} : { port }), explicit: url || username !== undefined || port !== undefined || base.includes('.') || isIP(base) > 0 }
+  return {
+    base,
+    ...user,
+    ...(port === undefined ? {} : { port }),
+    explicit: url || username !== undefined || port !== undefined || base.includes('.') || isIP(base) > 0,
+  }
 }
 
 /**
@@ -68,6 +92,10 @@ export function checkHost(name: string, inventory: Inventory, ssh: SshConfig): M
   if (mention && (mention.explicit || ssh.names(mention.base))) return mention
   const group = inventory.groups.has(name) ? `; it is a group: -g ${name}` : undefined
   const meant = nearest(name, inventory.hosts.keys()) ?? nearest(name, ssh.hosts)
-  const hint = group ?? (meant ? `; did you mean ${meant}?` : '; a host is a name of the inventory or of ~/.ssh/config, user@host, host:port, an address, or a name with a dot')
+  const hint =
+    group ??
+    (meant
+      ? `; did you mean ${meant}?`
+      : '; a host is a name of the inventory or of ~/.ssh/config, user@host, host:port, an address, or a name with a dot')
   throw new XecError('XEC_UNKNOWN_HOST', `unknown host ${JSON.stringify(name)}${hint}`, { host: name })
 }

@@ -55,7 +55,10 @@ export interface ResolvedTarget {
  * @returns one target a name, in the same order; a jump host is the same object for everything behind it
  * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST, before anything is dialled
  */
-export async function resolveTargets(names: readonly string[], context: ResolveContext): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly warnings: readonly string[] }> {
+export async function resolveTargets(
+  names: readonly string[],
+  context: ResolveContext,
+): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly warnings: readonly string[] }> {
   const resolver = new Resolver(context)
   const targets: ResolvedTarget[] = []
   for (const name of names) targets.push(await resolver.resolve(name))
@@ -75,10 +78,13 @@ class Resolver {
     const { inventory, overrides } = this.context
     const host = this.#host(name, overrides)
     const { mention } = host
-    const target = await this.#target(name, host, overrides, (layers) => this.#jumpOf(name, layers, overrides, host, [mention.base]))
+    const target = await this.#target(name, host, overrides, (layers) =>
+      this.#jumpOf(name, layers, overrides, host, [mention.base]),
+    )
     const env: Record<string, string | Secret> = {}
     for (const layer of [...host.layers].reverse()) {
-      for (const [variable, source] of Object.entries(layer.env ?? {})) env[variable] = source.kind === 'plain' ? source.value : await this.#secret(source, `${name}: env.${variable}`)
+      for (const [variable, source] of Object.entries(layer.env ?? {}))
+        env[variable] = source.kind === 'plain' ? source.value : await this.#secret(source, `${name}: env.${variable}`)
     }
     return { target, env: Object.freeze(env), groups: inventory.groupsOf(mention.base).map((group) => group.name) }
   }
@@ -88,22 +94,35 @@ class Resolver {
     const { inventory, ssh } = this.context
     const mention = checkHost(name, inventory, ssh)
     const own = inventory.hosts.get(mention.base)
-    const layers = [...(own ? [own, ...inventory.groupsOf(mention.base).map((group) => group.settings)] : []), inventory.defaults]
+    const layers = [
+      ...(own ? [own, ...inventory.groupsOf(mention.base).map((group) => group.settings)] : []),
+      inventory.defaults,
+    ]
     const address = first(layers, 'host')?.replaceAll('{name}', mention.base) ?? mention.base
-    const username = overrides.username ?? mention.username ?? overrides.variables?.username ?? first(layers, 'username')
+    const username =
+      overrides.username ?? mention.username ?? overrides.variables?.username ?? first(layers, 'username')
     const port = overrides.port ?? mention.port ?? overrides.variables?.port ?? first(layers, 'port')
     const found = ssh.resolve(address, { user: username, port, options: overrides.ssh })
     for (const warning of found.warnings) this.warnings.add(warning)
     return { mention, layers, address, username, port, ssh: found.options, proxyCommand: found.proxyCommand }
   }
 
-  async #target(name: string, host: Host, overrides: HostOverrides, jump: (layers: readonly HostSettings[]) => Promise<PoolTarget | null>): Promise<PoolTarget> {
+  async #target(
+    name: string,
+    host: Host,
+    overrides: HostOverrides,
+    jump: (layers: readonly HostSettings[]) => Promise<PoolTarget | null>,
+  ): Promise<PoolTarget> {
     const { layers, ssh } = host
     const said = overrides.ssh ?? {}
     /** -o goes before the inventory, the files after it. */
-    const pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined): V | SshHostOptions[K] => (Object.hasOwn(said, key) ? ssh[key] : inventory ?? ssh[key])
+    const pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined): V | SshHostOptions[K] =>
+      Object.hasOwn(said, key) ? ssh[key] : (inventory ?? ssh[key])
     const pool = Object.freeze({
-      ...aliveOf(first(layers, 'serverAliveInterval') ?? ssh.serverAliveIntervalMs, first(layers, 'serverAliveCountMax') ?? ssh.serverAliveCountMax),
+      ...aliveOf(
+        first(layers, 'serverAliveInterval') ?? ssh.serverAliveIntervalMs,
+        first(layers, 'serverAliveCountMax') ?? ssh.serverAliveCountMax,
+      ),
       ...layers.reduceRight<HostPoolOptions>((below, layer) => ({ ...below, ...layer.pool }), {}),
       ...(said.serverAliveIntervalMs ? { keepAlive: true } : {}),
       ...aliveOf(said.serverAliveIntervalMs, said.serverAliveCountMax),
@@ -116,7 +135,10 @@ class Resolver {
       jump: await jump(layers),
       credentials: await this.#credentials(name, host, overrides, pick),
       hostKeys: this.#hostKeys(name, layers, pick),
-      connectTimeoutMs: overrides.connectTimeoutMs ?? pick('connectTimeoutMs', first(layers, 'connectTimeout')) ?? DEFAULT_CONNECT_TIMEOUT_MS,
+      connectTimeoutMs:
+        overrides.connectTimeoutMs ??
+        pick('connectTimeoutMs', first(layers, 'connectTimeout')) ??
+        DEFAULT_CONNECT_TIMEOUT_MS,
       ...(Object.keys(pool).length > 0 ? { pool } : {}),
     })
   }
@@ -126,18 +148,22 @@ class Resolver {
     const passphraseFrom = first(layers, 'passphrase')
     const passwordFrom = first(layers, 'password')
     const passphrase = passphraseFrom ? await this.#secret(passphraseFrom, `${name}: passphrase`) : null
-    const file = (path: string, optional: boolean): KeySource => Object.freeze({ origin: path, from: { path }, passphrase, optional })
+    const file = (path: string, optional: boolean): KeySource =>
+      Object.freeze({ origin: path, from: { path }, passphrase, optional })
     // An IdentityFile of ssh_config that is not there is passed over, as ssh does.
     const ofSsh = ssh.identityFiles?.map((path) => file(path, true))
     const ofFlags = overrides.identityFiles?.map((path) => file(this.#path(name, path), false))
     const keyFrom = first(layers, 'privateKey')
-    const keys = ofFlags ? [...ofFlags, ...(Object.hasOwn(overrides.ssh ?? {}, 'identityFiles') ? ofSsh ?? [] : [])]
-      : keyFrom && !Object.hasOwn(overrides.ssh ?? {}, 'identityFiles') ? [await this.#key(name, keyFrom, passphrase)]
-      : ofSsh ?? defaultIdentityFiles(home).map((path) => file(path, true))
+    const keys = ofFlags
+      ? [...ofFlags, ...(Object.hasOwn(overrides.ssh ?? {}, 'identityFiles') ? (ofSsh ?? []) : [])]
+      : keyFrom && !Object.hasOwn(overrides.ssh ?? {}, 'identityFiles')
+        ? [await this.#key(name, keyFrom, passphrase)]
+        : (ofSsh ?? defaultIdentityFiles(home).map((path) => file(path, true)))
     const agent = pick('identityAgent', first(layers, 'identityAgent')) ?? 'SSH_AUTH_SOCK'
     return Object.freeze({
       keys: Object.freeze(keys),
-      agent: agent === 'none' ? null : agent === 'SSH_AUTH_SOCK' ? env['SSH_AUTH_SOCK'] || null : this.#path(name, agent),
+      agent:
+        agent === 'none' ? null : agent === 'SSH_AUTH_SOCK' ? env['SSH_AUTH_SOCK'] || null : this.#path(name, agent),
       identitiesOnly: pick('identitiesOnly', first(layers, 'identitiesOnly')) ?? false,
       password: passwordFrom ? await this.#secret(passwordFrom, `${name}: password`) : null,
     })
@@ -159,15 +185,24 @@ class Resolver {
     const files = first(layers, 'userKnownHostsFile')?.map((path) => this.#path(name, path))
     return Object.freeze({
       mode: pick('strictHostKeyChecking', first(layers, 'strictHostKeyChecking')) ?? 'accept-new',
-      userFiles: pick('userKnownHostsFiles', files && (files.length === 1 && files[0] === 'none' ? [] : files)) ?? defaultUserKnownHosts(this.context.home),
+      userFiles:
+        pick('userKnownHostsFiles', files && (files.length === 1 && files[0] === 'none' ? [] : files)) ??
+        defaultUserKnownHosts(this.context.home),
       globalFiles: pick('globalKnownHostsFiles', undefined) ?? DEFAULT_GLOBAL_KNOWN_HOSTS,
       alias: pick('hostKeyAlias', first(layers, 'hostKeyAlias')) ?? null,
     })
   }
 
   /** @param path the names that led here, to find a circle */
-  #jumpOf(name: string, layers: readonly HostSettings[], overrides: HostOverrides, { ssh, proxyCommand }: Host, path: readonly string[]): Promise<PoolTarget | null> {
-    const fromFlags = overrides.proxyJump ?? (Object.hasOwn(overrides.ssh ?? {}, 'proxyJump') ? ssh.proxyJump : undefined)
+  #jumpOf(
+    name: string,
+    layers: readonly HostSettings[],
+    overrides: HostOverrides,
+    { ssh, proxyCommand }: Host,
+    path: readonly string[],
+  ): Promise<PoolTarget | null> {
+    const fromFlags =
+      overrides.proxyJump ?? (Object.hasOwn(overrides.ssh ?? {}, 'proxyJump') ? ssh.proxyJump : undefined)
     const hops = splitHops(fromFlags) ?? first(layers, 'proxyJump') ?? splitHops(ssh.proxyJump)
     if (hops === undefined && proxyCommand !== undefined) this.#refuseProxyCommand(name, proxyCommand)
     return this.#chain(name, hops ?? [], path)
@@ -183,10 +218,18 @@ class Resolver {
       const mention = checkHop(name, hop, this.context)
       let found = path.includes(mention.base) ? undefined : this.#hops.get(id)
       if (!found) {
-        if (path.includes(mention.base)) throw new XecError('XEC_CONFIG', `${path[0] ?? name}: the jump hosts run in a circle: ${[...path, mention.base].join(' → ')}`, { host: name })
+        if (path.includes(mention.base))
+          throw new XecError(
+            'XEC_CONFIG',
+            `${path[0] ?? name}: the jump hosts run in a circle: ${[...path, mention.base].join(' → ')}`,
+            { host: name },
+          )
         const host = this.#host(hop, {})
         const { connectTimeoutMs } = this.context.overrides
-        const own = i === 0 ? (layers: readonly HostSettings[]) => this.#jumpOf(hop, layers, {}, host, [...path, mention.base]) : async () => before
+        const own =
+          i === 0
+            ? (layers: readonly HostSettings[]) => this.#jumpOf(hop, layers, {}, host, [...path, mention.base])
+            : async () => before
         found = this.#target(hop, host, connectTimeoutMs === undefined ? {} : { connectTimeoutMs }, own)
         this.#hops.set(id, found)
       }

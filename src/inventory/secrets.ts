@@ -15,7 +15,10 @@ const LARGEST_SECRET = 1_000_000
 export class Secrets {
   readonly #known = new Map<string, Promise<Secret>>()
 
-  constructor(private readonly env: Readonly<Record<string, string | undefined>>, private readonly clock: Clock = systemClock) {}
+  constructor(
+    private readonly env: Readonly<Record<string, string | undefined>>,
+    private readonly clock: Clock = systemClock,
+  ) {}
 
   /**
    * @param what `web1: password`, for messages
@@ -25,13 +28,24 @@ export class Secrets {
     if (source.kind === 'plain') return Promise.resolve(new Secret(source.value))
     const id = source.kind === 'env' ? `env ${source.name}` : `command ${JSON.stringify(source.argv)}`
     let secret = this.#known.get(id)
-    if (!secret) this.#known.set(id, (secret = source.kind === 'env' ? this.#fromEnv(source.name, source.place, what) : fromCommand(source.argv, source.place, what, this.clock)))
+    if (!secret)
+      this.#known.set(
+        id,
+        (secret =
+          source.kind === 'env'
+            ? this.#fromEnv(source.name, source.place, what)
+            : fromCommand(source.argv, source.place, what, this.clock)),
+      )
     return secret
   }
 
   async #fromEnv(name: string, place: string, what: string): Promise<Secret> {
     const value = this.env[name]
-    if (value === undefined) throw new XecError('XEC_CONFIG', `${place}: ${what} is to come from the environment variable ${name}, which is not set`)
+    if (value === undefined)
+      throw new XecError(
+        'XEC_CONFIG',
+        `${place}: ${what} is to come from the environment variable ${name}, which is not set`,
+      )
     return new Secret(value)
   }
 }
@@ -40,7 +54,8 @@ export class Secrets {
 function fromCommand(argv: readonly string[], place: string, what: string, clock: Clock): Promise<Secret> {
   const [program = '', ...args] = argv
   // Never an error's own message: it may repeat the arguments.
-  const bad = (problem: string): XecError => new XecError('XEC_CONFIG', `${place}: ${what} is to come from the program ${program}, which ${problem}`)
+  const bad = (problem: string): XecError =>
+    new XecError('XEC_CONFIG', `${place}: ${what} is to come from the program ${program}, which ${problem}`)
   return new Promise((resolve, reject) => {
     const child = started(program, args)
     if (!child) return reject(bad('cannot be run'))
@@ -56,19 +71,24 @@ function fromCommand(argv: readonly string[], place: string, what: string, clock
     const settle = (found: string | null): void => {
       for (const timer of timers) timer.clear()
       child.stdout.destroy()
-      const value = Buffer.concat(chunks).toString('utf8').replace(/\r?\n$/, '')
+      const value = Buffer.concat(chunks)
+        .toString('utf8')
+        .replace(/\r?\n$/, '')
       const wrong = found ?? (value === '' ? 'printed nothing' : null)
       if (wrong === null) resolve(new Secret(value))
       else reject(bad(wrong))
     }
-    const ended = (code: number | null, signal: string | null): void => settle(problem ?? (signal !== null ? `was killed by ${signal}` : code !== 0 ? `ended with status ${code}` : null))
+    const ended = (code: number | null, signal: string | null): void =>
+      settle(problem ?? (signal !== null ? `was killed by ${signal}` : code !== 0 ? `ended with status ${code}` : null))
     timers.push(clock.timer(COMMAND_TIMEOUT_MS, () => stop(`did not answer within ${COMMAND_TIMEOUT_MS / 1_000} s`)))
     child.stdout.on('data', (chunk: Buffer) => {
       length += chunk.length
       if (length <= LARGEST_SECRET) chunks.push(chunk)
       else if (problem === null) stop(`printed more than ${LARGEST_SECRET} bytes`)
     })
-    child.once('error', (error: NodeJS.ErrnoException) => settle(error.code === 'ENOENT' ? 'was not found' : `could not be run (${error.code ?? 'no reason given'})`))
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      settle(error.code === 'ENOENT' ? 'was not found' : `could not be run (${error.code ?? 'no reason given'})`),
+    )
     // Something that it left behind may keep its output open.
     child.once('exit', (code, signal) => timers.push(clock.timer(EXIT_GRACE_MS, () => ended(code, signal))))
     child.once('close', ended)

@@ -27,7 +27,9 @@ export function parseSelector(text: string): Selector {
   let operator: Operator | null = null
   let at = 0
   const fail = (column: number, problem: string): never => {
-    throw new XecError('XEC_CONFIG', `the selection ${JSON.stringify(text)}, column ${column + 1}: ${problem}`, { phase: 'select' })
+    throw new XecError('XEC_CONFIG', `the selection ${JSON.stringify(text)}, column ${column + 1}: ${problem}`, {
+      phase: 'select',
+    })
   }
   for (;;) {
     while (text[at] === ' ') at++
@@ -35,7 +37,8 @@ export function parseSelector(text: string): Selector {
     if (mark === undefined) break
     if (mark === ',' || mark === '&' || mark === '!') {
       // `a,!b` is how many write `a!b`: the comma says nothing that the exclusion does not.
-      if (operator !== null && !(operator === ',' && mark === '!')) fail(at, `${mark} follows ${operator}; a name belongs between them`)
+      if (operator !== null && !(operator === ',' && mark === '!'))
+        fail(at, `${mark} follows ${operator}; a name belongs between them`)
       if (steps.length === 0 && operator === null && mark !== '!') fail(at, `nothing stands before ${mark}`)
       operator = mark
       at++
@@ -67,14 +70,15 @@ function readWord(text: string, start: number, fail: (column: number, problem: s
     const mark = text[end] ?? ''
     if (mark === '[') depth++
     else if (mark === ']') depth--
-    else if (depth === 0 && (',&! '.includes(mark))) break
+    else if (depth === 0 && ',&! '.includes(mark)) break
   }
   return [text.slice(start, end), end]
 }
 
 function termOf(word: string, at: number, fail: (column: number, problem: string) => never): Term {
   if (word === 'all') return { kind: 'all' }
-  if (word.startsWith('@')) return word === '@' ? fail(at, '@ needs the name of a group') : { kind: 'group', name: word.slice(1) }
+  if (word.startsWith('@'))
+    return word === '@' ? fail(at, '@ needs the name of a group') : { kind: 'group', name: word.slice(1) }
   if (word.startsWith('~/')) {
     try {
       const pattern = new RegExp(word.slice(2, -1), 'u')
@@ -84,7 +88,10 @@ function termOf(word: string, at: number, fail: (column: number, problem: string
     }
   }
   if (hasWildcard(word)) return { kind: 'match', matches: (name) => matchPattern(name, word) }
-  return { kind: 'names', names: hasRange(word) && !word.startsWith('ssh://') && !/\[[^\]]*:/.test(word) ? expandRange(word) : [word] }
+  return {
+    kind: 'names',
+    names: hasRange(word) && !word.startsWith('ssh://') && !/\[[^\]]*:/.test(word) ? expandRange(word) : [word],
+  }
 }
 
 /** Text stands for a list of one. */
@@ -105,14 +112,22 @@ export interface SelectionRequest {
  *   throws for one that may not
  * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected
  */
-export function select(inventory: Inventory, { groups = [], hosts = [], exclude = [], all = false }: SelectionRequest, outside: (name: string) => void): readonly string[] {
+export function select(
+  inventory: Inventory,
+  { groups = [], hosts = [], exclude = [], all = false }: SelectionRequest,
+  outside: (name: string) => void,
+): readonly string[] {
   const said: Said = { groups: [groups].flat(), hosts: [hosts].flat(), exclude: [exclude].flat() }
-  if (!all && said.groups.length === 0 && said.hosts.length === 0) throw new XecError('XEC_CONFIG', 'the selection names no groups and no hosts; every host is all: true', { phase: 'select' })
+  if (!all && said.groups.length === 0 && said.hosts.length === 0)
+    throw new XecError('XEC_CONFIG', 'the selection names no groups and no hosts; every host is all: true', {
+      phase: 'select',
+    })
   const chosen = new Set<string>()
   if (all) for (const name of inventory.hosts.keys()) chosen.add(name)
   for (const name of said.groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
   for (const text of said.hosts) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.add(name)
-  for (const text of said.exclude) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.delete(name)
+  for (const text of said.exclude)
+    for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.delete(name)
   if (chosen.size === 0) throw nothingSelected(inventory, said)
   const inside = inOrder(inventory, chosen)
   return Object.freeze([...inside, ...[...chosen].filter((name) => !inventory.hosts.has(name))])
@@ -138,7 +153,12 @@ export function evaluate(selector: Selector, inventory: Inventory, outside: (nam
 }
 
 /** @param among what a pattern is matched against; default the inventory */
-function namesOf(term: Term, inventory: Inventory, outside: (name: string) => void, among?: ReadonlySet<string>): Iterable<string> {
+function namesOf(
+  term: Term,
+  inventory: Inventory,
+  outside: (name: string) => void,
+  among?: ReadonlySet<string>,
+): Iterable<string> {
   switch (term.kind) {
     case 'all':
       return among ?? inventory.hosts.keys()
@@ -160,7 +180,11 @@ function groupMembers(inventory: Inventory, name: string): ReadonlySet<string> {
   if (members) return members
   const meant = nearest(name, inventory.groups.keys())
   const known = [...inventory.groups.keys()]
-  const hint = meant ? `did you mean ${meant}?` : known.length === 0 ? 'the inventory has no groups' : `groups are ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}`
+  const hint = meant
+    ? `did you mean ${meant}?`
+    : known.length === 0
+      ? 'the inventory has no groups'
+      : `groups are ${known.slice(0, 10).join(', ')}${known.length > 10 ? ', …' : ''}`
   throw new XecError('XEC_CONFIG', `no group ${name}; ${hint}`, { phase: 'select' })
 }
 
@@ -171,5 +195,9 @@ function nothingSelected(inventory: Inventory, { groups, hosts, exclude }: Said)
   const said = [...groups.map((name) => `-g ${name}`), ...hosts.map((text) => `-w ${text}`)]
   const what = said.length > 0 ? said.join(' ') : 'all'
   const less = exclude.length > 0 ? ` without ${exclude.join(' and ')}` : ''
-  return new XecError('XEC_CONFIG', `nothing is selected: ${what}${less} stands for none of the ${inventory.hosts.size} hosts of the inventory`, { phase: 'select' })
+  return new XecError(
+    'XEC_CONFIG',
+    `nothing is selected: ${what}${less} stands for none of the ${inventory.hosts.size} hosts of the inventory`,
+    { phase: 'select' },
+  )
 }

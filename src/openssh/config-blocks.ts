@@ -7,7 +7,10 @@ import { parseMatch, type Criteria } from './match.js'
 
 /** The lines between one Host or Match line and the next; the first block of a file has neither and always applies. */
 export interface Block {
-  readonly applies: { readonly kind: 'always' } | { readonly kind: 'host'; readonly patterns: readonly string[] } | { readonly kind: 'match'; readonly criteria: Criteria }
+  readonly applies:
+    | { readonly kind: 'always' }
+    | { readonly kind: 'host'; readonly patterns: readonly string[] }
+    | { readonly kind: 'match'; readonly criteria: Criteria }
   readonly place: Place
   readonly statements: Statement[]
 }
@@ -28,22 +31,26 @@ export function configError(place: Place, problem: string, cause?: unknown): Xec
 export function parseSshConfig(text: string, file: string): Block[] {
   let block: Block = { applies: { kind: 'always' }, place: { file, line: 1 }, statements: [] }
   const blocks = [block]
-  text.replace(/^\ufeff/, '').split('\n').forEach((line, index) => {
-    const place = { file, line: index + 1 }
-    const config = attempt(place, '', () => splitConfigLine(line))
-    if (!config) return
-    const { keyword, written, rest } = config
-    const begin = (applies: Block['applies']): void => void blocks.push(block = { applies, place, statements: [] })
-    attempt(place, `${written} `, () => {
-      if (keyword === 'host') begin({ kind: 'host', patterns: splitArguments(rest) })
-      else if (keyword === 'match') begin({ kind: 'match', criteria: parseMatch(rest) })
-      else if (keyword === 'include') block.statements.push({ kind: 'include', patterns: splitArguments(rest), files: [], place })
-      else {
-        const said = readKeyword(keyword, rest)
-        if (said.kind !== 'ignored') block.statements.push({ kind: 'said', said, written, place })
-      }
+  text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .forEach((line, index) => {
+      const place = { file, line: index + 1 }
+      const config = attempt(place, '', () => splitConfigLine(line))
+      if (!config) return
+      const { keyword, written, rest } = config
+      const begin = (applies: Block['applies']): void => void blocks.push((block = { applies, place, statements: [] }))
+      attempt(place, `${written} `, () => {
+        if (keyword === 'host') begin({ kind: 'host', patterns: splitArguments(rest) })
+        else if (keyword === 'match') begin({ kind: 'match', criteria: parseMatch(rest) })
+        else if (keyword === 'include')
+          block.statements.push({ kind: 'include', patterns: splitArguments(rest), files: [], place })
+        else {
+          const said = readKeyword(keyword, rest)
+          if (said.kind !== 'ignored') block.statements.push({ kind: 'said', said, written, place })
+        }
+      })
     })
-  })
   return blocks
 }
 

@@ -33,8 +33,15 @@ export const DEFAULT_CONNECT_TIMEOUT_MS = 15_000
 
 /** The words of StrictHostKeyChecking. `no` does not mean no here: an unknown key is recorded, a changed one refused. */
 export const HOST_KEY_CHECKING = Object.freeze({
-  yes: 'strict', true: 'strict', 'accept-new': 'accept-new', ask: 'ask', no: 'accept-new', off: 'accept-new', false: 'accept-new',
+  yes: 'strict',
+  true: 'strict',
+  'accept-new': 'accept-new',
+  ask: 'ask',
+  no: 'accept-new',
+  off: 'accept-new',
+  false: 'accept-new',
 } as const)
 
 /** For the warning that goes with it. */
-export const NO_MEANS_ACCEPT_NEW = 'is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused'
+export const NO_MEANS_ACCEPT_NEW =
+  'is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused'

@@ -22,7 +22,12 @@ export type LoadedKey =
   /** Ask for one and load again. `publicBlob`, when known, may already be tried with an agent. */
   | { readonly kind: 'passphrase-needed'; readonly publicBlob: Buffer | null }
   /** `message` is a sentence with the origin in it; `publicBlob` as above. */
-  | { readonly kind: 'unusable'; readonly reason: 'missing' | 'unreadable' | 'permissions' | 'wrong-passphrase' | 'unsupported'; readonly message: string; readonly publicBlob: Buffer | null }
+  | {
+      readonly kind: 'unusable'
+      readonly reason: 'missing' | 'unreadable' | 'permissions' | 'wrong-passphrase' | 'unsupported'
+      readonly message: string
+      readonly publicBlob: Buffer | null
+    }
 
 /** sshkey_load_file of OpenSSH's authfile.c reads no more than this. */
 const MAX_KEY_BYTES = 1_000_000
@@ -39,12 +44,19 @@ export function defaultIdentityFiles(home: string): string[] {
  */
 export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
   const { origin, from } = key
-  const unusable = (reason: Extract<LoadedKey, { kind: 'unusable' }>['reason'], message: string, publicBlob: Buffer | null = null): LoadedKey => ({ kind: 'unusable', reason, message, publicBlob })
+  const unusable = (
+    reason: Extract<LoadedKey, { kind: 'unusable' }>['reason'],
+    message: string,
+    publicBlob: Buffer | null = null,
+  ): LoadedKey => ({ kind: 'unusable', reason, message, publicBlob })
   const passphrase = key.passphrase?.reveal() ?? null
   if ('text' in from) return judged(readKeyText(from.text.reveal(), passphrase), null)
 
   const publicHalf = async (): Promise<Extract<KeyText, { kind: 'public' }> | null> => {
-    const text = await readKeyFile(`${from.path}.pub`).then((file) => file.text, () => '')
+    const text = await readKeyFile(`${from.path}.pub`).then(
+      (file) => file.text,
+      () => '',
+    )
     const found = readPublicKey(text)
     return found?.kind === 'public' ? found : null
   }
@@ -56,22 +68,34 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
     const half = await publicHalf()
     // As ssh does: the private half may be in the agent alone.
     if (missing && half) return half
-    return missing ? unusable('missing', `${origin} does not exist`) : unusable('unreadable', `${origin} cannot be read: ${messageOf(error)}`, half?.publicBlob)
+    return missing
+      ? unusable('missing', `${origin} does not exist`)
+      : unusable('unreadable', `${origin} cannot be read: ${messageOf(error)}`, half?.publicBlob)
   }
   const found = readKeyText(file.text, passphrase)
   if (found.kind !== 'public' && found.kind !== 'unsupported' && file.tooOpen !== null) {
-    return unusable('permissions', `${origin}: permissions ${file.tooOpen} are too open, others may read this private key, so it is not used; try: chmod 600 ${from.path}`, (await publicHalf())?.publicBlob)
+    return unusable(
+      'permissions',
+      `${origin}: permissions ${file.tooOpen} are too open, others may read this private key, so it is not used; try: chmod 600 ${from.path}`,
+      (await publicHalf())?.publicBlob,
+    )
   }
-  const needsHalf = found.kind === 'wrong-passphrase' || (found.kind === 'passphrase-needed' && found.publicBlob === null)
-  return judged(found, needsHalf ? (await publicHalf())?.publicBlob ?? null : null)
+  const needsHalf =
+    found.kind === 'wrong-passphrase' || (found.kind === 'passphrase-needed' && found.publicBlob === null)
+  return judged(found, needsHalf ? ((await publicHalf())?.publicBlob ?? null) : null)
 
   function judged(found: KeyText, publicBlob: Buffer | null): LoadedKey {
     switch (found.kind) {
-      case 'private': return { ...found, text: new Secret(found.text) }
-      case 'public': return found
-      case 'passphrase-needed': return { ...found, publicBlob: found.publicBlob ?? publicBlob }
-      case 'wrong-passphrase': return unusable('wrong-passphrase', `${origin}: wrong passphrase, or a damaged key`, publicBlob)
-      case 'unsupported': return unusable('unsupported', `${origin} ${found.problem}`)
+      case 'private':
+        return { ...found, text: new Secret(found.text) }
+      case 'public':
+        return found
+      case 'passphrase-needed':
+        return { ...found, publicBlob: found.publicBlob ?? publicBlob }
+      case 'wrong-passphrase':
+        return unusable('wrong-passphrase', `${origin}: wrong passphrase, or a damaged key`, publicBlob)
+      case 'unsupported':
+        return unusable('unsupported', `${origin} ${found.problem}`)
     }
   }
 }
@@ -89,7 +113,10 @@ async function readKeyFile(path: string): Promise<KeyFile> {
     if (stats.isDirectory()) throw new Error('it is a directory')
     if (stats.size > MAX_KEY_BYTES) throw new Error(`it is too large for a key (${stats.size} bytes)`)
     const open = stats.isFile() && stats.uid === process.getuid?.() && (stats.mode & 0o077) !== 0
-    return { text: await handle.readFile('utf8'), tooOpen: open ? (stats.mode & 0o777).toString(8).padStart(4, '0') : null }
+    return {
+      text: await handle.readFile('utf8'),
+      tooOpen: open ? (stats.mode & 0o777).toString(8).padStart(4, '0') : null,
+    }
   } finally {
     await handle.close()
   }

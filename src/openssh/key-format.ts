@@ -27,7 +27,8 @@ export function keyGivenAs(given: string): 'path' | 'text' | 'torn' {
   if (/[\r\n]|-----BEGIN/.test(given)) return 'text'
   // OpenSSH's own format and ASN.1 begin so; further on, no name in a path is that long and that mixed.
   if (/^(b3BlbnNzaC1rZXktdjEA|M[A-P][A-Za-z0-9+/]{40})/.test(given)) return 'torn'
-  const mixed = (name: string): boolean => /^[A-Za-z0-9+=]{48,}$/.test(name) && /[a-z]/.test(name) && /[A-Z]/.test(name) && /[0-9]/.test(name)
+  const mixed = (name: string): boolean =>
+    /^[A-Za-z0-9+=]{48,}$/.test(name) && /[a-z]/.test(name) && /[A-Z]/.test(name) && /[0-9]/.test(name)
   return given.split('/').some(mixed) ? 'torn' : 'path'
 }
 
@@ -44,26 +45,34 @@ export function readKeyText(text: string, passphrase: string | null): KeyText {
   const [pem, label = '', body = ''] = block
   if (label === 'OPENSSH ') return readOpenSsh(`${pem}\n`, body, passphrase)
   if (label === 'DSA ') return { kind: 'unsupported', problem: 'is a DSA key, which servers no longer accept' }
-  if (!['', 'ENCRYPTED ', 'RSA ', 'EC '].includes(label)) return { kind: 'unsupported', problem: `is in an unknown format (${label}PRIVATE KEY)` }
+  if (!['', 'ENCRYPTED ', 'RSA ', 'EC '].includes(label))
+    return { kind: 'unsupported', problem: `is in an unknown format (${label}PRIVATE KEY)` }
   return readPem(`${pem}\n`, label === 'ENCRYPTED ' || /^Proc-Type: 4,ENCRYPTED$/m.test(body), passphrase)
 }
 
 /** One `type base64 comment` line. */
 export function readPublicKey(text: string): Extract<KeyText, { kind: 'public' | 'unsupported' }> | undefined {
-  const [, type = '', base64 = '', comment = ''] = /^\s*([a-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+([^\n]*))?\s*$/.exec(text) ?? []
+  const [, type = '', base64 = '', comment = ''] =
+    /^\s*([a-z0-9@.-]+)[ \t]+([A-Za-z0-9+/]+={0,2})(?:[ \t]+([^\n]*))?\s*$/.exec(text) ?? []
   const publicBlob = Buffer.from(base64, 'base64')
   if (type === '' || keyTypeOf(publicBlob) !== type) return undefined
   return USABLE.test(type) ? { kind: 'public', publicBlob, comment: comment.trim() } : unsupportedType(type)
 }
 
 function notAKey(text: string): KeyText {
-  if (text.startsWith('PuTTY-User-Key-File-')) return { kind: 'unsupported', problem: 'is a PuTTY key; convert it: puttygen FILE -O private-openssh -o NEW' }
-  return { kind: 'unsupported', problem: text.trim() === '' ? 'is empty' : 'is not a private key in OpenSSH, PEM or PKCS#8 format' }
+  if (text.startsWith('PuTTY-User-Key-File-'))
+    return { kind: 'unsupported', problem: 'is a PuTTY key; convert it: puttygen FILE -O private-openssh -o NEW' }
+  return {
+    kind: 'unsupported',
+    problem: text.trim() === '' ? 'is empty' : 'is not a private key in OpenSSH, PEM or PKCS#8 format',
+  }
 }
 
 function unsupportedType(type: string): Extract<KeyText, { kind: 'unsupported' }> {
-  if (type.startsWith('sk-')) return { kind: 'unsupported', problem: `is a security key (${type}), which is not supported` }
-  if (type.includes('-cert-')) return { kind: 'unsupported', problem: `is a certificate (${type}), which is not supported` }
+  if (type.startsWith('sk-'))
+    return { kind: 'unsupported', problem: `is a security key (${type}), which is not supported` }
+  if (type.includes('-cert-'))
+    return { kind: 'unsupported', problem: `is a certificate (${type}), which is not supported` }
   return { kind: 'unsupported', problem: `has the type ${type}, which is not supported` }
 }
 
@@ -104,14 +113,26 @@ function readPem(pem: string, encrypted: boolean, passphrase: string | null): Ke
     return { kind: 'unsupported', problem: `cannot be read by OpenSSL${code ? ` (${code})` : ''}` }
   }
   const type = key.asymmetricKeyType
-  if (type !== 'rsa' && type !== 'ec' && type !== 'ed25519') return { kind: 'unsupported', problem: `has the type ${type ?? 'unknown'}, which SSH servers do not accept` }
+  if (type !== 'rsa' && type !== 'ec' && type !== 'ed25519')
+    return { kind: 'unsupported', problem: `has the type ${type ?? 'unknown'}, which SSH servers do not accept` }
   const jwk = key.export({ format: 'jwk' })
   const number = (field: string | undefined): Buffer => Buffer.from(field ?? '', 'base64url')
-  const ready = (text: string | Buffer, publicBlob: Buffer): KeyText => ({ kind: 'private', text: text.toString(), encrypted: false, publicBlob })
-  if (type === 'rsa') return ready(key.export({ type: 'pkcs1', format: 'pem' }), wire('ssh-rsa', mpint(number(jwk.e)), mpint(number(jwk.n))))
-  if (type === 'ed25519') return ready(writeOpenSshEd25519(number(jwk.d), number(jwk.x)), wire('ssh-ed25519', number(jwk.x)))
+  const ready = (text: string | Buffer, publicBlob: Buffer): KeyText => ({
+    kind: 'private',
+    text: text.toString(),
+    encrypted: false,
+    publicBlob,
+  })
+  if (type === 'rsa')
+    return ready(
+      key.export({ type: 'pkcs1', format: 'pem' }),
+      wire('ssh-rsa', mpint(number(jwk.e)), mpint(number(jwk.n))),
+    )
+  if (type === 'ed25519')
+    return ready(writeOpenSshEd25519(number(jwk.d), number(jwk.x)), wire('ssh-ed25519', number(jwk.x)))
   const curve = CURVES[jwk.crv ?? '']
-  if (!curve) return { kind: 'unsupported', problem: `is on the curve ${jwk.crv ?? 'unknown'}, which SSH servers do not accept` }
+  if (!curve)
+    return { kind: 'unsupported', problem: `is on the curve ${jwk.crv ?? 'unknown'}, which SSH servers do not accept` }
   const point = Buffer.concat([Buffer.of(4), number(jwk.x), number(jwk.y)])
   return ready(key.export({ type: 'sec1', format: 'pem' }), wire(`ecdsa-sha2-${curve}`, curve, point))
 }
@@ -121,19 +142,26 @@ function writeOpenSshEd25519(seed: Buffer, publicKey: Buffer): string {
   const check = randomBytes(4)
   const section = Buffer.concat([check, check, wire('ssh-ed25519', publicKey, Buffer.concat([seed, publicKey]), '')])
   const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7].slice(0, (8 - (section.length % 8)) % 8))
-  const bytes = Buffer.concat([MAGIC, wire('none', 'none', ''), Buffer.of(0, 0, 0, 1), wire(wire('ssh-ed25519', publicKey), Buffer.concat([section, padding]))])
+  const bytes = Buffer.concat([
+    MAGIC,
+    wire('none', 'none', ''),
+    Buffer.of(0, 0, 0, 1),
+    wire(wire('ssh-ed25519', publicKey), Buffer.concat([section, padding])),
+  ])
   const lines = bytes.toString('base64').match(/.{1,70}/g) ?? []
   return ['-----BEGIN OPENSSH PRIVATE KEY-----', ...lines, '-----END OPENSSH PRIVATE KEY-----', ''].join('\n')
 }
 
 /** RFC 4251 §5: strings with their lengths in front. */
 function wire(...fields: (string | Buffer)[]): Buffer {
-  return Buffer.concat(fields.flatMap((field) => {
-    const bytes = Buffer.from(field as string)
-    const length = Buffer.alloc(4)
-    length.writeUInt32BE(bytes.length)
-    return [length, bytes]
-  }))
+  return Buffer.concat(
+    fields.flatMap((field) => {
+      const bytes = Buffer.from(field as string)
+      const length = Buffer.alloc(4)
+      length.writeUInt32BE(bytes.length)
+      return [length, bytes]
+    }),
+  )
 }
 
 /** RFC 4251 §5: a positive number whose first bit is not taken for a sign. */

@@ -17,7 +17,12 @@ type Keywords = { readonly [K in keyof SshHostOptions]-?: Keyword<NonNullable<Ss
 
 /** What one line says. */
 export type Said =
-  | { readonly kind: 'option'; readonly option: keyof SshHostOptions; readonly value: SshHostOptions[keyof SshHostOptions]; readonly note?: string }
+  | {
+      readonly kind: 'option'
+      readonly option: keyof SshHostOptions
+      readonly value: SshHostOptions[keyof SshHostOptions]
+      readonly note?: string
+    }
   /** Known to OpenSSH, without effect here, and leaving it out changes who is trusted or what is dialled. */
   | { readonly kind: 'unsupported'; readonly keyword: string; readonly set: boolean }
   /** IgnoreUnknown: unknown keywords that match are not worth a warning. */
@@ -30,7 +35,10 @@ const KEYWORDS: Keywords = {
   user: { keyword: 'User', read: one },
   port: { keyword: 'Port', read: (args) => port(one(args)) },
   identityFiles: { keyword: 'IdentityFile', read: (args) => [one(args)] },
-  identitiesOnly: { keyword: 'IdentitiesOnly', read: (args) => choice(args, { yes: true, true: true, no: false, false: false }) },
+  identitiesOnly: {
+    keyword: 'IdentitiesOnly',
+    read: (args) => choice(args, { yes: true, true: true, no: false, false: false }),
+  },
   identityAgent: { keyword: 'IdentityAgent', read: one },
   proxyJump: { keyword: 'ProxyJump', read: (args) => jump(one(args)) },
   userKnownHostsFiles: { keyword: 'UserKnownHostsFile', read: files },
@@ -42,7 +50,9 @@ const KEYWORDS: Keywords = {
   serverAliveCountMax: { keyword: 'ServerAliveCountMax', read: (args) => count(one(args)) },
 }
 
-const OPTIONS = new Map(Object.entries(KEYWORDS).map(([option, { keyword }]) => [keyword.toLowerCase(), option as keyof SshHostOptions]))
+const OPTIONS = new Map(
+  Object.entries(KEYWORDS).map(([option, { keyword }]) => [keyword.toLowerCase(), option as keyof SshHostOptions]),
+)
 
 /** The supported keywords as they are written in a file. */
 export const SUPPORTED_KEYWORDS: readonly string[] = Object.values(KEYWORDS).map(({ keyword }) => keyword)
@@ -67,23 +77,25 @@ const UNSUPPORTED: Readonly<Record<string, { keyword: string; unset: readonly st
 }
 
 /** Everything else that OpenSSH (up to 10) or a common build of it knows: read past. */
-const IGNORED = new Set((
-  'addkeystoagent addressfamily afstokenpassing batchmode bindaddress bindinterface canonicaldomains canonicalizefallbacklocal ' +
-  'canonicalizehostname canonicalizemaxdots canonicalizepermittedcnames casignaturealgorithms challengeresponseauthentication channeltimeout ' +
-  'checkhostip cipher ciphers clearallforwardings compression compressionlevel connectionattempts controlmaster controlpath controlpersist ' +
-  'dsaauthentication dynamicforward enableescapecommandline enablesshkeysign escapechar exitonforwardfailure fallbacktorsh fingerprinthash ' +
-  'forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted gatewayports globalknownhostsfile2 gssapiauthentication ' +
-  'gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity ' +
-  'gssapitrustdns hashknownhosts hostbasedacceptedalgorithms hostbasedauthentication hostbasedkeytypes hostkeyalgorithms identityfile2 ' +
-  'ipqos kbdinteractiveauthentication kbdinteractivedevices keepalive kerberosauthentication kerberostgtpassing ' +
-  'kexalgorithms localcommand localforward loglevel logverbose macs nohostauthenticationforlocalhost numberofpasswordprompts ' +
-  'obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen pkcs11provider preferredauthentications protocol proxyusefdpass ' +
-  'pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication refuseconnection rekeylimit remotecommand remoteforward requesttty ' +
-  'requiredrsasize rhostsauthentication rhostsrsaauthentication rsaauthentication securitykeyprovider sendenv sessiontype setenv ' +
-  'skeyauthentication smartcarddevice stdinnull streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tisauthentication ' +
-  'tunnel tunneldevice updatehostkeys usekeychain useprivilegedport user2 userknownhostsfile2 useroaming usersh versionaddendum visualhostkey ' +
-  'warnweakcrypto xauthlocation'
-).split(' '))
+const IGNORED = new Set(
+  (
+    'addkeystoagent addressfamily afstokenpassing batchmode bindaddress bindinterface canonicaldomains canonicalizefallbacklocal ' +
+    'canonicalizehostname canonicalizemaxdots canonicalizepermittedcnames casignaturealgorithms challengeresponseauthentication channeltimeout ' +
+    'checkhostip cipher ciphers clearallforwardings compression compressionlevel connectionattempts controlmaster controlpath controlpersist ' +
+    'dsaauthentication dynamicforward enableescapecommandline enablesshkeysign escapechar exitonforwardfailure fallbacktorsh fingerprinthash ' +
+    'forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted gatewayports globalknownhostsfile2 gssapiauthentication ' +
+    'gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity ' +
+    'gssapitrustdns hashknownhosts hostbasedacceptedalgorithms hostbasedauthentication hostbasedkeytypes hostkeyalgorithms identityfile2 ' +
+    'ipqos kbdinteractiveauthentication kbdinteractivedevices keepalive kerberosauthentication kerberostgtpassing ' +
+    'kexalgorithms localcommand localforward loglevel logverbose macs nohostauthenticationforlocalhost numberofpasswordprompts ' +
+    'obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen pkcs11provider preferredauthentications protocol proxyusefdpass ' +
+    'pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication refuseconnection rekeylimit remotecommand remoteforward requesttty ' +
+    'requiredrsasize rhostsauthentication rhostsrsaauthentication rsaauthentication securitykeyprovider sendenv sessiontype setenv ' +
+    'skeyauthentication smartcarddevice stdinnull streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tisauthentication ' +
+    'tunnel tunneldevice updatehostkeys usekeychain useprivilegedport user2 userknownhostsfile2 useroaming usersh versionaddendum visualhostkey ' +
+    'warnweakcrypto xauthlocation'
+  ).split(' '),
+)
 
 const NO = new Set(['no', 'off', 'false'])
 
@@ -96,11 +108,19 @@ export function readKeyword(keyword: string, rest: string): Said {
   if (option) {
     const args = splitArguments(rest)
     const said = { kind: 'option', option, value: KEYWORDS[option].read(args) } as const
-    return option === 'strictHostKeyChecking' && NO.has(args[0]?.toLowerCase() ?? '') ? { ...said, note: NO_MEANS_ACCEPT_NEW } : said
+    return option === 'strictHostKeyChecking' && NO.has(args[0]?.toLowerCase() ?? '')
+      ? { ...said, note: NO_MEANS_ACCEPT_NEW }
+      : said
   }
-  if (keyword === 'ignoreunknown') return { kind: 'ignoreUnknown', patterns: splitPatterns(splitArguments(rest).join(',').toLowerCase()) }
+  if (keyword === 'ignoreunknown')
+    return { kind: 'ignoreUnknown', patterns: splitPatterns(splitArguments(rest).join(',').toLowerCase()) }
   const unsupported = Object.hasOwn(UNSUPPORTED, keyword) ? UNSUPPORTED[keyword] : undefined
-  if (unsupported) return { kind: 'unsupported', keyword: unsupported.keyword, set: !unsupported.unset.includes(rest.replaceAll('"', '').toLowerCase()) }
+  if (unsupported)
+    return {
+      kind: 'unsupported',
+      keyword: unsupported.keyword,
+      set: !unsupported.unset.includes(rest.replaceAll('"', '').toLowerCase()),
+    }
   return { kind: IGNORED.has(keyword) ? 'ignored' : 'unknown' }
 }
 

@@ -2,7 +2,16 @@
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../errors.js'
-import { algorithmsFor, isRecordable, judge, KnownHostsIndex, knownLine, knownName, type KnownLine, type Verdict } from './known-hosts.js'
+import {
+  algorithmsFor,
+  isRecordable,
+  judge,
+  KnownHostsIndex,
+  knownLine,
+  knownName,
+  type KnownLine,
+  type Verdict,
+} from './known-hosts.js'
 
 /** transport.ts's HostKeyPolicy fits. Paths are absolute (`~` expanded). */
 export interface KnownHostsFiles {
@@ -59,7 +68,9 @@ export class KnownHosts {
   #count = 0
 
   /** @param parse how a file's text becomes an index; a test counts how often it is needed. */
-  constructor(private readonly parse = (file: string, text: string): KnownHostsIndex => new KnownHostsIndex(file, text)) {}
+  constructor(
+    private readonly parse = (file: string, text: string): KnownHostsIndex => new KnownHostsIndex(file, text),
+  ) {}
 
   /** Reads what has changed on disk since the last look-up. Never rejects: a file that cannot be read is a warning. */
   lookup(files: KnownHostsFiles, address: string, port: number): Promise<KnownHost> {
@@ -88,15 +99,24 @@ export class KnownHosts {
       const host = await this.#lookup(files, address, port, true)
       const verdict = host.verdict(keyBlob)
       if (verdict.kind !== 'new' || file === undefined) return { verdict, written: false }
-      if (!isRecordable(host.name)) return { verdict, written: false, warning: `the host key of ${host.name} is not recorded: such a name cannot stand in ${file}` }
+      if (!isRecordable(host.name))
+        return {
+          verdict,
+          written: false,
+          warning: `the host key of ${host.name} is not recorded: such a name cannot stand in ${file}`,
+        }
       try {
         await this.#append(file, host.name, keyBlob)
         return { verdict, written: true }
       } catch (error) {
         let index = this.#unwritten.get(file)
-        if (!index) this.#unwritten.set(file, index = new KnownHostsIndex(`${file} (not written, this process only)`))
+        if (!index) this.#unwritten.set(file, (index = new KnownHostsIndex(`${file} (not written, this process only)`)))
         index.append(knownLine(host.name, keyBlob), host.name)
-        return { verdict, written: false, warning: `the host key of ${host.name} could not be added to ${file}: ${messageOf(error)}` }
+        return {
+          verdict,
+          written: false,
+          warning: `the host key of ${host.name} could not be added to ${file}: ${messageOf(error)}`,
+        }
       }
     })
   }
@@ -129,7 +149,10 @@ export class KnownHosts {
 
   #exclusively<T>(file: string, work: () => Promise<T>): Promise<T> {
     const turn = (this.#writing.get(file) ?? Promise.resolve()).then(work)
-    const settled = turn.then(() => undefined, () => undefined)
+    const settled = turn.then(
+      () => undefined,
+      () => undefined,
+    )
     this.#writing.set(file, settled)
     void settled.then(() => {
       if (this.#writing.get(file) === settled) this.#writing.delete(file)
@@ -138,15 +161,17 @@ export class KnownHosts {
   }
 
   async #load(files: KnownHostsFiles, fresh: boolean): Promise<void> {
-    await Promise.all([...files.userFiles, ...files.globalFiles].map((file) => {
-      if (fresh) return this.#read(file)
-      let loading = this.#loading.get(file)
-      if (!loading) {
-        loading = this.#read(file).finally(() => this.#loading.delete(file))
-        this.#loading.set(file, loading)
-      }
-      return loading
-    }))
+    await Promise.all(
+      [...files.userFiles, ...files.globalFiles].map((file) => {
+        if (fresh) return this.#read(file)
+        let loading = this.#loading.get(file)
+        if (!loading) {
+          loading = this.#read(file).finally(() => this.#loading.delete(file))
+          this.#loading.set(file, loading)
+        }
+        return loading
+      }),
+    )
   }
 
   /** What is in memory now, which may be newer than any one look-up. */
@@ -181,7 +206,12 @@ export class KnownHosts {
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       const missing = code === 'ENOENT' || code === 'ENOTDIR'
-      return { index: new KnownHostsIndex(file), stamp: null, asOf, ...(missing ? {} : { warning: `cannot read ${file}: ${messageOf(error)}` }) }
+      return {
+        index: new KnownHostsIndex(file),
+        stamp: null,
+        asOf,
+        ...(missing ? {} : { warning: `cannot read ${file}: ${messageOf(error)}` }),
+      }
     }
   }
 }

@@ -71,7 +71,10 @@ export class KnownHostsIndex {
   readonly #answers = new Map<string, KnownLine[]>()
   #lines = 0
 
-  constructor(readonly file: string, text = '') {
+  constructor(
+    readonly file: string,
+    text = '',
+  ) {
     const lines = text.split('\n')
     if (lines.at(-1) === '') lines.pop()
     for (const line of lines) this.#read(line)
@@ -125,7 +128,10 @@ export class KnownHostsIndex {
       this.#hashed.push({ salt: Buffer.from(match[1], 'base64'), hash, line })
       return line
     }
-    const names = hosts.toLowerCase().split(',').filter((name) => name !== '')
+    const names = hosts
+      .toLowerCase()
+      .split(',')
+      .filter((name) => name !== '')
     if (names.some((name) => name.startsWith('!') || hasWildcard(name))) this.#patterns.push({ patterns: names, line })
     else {
       for (const name of new Set(names)) {
@@ -150,7 +156,11 @@ export function judge(keyBlob: Buffer, lines: readonly KnownLine[], portless: re
   if (revoked) return { kind: 'revoked', at: place(revoked) }
   const known = lines.filter((line) => line.marker === null)
   if (known.some(same)) return { kind: 'known' }
-  if (known.length > 0) return { kind: 'changed', known: known.map((line) => ({ ...place(line), type: line.type, fingerprint: fingerprint(line.key) })) }
+  if (known.length > 0)
+    return {
+      kind: 'changed',
+      known: known.map((line) => ({ ...place(line), type: line.type, fingerprint: fingerprint(line.key) })),
+    }
   if (portless.some((line) => line.marker === null && same(line))) return { kind: 'known' }
   const authority = lines.find((line) => line.marker === 'cert-authority')
   return authority ? { kind: 'new', certAuthority: place(authority) } : { kind: 'new' }

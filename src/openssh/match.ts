@@ -35,7 +35,7 @@ export function parseMatch(rest: string): Criteria {
   while (words.length > 0) {
     const [, not = '', word = '', given] = /^(!?)([^=]*)(?:=(.*))?$/s.exec(words.shift() ?? '') ?? []
     const name = word.toLowerCase()
-    const patterns = ALONE.has(name) ? '' : given ?? words.shift()
+    const patterns = ALONE.has(name) ? '' : (given ?? words.shift())
     if (patterns === undefined) throw new Error(`${word} has no value`)
     criteria.push({ name, negated: not === '!', patterns: patterns === '' ? [] : patterns.split(',') })
   }
@@ -60,15 +60,37 @@ export function judgeMatch(criteria: Criteria, asked: Asked): 'match' | 'none' |
   return unknown ? 'unknown' : 'match'
 }
 
-function isMet(name: string, patterns: readonly string[], { host, originalHost, user, localUser, final }: Asked): boolean | undefined {
+function isMet(
+  name: string,
+  patterns: readonly string[],
+  { host, originalHost, user, localUser, final }: Asked,
+): boolean | undefined {
   switch (name) {
-    case 'all': return true
-    case 'canonical': case 'final': return final
+    case 'all':
+      return true
+    case 'canonical':
+    case 'final':
+      return final
     // Names of hosts are compared without regard to case, those of users are not.
-    case 'host': return matchPatterns(host.toLowerCase(), patterns.map((pattern) => pattern.toLowerCase())) === 'match'
-    case 'originalhost': return matchPatterns(originalHost.toLowerCase(), patterns.map((pattern) => pattern.toLowerCase())) === 'match'
-    case 'user': return matchPatterns(user, patterns) === 'match'
-    case 'localuser': return matchPatterns(localUser, patterns) === 'match'
-    default: return undefined
+    case 'host':
+      return (
+        matchPatterns(
+          host.toLowerCase(),
+          patterns.map((pattern) => pattern.toLowerCase()),
+        ) === 'match'
+      )
+    case 'originalhost':
+      return (
+        matchPatterns(
+          originalHost.toLowerCase(),
+          patterns.map((pattern) => pattern.toLowerCase()),
+        ) === 'match'
+      )
+    case 'user':
+      return matchPatterns(user, patterns) === 'match'
+    case 'localuser':
+      return matchPatterns(localUser, patterns) === 'match'
+    default:
+      return undefined
   }
 }

@@ -33,7 +33,13 @@ const MAX_BYTES = 5_000_000
  */
 export async function loadSshConfig(options: LoadOptions): Promise<SshConfig> {
   const { home, env, file, systemFile = '/etc/ssh/ssh_config' } = options
-  const around: Surroundings = { home, env, localUser: localUser(env), localHost: hostname(), uid: process.getuid?.() ?? 0 }
+  const around: Surroundings = {
+    home,
+    env,
+    localUser: localUser(env),
+    localHost: hostname(),
+    uid: process.getuid?.() ?? 0,
+  }
   if (file === 'none') return sshConfig([], around)
   const userDir = join(home, '.ssh')
   if (file !== undefined) {
@@ -65,7 +71,9 @@ class Loader {
     try {
       text = await readText(path, false)
     } catch (error) {
-      throw error instanceof XecError ? error : new XecError('XEC_CONFIG', `cannot read the ssh configuration ${path}: ${messageOf(error)}`, { cause: error })
+      throw error instanceof XecError
+        ? error
+        : new XecError('XEC_CONFIG', `cannot read the ssh configuration ${path}: ${messageOf(error)}`, { cause: error })
     }
     return this.#parse(text, path, [])
   }
@@ -100,7 +108,11 @@ class Loader {
   }
 
   async #include(path: string, place: Place, chain: readonly string[]): Promise<Block[] | undefined> {
-    if (chain.includes(path)) throw configError(place, `Include of ${path} goes in a circle: ${[...chain.slice(chain.indexOf(path)), path].join(' → ')}`)
+    if (chain.includes(path))
+      throw configError(
+        place,
+        `Include of ${path} goes in a circle: ${[...chain.slice(chain.indexOf(path)), path].join(' → ')}`,
+      )
     if (chain.length > MAX_DEPTH) throw configError(place, `Include is nested more than ${MAX_DEPTH} deep`)
     if (++this.#files > MAX_FILES) throw configError(place, `Include brings in more than ${MAX_FILES} files`)
     let text: string
@@ -114,7 +126,8 @@ class Loader {
   }
 
   async #paths(pattern: string, place: Place): Promise<string[]> {
-    if (!this.user && pattern.startsWith('~')) throw configError(place, `Include ${pattern}: a system configuration cannot use ~`)
+    if (!this.user && pattern.startsWith('~'))
+      throw configError(place, `Include ${pattern}: a system configuration cannot use ~`)
     let path: string
     try {
       const { env } = this.around
@@ -140,10 +153,17 @@ async function readText(path: string, guarded: boolean): Promise<string> {
     const { uid, mode, size } = await handle.stat()
     const me = process.getuid?.()
     if (guarded && me !== undefined && ((uid !== 0 && uid !== me) || (mode & 0o022) !== 0)) {
-      const why = (mode & 0o022) !== 0 ? `others may write to it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); try: chmod go-w ${path}` : `it belongs to user ${uid}`
+      const why =
+        (mode & 0o022) !== 0
+          ? `others may write to it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); try: chmod go-w ${path}`
+          : `it belongs to user ${uid}`
       throw new XecError('XEC_CONFIG', `bad owner or permissions on ${path}: ${why}`)
     }
-    if (size > MAX_BYTES) throw new XecError('XEC_CONFIG', `${path} is too large for an ssh configuration (${size} bytes, at most ${MAX_BYTES})`)
+    if (size > MAX_BYTES)
+      throw new XecError(
+        'XEC_CONFIG',
+        `${path} is too large for an ssh configuration (${size} bytes, at most ${MAX_BYTES})`,
+      )
     return await handle.readFile('utf8')
   } finally {
     await handle.close()
@@ -163,20 +183,35 @@ async function glob(pattern: string): Promise<string[]> {
     for (const path of paths) {
       // As glob(3) without GLOB_ERR: a directory that cannot be listed matches nothing.
       const names = await readdir(path).catch(() => [])
-      next.push(...names.filter(test).sort().map((name) => join(path, name)))
+      next.push(
+        ...names
+          .filter(test)
+          .sort()
+          .map((name) => join(path, name)),
+      )
     }
     paths = next
   }
   if (!/[*?[]/.test(pattern)) return paths
-  const there = await Promise.all(paths.map((path) => stat(path).then(() => true, () => false)))
+  const there = await Promise.all(
+    paths.map((path) =>
+      stat(path).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  )
   return paths.filter((_, i) => there[i])
 }
 
 function segmentTest(segment: string): (name: string) => boolean {
-  const source = segment.replace(/\[([!^]?)(\]?[^\]]*)\]|[\s\S]/g, (part, not: string | undefined, set: string | undefined) => {
-    if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`
-    return part === '*' ? '.*' : part === '?' ? '.' : part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
-  })
+  const source = segment.replace(
+    /\[([!^]?)(\]?[^\]]*)\]|[\s\S]/g,
+    (part, not: string | undefined, set: string | undefined) => {
+      if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`
+      return part === '*' ? '.*' : part === '?' ? '.' : part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
+    },
+  )
   let expression: RegExp
   try {
     expression = new RegExp(`^${source}$`, 's')

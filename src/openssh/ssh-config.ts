@@ -62,11 +62,13 @@ function collectNames(blocks: readonly Block[], reachable: (name: string) => boo
   for (const { applies, statements } of blocks) {
     // What a Match block brings in may be there for some hosts only; all alone is there for every one.
     if (applies.kind === 'match' && !applies.criteria.every(({ name, negated }) => name === 'all' && !negated)) continue
-    const here = (name: string): boolean => reachable(name) && (applies.kind !== 'host' || matchPatterns(name, applies.patterns) === 'match')
+    const here = (name: string): boolean =>
+      reachable(name) && (applies.kind !== 'host' || matchPatterns(name, applies.patterns) === 'match')
     if (applies.kind === 'host') {
       for (const name of applies.patterns) if (!name.startsWith('!') && !hasWildcard(name) && here(name)) into.add(name)
     }
-    for (const statement of statements) if (statement.kind === 'include') for (const file of statement.files) collectNames(file, here, into)
+    for (const statement of statements)
+      if (statement.kind === 'include') for (const file of statement.files) collectNames(file, here, into)
   }
 }
 
@@ -90,7 +92,11 @@ class Answer {
   proxyCommand: string | undefined
   #final = false
 
-  constructor(readonly name: string, readonly user: string | undefined, readonly localUser: string) {}
+  constructor(
+    readonly name: string,
+    readonly user: string | undefined,
+    readonly localUser: string,
+  ) {}
 
   readAll(files: readonly Block[][]): void {
     for (const file of files) this.#read(file)
@@ -105,7 +111,10 @@ class Answer {
       if (applies.kind === 'host' && matchPatterns(this.name, applies.patterns) !== 'match') continue
       if (applies.kind === 'match') {
         const judged = judgeMatch(applies.criteria, this.#asked)
-        if (judged === 'unknown' && matters(block)) this.warnings.add(`${block.place.file}:${block.place.line}: this Match block is skipped, because not all of its criteria are supported`)
+        if (judged === 'unknown' && matters(block))
+          this.warnings.add(
+            `${block.place.file}:${block.place.line}: this Match block is skipped, because not all of its criteria are supported`,
+          )
         if (judged !== 'match') continue
       }
       for (const statement of block.statements) {
@@ -116,9 +125,17 @@ class Answer {
   }
 
   get #asked(): Asked {
-    const said = (option: keyof SshHostOptions): string | undefined => this.values.get(option)?.value as string | undefined
-    const host = said('hostName')?.replace(/%([%h])/g, (_, letter: string) => (letter === 'h' ? this.name : '%')) ?? this.name
-    return { host, originalHost: this.name, user: this.user ?? said('user') ?? this.localUser, localUser: this.localUser, final: this.#final }
+    const said = (option: keyof SshHostOptions): string | undefined =>
+      this.values.get(option)?.value as string | undefined
+    const host =
+      said('hostName')?.replace(/%([%h])/g, (_, letter: string) => (letter === 'h' ? this.name : '%')) ?? this.name
+    return {
+      host,
+      originalHost: this.name,
+      user: this.user ?? said('user') ?? this.localUser,
+      localUser: this.localUser,
+      final: this.#final,
+    }
   }
 
   hear(said: Said, written: string, where: string): void {
@@ -130,13 +147,17 @@ class Answer {
           if (where === GIVEN || this.identities[0]?.where !== GIVEN) this.identities.push({ value: said.value, where })
         }
         // ProxyCommand and ProxyJump compete: whichever comes first shuts the other out (ssh_config(5)).
-        else if (!this.values.has(said.option) && !(said.option === 'proxyJump' && this.#unsupported.has('ProxyCommand'))) {
+        else if (
+          !this.values.has(said.option) &&
+          !(said.option === 'proxyJump' && this.#unsupported.has('ProxyCommand'))
+        ) {
           this.values.set(said.option, { value: said.value, where })
           if (said.note) this.warnings.add(`${where}: ${written} no ${said.note}`)
         }
         return
       case 'unsupported':
-        if (this.#unsupported.has(said.keyword) || (said.keyword === 'ProxyCommand' && this.values.has('proxyJump'))) return
+        if (this.#unsupported.has(said.keyword) || (said.keyword === 'ProxyCommand' && this.values.has('proxyJump')))
+          return
         this.#unsupported.add(said.keyword)
         if (said.set && said.keyword === 'ProxyCommand') this.proxyCommand = where
         else if (said.set) this.warnings.add(`${where}: ${said.keyword} is not supported and has no effect here`)
@@ -145,7 +166,8 @@ class Answer {
         this.#ignoreUnknown ??= said.patterns
         return
       case 'unknown':
-        if (matchPatterns(written.toLowerCase(), this.#ignoreUnknown ?? []) !== 'match') this.warnings.add(`${where}: unknown keyword ${written} is ignored${didYouMean(written)}`)
+        if (matchPatterns(written.toLowerCase(), this.#ignoreUnknown ?? []) !== 'match')
+          this.warnings.add(`${where}: unknown keyword ${written} is ignored${didYouMean(written)}`)
         return
       case 'ignored':
     }
@@ -153,17 +175,30 @@ class Answer {
 }
 
 function asksForFinal({ applies, statements }: Block): boolean {
-  return (applies.kind === 'match' && wantsFinal(applies.criteria)) || statements.some((statement) => statement.kind === 'include' && statement.files.some((file) => file.some(asksForFinal)))
+  return (
+    (applies.kind === 'match' && wantsFinal(applies.criteria)) ||
+    statements.some(
+      (statement) => statement.kind === 'include' && statement.files.some((file) => file.some(asksForFinal)),
+    )
+  )
 }
 
 /** Whether leaving a block out can change anything that xec would do. */
 function matters(block: Block): boolean {
-  return block.statements.some((statement) => statement.kind === 'include'
-    ? statement.files.some((file) => file.some(matters))
-    : statement.said.kind === 'option' || (statement.said.kind === 'unsupported' && statement.said.set))
+  return block.statements.some((statement) =>
+    statement.kind === 'include'
+      ? statement.files.some((file) => file.some(matters))
+      : statement.said.kind === 'option' || (statement.said.kind === 'unsupported' && statement.said.set),
+  )
 }
 
-function resolve(files: readonly Block[][], around: Surroundings, notes: readonly string[], name: string, given: GivenOptions): SshAnswer {
+function resolve(
+  files: readonly Block[][],
+  around: Surroundings,
+  notes: readonly string[],
+  name: string,
+  given: GivenOptions,
+): SshAnswer {
   const answer = new Answer(name, given.user, around.localUser)
   for (const [option, value] of Object.entries(given.options ?? {}) as [keyof SshHostOptions, Value['value']][]) {
     answer.hear({ kind: 'option', option, value }, keywordOf(option), GIVEN)
@@ -171,16 +206,24 @@ function resolve(files: readonly Block[][], around: Surroundings, notes: readonl
   answer.readAll(files)
 
   const options: SshHostOptions = {}
-  const set = (option: keyof SshHostOptions, value: Value['value']): void => void Object.assign(options, { [option]: value })
+  const set = (option: keyof SshHostOptions, value: Value['value']): void =>
+    void Object.assign(options, { [option]: value })
   const expanded = (option: keyof SshHostOptions, { value, where }: Value, tokens: Tokens): Value['value'] => {
     const expandOne = (text: string): string => {
       try {
         return expand(option, text, tokens, around)
       } catch (error) {
-        throw new XecError('XEC_CONFIG', `${where}: ${keywordOf(option)} ${(error as Error).message}`, { cause: error, host: name })
+        throw new XecError('XEC_CONFIG', `${where}: ${keywordOf(option)} ${(error as Error).message}`, {
+          cause: error,
+          host: name,
+        })
       }
     }
-    return typeof value === 'string' ? expandOne(value) : Array.isArray(value) ? value.map(String).map(expandOne) : value
+    return typeof value === 'string'
+      ? expandOne(value)
+      : Array.isArray(value)
+        ? value.map(String).map(expandOne)
+        : value
   }
 
   const hostName = answer.values.get('hostName')
@@ -192,9 +235,16 @@ function resolve(files: readonly Block[][], around: Surroundings, notes: readonl
   const said = <T>(option: keyof SshHostOptions): T | undefined => answer.values.get(option)?.value as T | undefined
   const alias = said<string>('hostKeyAlias')?.toLowerCase()
   const tokens: Tokens = {
-    h: host, n: name, d: around.home, u: around.localUser, i: String(around.uid), k: alias ?? name,
-    r: given.user ?? said<string>('user') ?? around.localUser, p: String(given.port ?? said<number>('port') ?? 22),
-    l: around.localHost, L: around.localHost.split('.')[0] ?? '',
+    h: host,
+    n: name,
+    d: around.home,
+    u: around.localUser,
+    i: String(around.uid),
+    k: alias ?? name,
+    r: given.user ?? said<string>('user') ?? around.localUser,
+    p: String(given.port ?? said<number>('port') ?? 22),
+    l: around.localHost,
+    L: around.localHost.split('.')[0] ?? '',
   }
   for (const [option, value] of answer.values) {
     if (option !== 'hostName') set(option, expanded(option, value, tokens))
@@ -205,9 +255,16 @@ function resolve(files: readonly Block[][], around: Surroundings, notes: readonl
   if (options.identityAgent !== undefined) set('identityAgent', agentOf(options.identityAgent, around.env))
   if (answer.identities.length > 0) {
     const paths = answer.identities.flatMap((value) => expanded('identityFiles', value, tokens) as string[])
-    set('identityFiles', [...new Set(paths)].filter((path) => path.toLowerCase() !== 'none'))
+    set(
+      'identityFiles',
+      [...new Set(paths)].filter((path) => path.toLowerCase() !== 'none'),
+    )
   }
-  return { options, warnings: [...notes, ...answer.warnings], ...(answer.proxyCommand === undefined ? {} : { proxyCommand: answer.proxyCommand }) }
+  return {
+    options,
+    warnings: [...notes, ...answer.warnings],
+    ...(answer.proxyCommand === undefined ? {} : { proxyCommand: answer.proxyCommand }),
+  }
 }
 
 /** IdentityAgent's older form `$NAME`: the socket is in that variable; unset, there is no agent. */

@@ -22,8 +22,14 @@ function splitAssignment(assignment: string): { said: Said; written: string } {
  */
 export function parseSshOption(assignment: string): SshHostOptions {
   const { said, written } = splitAssignment(assignment)
-  if (said.kind === 'option') return said.value === undefined || (said.option === 'connectTimeoutMs' && said.value === 0) ? {} : { [said.option]: said.value }
-  throw new XecError('XEC_CONFIG', `-o ${written} is not supported${didYouMean(written) || `; supported are ${SUPPORTED_KEYWORDS.join(', ')}`}`)
+  if (said.kind === 'option')
+    return said.value === undefined || (said.option === 'connectTimeoutMs' && said.value === 0)
+      ? {}
+      : { [said.option]: said.value }
+  throw new XecError(
+    'XEC_CONFIG',
+    `-o ${written} is not supported${didYouMean(written) || `; supported are ${SUPPORTED_KEYWORDS.join(', ')}`}`,
+  )
 }
 
 /** What a user should know about an -o that is accepted but not taken literally (`StrictHostKeyChecking=no`). */

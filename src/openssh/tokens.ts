@@ -15,7 +15,9 @@ export interface Surroundings extends Home {
 const ALL = 'dhiklLnpru'
 
 /** Which tokens, and whether `~` and `${ENV}`, each option takes. What is not listed is taken as it is. */
-export const EXPANSION: { readonly [K in keyof SshHostOptions]?: { readonly tokens: string; readonly env: boolean; readonly tilde: boolean } } = {
+export const EXPANSION: {
+  readonly [K in keyof SshHostOptions]?: { readonly tokens: string; readonly env: boolean; readonly tilde: boolean }
+} = {
   hostName: { tokens: 'h', env: false, tilde: false },
   proxyJump: { tokens: 'hnpr', env: false, tilde: false },
   identityFiles: { tokens: ALL, env: true, tilde: true },

@@ -38,13 +38,23 @@ export class Channels {
       channel.close()
       return
     }
-    const slot: Slot = { channel, leased: false, leasedAt: Infinity, releasedAt: Infinity, channelClosed: false, ahead: null, behind: null }
+    const slot: Slot = {
+      channel,
+      leased: false,
+      leasedAt: Infinity,
+      releasedAt: Infinity,
+      channelClosed: false,
+      ahead: null,
+      behind: null,
+    }
     connection.slots.add(slot)
     connection.refusing = false
-    void channel.closed.then(() => this.effects.pump(() => {
-      slot.channelClosed = true
-      this.#freeSlot(connection, slot)
-    }))
+    void channel.closed.then(() =>
+      this.effects.pump(() => {
+        slot.channelClosed = true
+        this.#freeSlot(connection, slot)
+      }),
+    )
     // Only a channel shows that a server is well again: some servers accept a login and hang up.
     if (endpoint.failing || endpoint.notBefore > 0) {
       endpoint.endSeries()
@@ -69,14 +79,20 @@ export class Channels {
     const confirmed = connection.slots.size
     if (confirmed > 0) queue.endpoint.learn(confirmed, facts.now())
     else connection.refusing = true // nothing more is asked of it until everything it was asked is answered
-    this.effects.emit(queue, { type: 'refused', host: queue.target.host, connection: connection.id, capacity: queue.capacity(facts.now()) })
+    this.effects.emit(queue, {
+      type: 'refused',
+      host: queue.target.host,
+      connection: connection.id,
+      capacity: queue.capacity(facts.now()),
+    })
     if (confirmed === 0 && connection.opening === 0 && connection.state === 'open') {
       // Refused even when alone: one that has served is worn out; one that never served speaks for the server, of sessions
       // alone. What that one carries, or is to carry, needs it still; who asks for a session later is refused anew.
       const carries = connection.grants === 0 && carriesOthers(connection)
       if (connection.grants === 0) {
         // A server may allow so many sessions in all: those on another connection of ours are what there is to wait for.
-        if (!carries && servesElsewhere(queue)) queue.endpoint.notBefore = Math.max(queue.endpoint.notBefore, facts.now() + queue.options.reconnectDelay)
+        if (!carries && servesElsewhere(queue))
+          queue.endpoint.notBefore = Math.max(queue.endpoint.notBefore, facts.now() + queue.options.reconnectDelay)
         else this.effects.failWaiters(queue, thrown)
       }
       if (carries) connection.refusing = false
@@ -96,7 +112,13 @@ export class Channels {
     connection.grants++
     this.facts.leases++
     const waitMs = now - waiter.since
-    this.effects.emit(queue, { type: 'granted', host: waiter.host, connection: connection.id, waitMs, nth: connection.grants })
+    this.effects.emit(queue, {
+      type: 'granted',
+      host: waiter.host,
+      connection: connection.id,
+      waitMs,
+      nth: connection.grants,
+    })
     waiter.resolve(this.#lease(connection, slot, waiter, now, waitMs))
     this.facts.changed(connection)
   }
@@ -118,7 +140,12 @@ export class Channels {
           slot.leased = false
           slot.releasedAt = this.facts.now()
           this.facts.leases--
-          this.effects.emit(connection.queue, { type: 'released', host: waiter.host, connection: connection.id, heldMs: slot.releasedAt - grantedAt })
+          this.effects.emit(connection.queue, {
+            type: 'released',
+            host: waiter.host,
+            connection: connection.id,
+            heldMs: slot.releasedAt - grantedAt,
+          })
           this.#drop(connection, slot)
         })
       },

@@ -93,7 +93,8 @@ export class Connection implements InLine<Connection> {
   }
 
   to(next: State): void {
-    if (STATES.indexOf(next) <= STATES.indexOf(this.#state)) throw new Error(`bug: connection ${this.id} cannot go from ${this.#state} to ${next}`)
+    if (STATES.indexOf(next) <= STATES.indexOf(this.#state))
+      throw new Error(`bug: connection ${this.id} cannot go from ${this.#state} to ${next}`)
     this.#state = next
     this.moved(this)
   }
@@ -113,13 +114,15 @@ export class Connection implements InLine<Connection> {
 
   /** A confirmed channel that nobody has yet. */
   get spare(): Slot | undefined {
-    for (let slot = this.slots.first; slot; slot = slot.behind) if (!slot.leased && slot.releasedAt === Infinity) return slot
+    for (let slot = this.slots.first; slot; slot = slot.behind)
+      if (!slot.leased && slot.releasedAt === Infinity) return slot
     return undefined
   }
 
   get unansweredSince(): number {
     let since = this.opening > 0 ? this.openingSince : Infinity
-    for (let slot = this.slots.first; slot; slot = slot.behind) if (!slot.channelClosed && slot.releasedAt < since) since = slot.releasedAt
+    for (let slot = this.slots.first; slot; slot = slot.behind)
+      if (!slot.channelClosed && slot.releasedAt < since) since = slot.releasedAt
     return since
   }
 

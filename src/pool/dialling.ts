@@ -34,16 +34,21 @@ export class Dialling {
     this.series.dialled(queue)
     this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt })
     announceDial(queue)
-    const options = { signal: connection.abort.signal, keepAlive: queue.keepAlive, ...(hop?.link ? { via: hop.link } : {}) }
+    const options = {
+      signal: connection.abort.signal,
+      keepAlive: queue.keepAlive,
+      ...(hop?.link ? { via: hop.link } : {}),
+    }
     // What is not part of the key, as time for a dial, is as whoever came last wants it.
     this.transport.reach(queue.met ?? queue.target, options).then(
-      (reached) => this.effects.pump(() => {
-        connection.reached = reached
-        connection.reachedAt = facts.now()
-        connection.stage = 'reached'
-        if (connection.abort.signal.aborted) this.#abandon(connection, reached)
-        else facts.changed(connection)
-      }),
+      (reached) =>
+        this.effects.pump(() => {
+          connection.reached = reached
+          connection.reachedAt = facts.now()
+          connection.stage = 'reached'
+          if (connection.abort.signal.aborted) this.#abandon(connection, reached)
+          else facts.changed(connection)
+        }),
       (error: unknown) => this.effects.pump(() => this.#failed(connection, error)),
     )
   }
@@ -60,7 +65,10 @@ export class Dialling {
   #abandon(connection: Connection, reached: Reached): void {
     const { host } = connection.queue.target
     reached.abandon()
-    this.#failed(connection, new DialError('XEC_ABORTED', `${host}: the dial was cancelled`, { host, phase: 'tcp', verdict: 'final' }))
+    this.#failed(
+      connection,
+      new DialError('XEC_ABORTED', `${host}: the dial was cancelled`, { host, phase: 'tcp', verdict: 'final' }),
+    )
   }
 
   /** Spends a handshake permit. */
@@ -72,14 +80,16 @@ export class Dialling {
     connection.stage = 'authenticating'
     facts.handshakes++
     reached.authenticate(connection.abort.signal).then(
-      (link) => this.effects.pump(() => {
-        facts.handshakes--
-        this.#opened(connection, link)
-      }),
-      (error: unknown) => this.effects.pump(() => {
-        facts.handshakes--
-        this.#failed(connection, error)
-      }),
+      (link) =>
+        this.effects.pump(() => {
+          facts.handshakes--
+          this.#opened(connection, link)
+        }),
+      (error: unknown) =>
+        this.effects.pump(() => {
+          facts.handshakes--
+          this.#failed(connection, error)
+        }),
     )
   }
 
@@ -98,7 +108,12 @@ export class Dialling {
     endpoint.lastOpenedAt = now
     endpoint.dialLimit = endpoint.dialLimit >= facts.maxConcurrentDials ? Infinity : endpoint.dialLimit + 1
     connection.to('open')
-    this.effects.emit(queue, { type: 'opened', host: queue.target.host, connection: connection.id, dialMs: connection.dialMs })
+    this.effects.emit(queue, {
+      type: 'opened',
+      host: queue.target.host,
+      connection: connection.id,
+      dialMs: connection.dialMs,
+    })
     this.series.attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
     this.series.heard(queue)
     void link.ended.then((end) => this.ends.ended(connection, end))
@@ -110,7 +125,9 @@ export class Dialling {
     const { facts } = this
     const { queue } = connection
     const { host } = queue.target
-    const error = isXecError(thrown) ? thrown : new DialError('XEC_CONNECT', `${host}: ${messageOf(thrown)}`, { host, verdict: 'final', cause: thrown })
+    const error = isXecError(thrown)
+      ? thrown
+      : new DialError('XEC_CONNECT', `${host}: ${messageOf(thrown)}`, { host, verdict: 'final', cause: thrown })
     connection.to('closed')
     facts.remove(connection)
     const ms = connection.dialledFor(facts.now())
@@ -119,7 +136,15 @@ export class Dialling {
     } else {
       queue.endpoint.lastError = error.message
       const retryInMs = this.series.failed(queue, error, connection.attempt)
-      this.effects.emit(queue, { type: 'dialFailed', host, connection: connection.id, code: error.code, phase: error.phase, message: error.message, ...(retryInMs === null ? {} : { retryInMs }) })
+      this.effects.emit(queue, {
+        type: 'dialFailed',
+        host,
+        connection: connection.id,
+        code: error.code,
+        phase: error.phase,
+        message: error.message,
+        ...(retryInMs === null ? {} : { retryInMs }),
+      })
       this.series.attempted(queue, { phase: 'connect', outcome: outcomeOf(error), ms, message: error.message })
       if (retryInMs === null) this.series.giveUp(queue, error)
       this.series.giveUpOutage(queue, error)

@@ -86,7 +86,12 @@ export class Endpoint {
 
   /** True when a new one would be no different, but for its figures: nobody uses it, and nothing was learned of it lately. */
   forgettable(now: number): boolean {
-    return this.queues.size === 0 && this.connections.size === 0 && this.learned(now) === null && (this.notBefore === 0 || now >= this.notBefore + MEMORY_MS)
+    return (
+      this.queues.size === 0 &&
+      this.connections.size === 0 &&
+      this.learned(now) === null &&
+      (this.notBefore === 0 || now >= this.notBefore + MEMORY_MS)
+    )
   }
 
   /** Forgets failures and what was learned. */

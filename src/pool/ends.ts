@@ -20,7 +20,12 @@ export class Ends {
   drain(connection: Connection, reason: DrainReason): void {
     connection.drainReason = reason
     connection.to('draining')
-    this.effects.emit(connection.queue, { type: 'draining', host: connection.queue.target.host, connection: connection.id, reason })
+    this.effects.emit(connection.queue, {
+      type: 'draining',
+      host: connection.queue.target.host,
+      connection: connection.id,
+      reason,
+    })
   }
 
   close(connection: Connection): void {
@@ -48,7 +53,11 @@ export class Ends {
       slot.releasedAt = this.facts.now()
       this.facts.leases--
       connection.revoked++
-      this.effects.emit(connection.queue, { type: 'revoked', host: connection.queue.target.host, connection: connection.id })
+      this.effects.emit(connection.queue, {
+        type: 'revoked',
+        host: connection.queue.target.host,
+        connection: connection.id,
+      })
     }
   }
 
@@ -59,12 +68,22 @@ export class Ends {
       const { queue } = connection
       const turnedAway = connection.turnedAway(facts.now())
       const byUs = connection.state === 'closing' || end.reason === 'closed'
-      const reason: CloseReason = byUs ? (connection.drainReason ?? 'closing') : end.reason === 'keepalive' ? 'keepalive' : 'lost'
+      const reason: CloseReason = byUs
+        ? (connection.drainReason ?? 'closing')
+        : end.reason === 'keepalive'
+          ? 'keepalive'
+          : 'lost'
       this.#revokeLeases(connection)
       connection.slots.clear()
       connection.to('closed')
       facts.remove(connection)
-      this.effects.emit(queue, { type: 'closed', host: queue.target.host, connection: connection.id, reason, inFlight: connection.revoked })
+      this.effects.emit(queue, {
+        type: 'closed',
+        host: queue.target.host,
+        connection: connection.id,
+        reason,
+        inFlight: connection.revoked,
+      })
       if (!byUs) {
         queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
         this.series.lost(queue)

@@ -8,7 +8,11 @@ export function takeSnapshot(facts: Facts): PoolSnapshot {
   const { maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, maxConcurrentDials } = facts.options
   const hosts = [...facts.registry.endpoints.values()].map((endpoint) => rowOf(endpoint, now))
   return Object.freeze({
-    ...facts.figures.figures(facts.connections, facts.waiting, hosts.reduce((oldest, { oldestWaitMs }) => Math.max(oldest, oldestWaitMs), 0)),
+    ...facts.figures.figures(
+      facts.connections,
+      facts.waiting,
+      hosts.reduce((oldest, { oldestWaitMs }) => Math.max(oldest, oldestWaitMs), 0),
+    ),
     commands: Object.freeze({}),
     limits: Object.freeze({ maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, maxConcurrentDials }),
     hosts: Object.freeze(hosts),

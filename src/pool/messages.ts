@@ -22,36 +22,66 @@ export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecErro
     `${queue.waiting} waiting`,
   ]
   if (facts.slots >= facts.maxConnections) state.push(`pool full ${facts.slots}/${facts.maxConnections}`)
-  const dial = endpoint.lastError !== null && endpoint.failing ? `last dial failed: ${endpoint.lastError}`
-    : endpoint.lastOpenedAt === null ? 'no dial finished yet'
-    : `last dial ok ${formatDuration(now - endpoint.lastOpenedAt)} ago`
+  const dial =
+    endpoint.lastError !== null && endpoint.failing
+      ? `last dial failed: ${endpoint.lastError}`
+      : endpoint.lastOpenedAt === null
+        ? 'no dial finished yet'
+        : `last dial ok ${formatDuration(now - endpoint.lastOpenedAt)} ago`
   const limit = formatDuration(waiter.options.queueTimeoutMs ?? 0)
-  return new XecError('XEC_QUEUE_TIMEOUT', `${host}: no channel within ${limit} (${state.join(', ')}; ${dial})`, { host })
+  return new XecError('XEC_QUEUE_TIMEOUT', `${host}: no channel within ${limit} (${state.join(', ')}; ${dial})`, {
+    host,
+  })
 }
 
 /** @param cause the reason of the signal that aborted */
 export function aborted(host: string, cause: unknown): XecError {
-  return new XecError('XEC_ABORTED', `${host}: cancelled while waiting for a channel; the command was not sent`, { host, phase: 'queue', cause })
+  return new XecError('XEC_ABORTED', `${host}: cancelled while waiting for a channel; the command was not sent`, {
+    host,
+    phase: 'queue',
+    cause,
+  })
 }
 
 export function poolClosed(host: string): XecError {
-  return new XecError('XEC_POOL_CLOSED', `${host}: the connection pool is closed and takes no new commands; the command was not sent`, { host })
+  return new XecError(
+    'XEC_POOL_CLOSED',
+    `${host}: the connection pool is closed and takes no new commands; the command was not sent`,
+    { host },
+  )
 }
 
 export function chainTooLong(host: string, hops: number, maxConnections: number): XecError {
-  return new XecError('XEC_CONFIG', `${host}: needs ${hops + 1} connections at once (itself and ${hops} jump host${hops === 1 ? '' : 's'}), but maxConnections is ${maxConnections}`, { host })
+  return new XecError(
+    'XEC_CONFIG',
+    `${host}: needs ${hops + 1} connections at once (itself and ${hops} jump host${hops === 1 ? '' : 's'}), but maxConnections is ${maxConnections}`,
+    { host },
+  )
 }
 
 /** A dial that succeeded, and a connection that ended before it gave anyone a channel. @param carried whether it was in use as a jump host */
 export function neverServed(queue: Queue, carried: boolean, detail: string): XecError {
   const { host } = queue.target
-  if (carried) return new XecError('XEC_CONNECT', `${host}: the connection to ${queue.endpoint.id} was lost before a command could be sent on it (${detail})`, { host, phase: 'channel' })
-  return new XecError('XEC_CONNECT', `${host}: ${queue.endpoint.id} accepted the login and closed the connection before any command could be sent (${detail}); is the account allowed to log in?`, { host, phase: 'channel' })
+  if (carried)
+    return new XecError(
+      'XEC_CONNECT',
+      `${host}: the connection to ${queue.endpoint.id} was lost before a command could be sent on it (${detail})`,
+      { host, phase: 'channel' },
+    )
+  return new XecError(
+    'XEC_CONNECT',
+    `${host}: ${queue.endpoint.id} accepted the login and closed the connection before any command could be sent (${detail}); is the account allowed to log in?`,
+    { host, phase: 'channel' },
+  )
 }
 
 /** A host that was lost with many others, and that nobody got through to since. */
 export function stillOut(host: string, hosts: number, last: XecError): XecError {
-  return new XecError('XEC_CONNECT', `${host}: lost together with ${hosts - 1} other hosts, and none was reached since; is the network here up? (last try: ${last.message})`, { host, phase: 'tcp', cause: last })
+  return new XecError(
+    'XEC_CONNECT',
+    `${host}: lost together with ${hosts - 1} other hosts, and none was reached since; is the network here up? (last try: ${last.message})`,
+    { host, phase: 'tcp', cause: last },
+  )
 }
 
 /** The same failure, said of another name of the same place; or of a target behind a jump host that failed. */
@@ -61,5 +91,9 @@ export function forHost(error: XecError, host: string, behind?: string): XecErro
   // Messages begin with their host: `web1: …`, or `web1 (10.0.0.1:22): …`.
   const named = error.host !== undefined && [': ', ' ('].some((next) => message.startsWith(`${error.host}${next}`))
   const rest = named ? message.slice(error.host?.length) : `: ${message}`
-  return new XecError(error.code, behind === undefined ? host + rest : `${host}: jump host ${behind}${rest}`, { host, phase: error.phase, cause: error.cause ?? error })
+  return new XecError(error.code, behind === undefined ? host + rest : `${host}: jump host ${behind}${rest}`, {
+    host,
+    phase: error.phase,
+    cause: error.cause ?? error,
+  })
 }

@@ -10,8 +10,20 @@ import type { PoolFigures } from './snapshot.js'
 type Totals = Record<PoolEventType, number>
 
 const NO_TOTALS: Readonly<Totals> = {
-  requested: 0, granted: 0, rejected: 0, released: 0, revoked: 0, refused: 0,
-  dialling: 0, opened: 0, dialFailed: 0, dialCancelled: 0, draining: 0, closed: 0, outage: 0, outageOver: 0,
+  requested: 0,
+  granted: 0,
+  rejected: 0,
+  released: 0,
+  revoked: 0,
+  refused: 0,
+  dialling: 0,
+  opened: 0,
+  dialFailed: 0,
+  dialCancelled: 0,
+  draining: 0,
+  closed: 0,
+  outage: 0,
+  outageOver: 0,
 }
 
 /** Of one connection: what the gauges need to know. */
@@ -49,7 +61,15 @@ export class Figures {
       case 'closed':
         this.#closedByReason[event.reason] = (this.#closedByReason[event.reason] ?? 0) + 1
         break
-      case 'requested': case 'rejected': case 'revoked': case 'refused': case 'dialling': case 'dialCancelled': case 'draining': case 'outage': case 'outageOver':
+      case 'requested':
+      case 'rejected':
+      case 'revoked':
+      case 'refused':
+      case 'dialling':
+      case 'dialCancelled':
+      case 'draining':
+      case 'outage':
+      case 'outageOver':
         break
     }
   }

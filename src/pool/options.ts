@@ -32,19 +32,77 @@ export interface PoolOptionSpec<T> {
 }
 
 export const POOL_OPTIONS: { readonly [K in keyof PoolOptions]-?: PoolOptionSpec<PoolOptions[K]> } = {
-  enabled: { kind: 'boolean', default: true, perHost: false, doc: 'false: one connection per command, closed after it; limits and queue still hold' },
-  maxConnections: { kind: 'count', default: 256, min: 1, perHost: false, doc: 'connections of the whole process; past it callers queue, fairly' },
-  maxConnectionsPerHost: { kind: 'count', default: 2, min: 1, perHost: true, doc: 'connections to one endpoint (address, port, jump path), whoever logs in' },
-  maxChannelsPerConnection: { kind: 'count', default: 8, min: 1, perHost: true, doc: "commands at once on one connection; below sshd's MaxSessions 10, lowered by itself when a server refuses" },
+  enabled: {
+    kind: 'boolean',
+    default: true,
+    perHost: false,
+    doc: 'false: one connection per command, closed after it; limits and queue still hold',
+  },
+  maxConnections: {
+    kind: 'count',
+    default: 256,
+    min: 1,
+    perHost: false,
+    doc: 'connections of the whole process; past it callers queue, fairly',
+  },
+  maxConnectionsPerHost: {
+    kind: 'count',
+    default: 2,
+    min: 1,
+    perHost: true,
+    doc: 'connections to one endpoint (address, port, jump path), whoever logs in',
+  },
+  maxChannelsPerConnection: {
+    kind: 'count',
+    default: 8,
+    min: 1,
+    perHost: true,
+    doc: "commands at once on one connection; below sshd's MaxSessions 10, lowered by itself when a server refuses",
+  },
   maxConcurrentDials: { kind: 'count', default: 32, min: 1, perHost: false, doc: 'handshakes at once' },
-  idleTimeout: { kind: 'duration', default: 300_000, min: 0, perHost: true, doc: 'a connection without work is closed after this' },
-  maxLifetime: { kind: 'duration', default: 1_800_000, min: 1, perHost: false, doc: 'a connection takes no new work after this, less up to 2.5 % by chance' },
-  keepAlive: { kind: 'boolean', default: true, perHost: true, doc: 'ping quiet connections, so that dead ones are noticed' },
+  idleTimeout: {
+    kind: 'duration',
+    default: 300_000,
+    min: 0,
+    perHost: true,
+    doc: 'a connection without work is closed after this',
+  },
+  maxLifetime: {
+    kind: 'duration',
+    default: 1_800_000,
+    min: 1,
+    perHost: false,
+    doc: 'a connection takes no new work after this, less up to 2.5 % by chance',
+  },
+  keepAlive: {
+    kind: 'boolean',
+    default: true,
+    perHost: true,
+    doc: 'ping quiet connections, so that dead ones are noticed',
+  },
   keepAliveInterval: { kind: 'duration', default: 30_000, min: 1, perHost: true, doc: 'silence before a ping' },
-  keepAliveCountMax: { kind: 'count', default: 3, min: 0, perHost: true, doc: 'unanswered pings before a connection counts as lost' },
+  keepAliveCountMax: {
+    kind: 'count',
+    default: 3,
+    min: 0,
+    perHost: true,
+    doc: 'unanswered pings before a connection counts as lost',
+  },
   autoReconnect: { kind: 'boolean', default: true, perHost: false, doc: 'false: no further dial in a series' },
-  maxReconnectAttempts: { kind: 'count', default: 3, min: 0, perHost: false, doc: 'further dials after one that failed for a passing reason' },
-  reconnectDelay: { kind: 'duration', default: 1_000, min: 0, perHost: false, doc: 'base of the exponential backoff with full jitter between dials' },
+  maxReconnectAttempts: {
+    kind: 'count',
+    default: 3,
+    min: 0,
+    perHost: false,
+    doc: 'further dials after one that failed for a passing reason',
+  },
+  reconnectDelay: {
+    kind: 'duration',
+    default: 1_000,
+    min: 0,
+    perHost: false,
+    doc: 'base of the exponential backoff with full jitter between dials',
+  },
   maxReconnectDelay: { kind: 'duration', default: 15_000, min: 0, perHost: false, doc: 'longest backoff' },
 }
 
@@ -60,8 +118,17 @@ export const DEFAULT_POOL_OPTIONS = Object.freeze(
 export type Given<T> = { readonly [K in keyof T]?: T[K] | undefined }
 
 /** What a host's own `pool:` may change. */
-export type HostPoolOptions = Partial<Pick<PoolOptions,
-  'maxConnectionsPerHost' | 'maxChannelsPerConnection' | 'idleTimeout' | 'keepAlive' | 'keepAliveInterval' | 'keepAliveCountMax'>>
+export type HostPoolOptions = Partial<
+  Pick<
+    PoolOptions,
+    | 'maxConnectionsPerHost'
+    | 'maxChannelsPerConnection'
+    | 'idleTimeout'
+    | 'keepAlive'
+    | 'keepAliveInterval'
+    | 'keepAliveCountMax'
+  >
+>
 
 /**
  * Says what is wrong with one option's value (durations already in ms), or undefined when nothing is.
@@ -70,7 +137,8 @@ export type HostPoolOptions = Partial<Pick<PoolOptions,
 export function checkPoolOption(name: PoolOptionName, value: unknown): string | undefined {
   const spec = POOL_OPTIONS[name]
   if (spec.kind === 'boolean') return typeof value === 'boolean' ? undefined : `${name} must be true or false`
-  if (typeof value !== 'number' || Number.isNaN(value)) return `${name} must be a ${spec.kind === 'count' ? 'whole number' : 'duration'}`
+  if (typeof value !== 'number' || Number.isNaN(value))
+    return `${name} must be a ${spec.kind === 'count' ? 'whole number' : 'duration'}`
   if (spec.kind === 'count' && !Number.isSafeInteger(value)) return `${name} must be a whole number, not ${value}`
   if (value < (spec.min ?? 0)) return `${name} must be at least ${spec.min ?? 0}, not ${value}`
   return undefined
@@ -84,7 +152,8 @@ export function resolvePoolOptions(given: Given<PoolOptions> = {}): PoolOptions 
   const result: Record<string, unknown> = { ...DEFAULT_POOL_OPTIONS }
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
-    if (!Object.hasOwn(POOL_OPTIONS, name)) throw new XecError('XEC_CONFIG', `unknown pool option ${name}; known are ${POOL_OPTION_NAMES.join(', ')}`)
+    if (!Object.hasOwn(POOL_OPTIONS, name))
+      throw new XecError('XEC_CONFIG', `unknown pool option ${name}; known are ${POOL_OPTION_NAMES.join(', ')}`)
     const problem = checkPoolOption(name as PoolOptionName, value)
     if (problem) throw new XecError('XEC_CONFIG', `pool: ${problem}`)
     result[name] = value

@@ -37,7 +37,10 @@ interface State {
 
 export class Outage {
   /** Who failed, when last, and with what: within the window, or since the outage began. A lost connection has no error. */
-  readonly #failed = new Map<Endpoint, { readonly at: number; readonly connected: boolean; readonly error: XecError | null }>()
+  readonly #failed = new Map<
+    Endpoint,
+    { readonly at: number; readonly connected: boolean; readonly error: XecError | null }
+  >()
   /** How many connections there are to them. */
   #ofFailed = 0
   #state: State | null = null
@@ -89,7 +92,11 @@ export class Outage {
     // In order of time, so that the oldest are the first.
     this.#forget(endpoint)
     this.#ofFailed += endpoint.connections.size
-    this.#failed.set(endpoint, { at: now, connected: error === null || (before?.connected ?? false), error: error ?? before?.error ?? null })
+    this.#failed.set(endpoint, {
+      at: now,
+      connected: error === null || (before?.connected ?? false),
+      error: error ?? before?.error ?? null,
+    })
     const state = this.#current(now)
     if (state) {
       state.lastFailureAt = now

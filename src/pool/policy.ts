@@ -101,7 +101,9 @@ function decideRoom(queue: QueueView, now: number): QueueStep {
     const first = firstToGo(other, queue)
     if (first && (!oldest || first.idleSince < oldest.idleSince)) oldest = first
   }
-  return oldest ? { do: 'evict', connection: oldest, reason: 'evicted' } : decideQuantum(queue, turnsAt(endpoint, now), now - queue.ringSince, 'endpoint', now)
+  return oldest
+    ? { do: 'evict', connection: oldest, reason: 'evicted' }
+    : decideQuantum(queue, turnsAt(endpoint, now), now - queue.ringSince, 'endpoint', now)
 }
 
 /** Of those who lack room at an endpoint: who has no connection goes before who wants another; of either, who asked first. */
@@ -118,7 +120,11 @@ function firstAt(endpoint: EndpointView, queue: QueueView): QueueView {
 function leastLoadedCarrier(hop: QueueView): ConnectionView | null {
   let best: ConnectionView | null = null
   for (const connection of hop.connections) {
-    if (connection.state === 'open' && (!best || (connection.passengers.size - best.passengers.size || connection.carried - best.carried) < 0)) best = connection
+    if (
+      connection.state === 'open' &&
+      (!best || (connection.passengers.size - best.passengers.size || connection.carried - best.carried) < 0)
+    )
+      best = connection
   }
   return best
 }
@@ -150,9 +156,11 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
   if (pool.mode === 'closed') return { do: 'drain', reason: 'closing' }
   const answerBy = connection.unansweredSince + CHANNEL_ANSWER_TIMEOUT_MS
   if (now >= answerBy) return { do: 'drain', reason: 'suspect' }
-  if (now >= connection.expiresAt && wasOfUse(connection) && isReplaceable(connection, pool)) return { do: 'drain', reason: 'lifetime' }
+  if (now >= connection.expiresAt && wasOfUse(connection) && isReplaceable(connection, pool))
+    return { do: 'drain', reason: 'lifetime' }
   // A connection that is not pooled carries one command: whatever comes of it, it takes no second one.
-  if (!pool.enabled && connection.passengers.size === 0 && (connection.grants > 0 || !queue.wanted)) return { do: 'drain', reason: 'disabled' }
+  if (!pool.enabled && connection.passengers.size === 0 && (connection.grants > 0 || !queue.wanted))
+    return { do: 'drain', reason: 'disabled' }
   if (connection.spare && queue.waiting === 0) return { do: 'dropSpare' }
   let idleUntil = Infinity
   if (connection.idle && !queue.wanted) {
@@ -161,7 +169,12 @@ function decideOpen(connection: ConnectionView, pool: PoolView, now: number): Co
     if (now >= idleUntil) return { do: 'drain', reason: 'idle' }
   }
   const spentAt = turnEnd(connection)
-  const until = Math.min(answerBy, connection.expiresAt > now ? connection.expiresAt : Infinity, idleUntil, spentAt > now ? spentAt : Infinity)
+  const until = Math.min(
+    answerBy,
+    connection.expiresAt > now ? connection.expiresAt : Infinity,
+    idleUntil,
+    spentAt > now ? spentAt : Infinity,
+  )
   return spentAt > now ? wait(until) : { ...wait(until), turn: 'spent' }
 }
 
@@ -176,5 +189,8 @@ function wasOfUse({ grants, carried, queue }: ConnectionView): boolean {
  */
 function isReplaceable({ leases, passengers, queue: { endpoint } }: ConnectionView, pool: PoolView): boolean {
   if (leases === 0 && passengers.size === 0) return true
-  return endpoint.connections.size + endpoint.retiring < endpoint.maxConnections && pool.slots + pool.retiring < pool.maxConnections
+  return (
+    endpoint.connections.size + endpoint.retiring < endpoint.maxConnections &&
+    pool.slots + pool.retiring < pool.maxConnections
+  )
 }

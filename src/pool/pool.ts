@@ -62,7 +62,10 @@ export class ConnectionPool implements Pool {
   readonly #admit: PoolPorts['admit']
   #draining: Draining | null = null
 
-  constructor({ transport, clock, random, admit }: PoolPorts, readonly options: PoolOptions) {
+  constructor(
+    { transport, clock, random, admit }: PoolPorts,
+    readonly options: PoolOptions,
+  ) {
     this.#admit = admit
     const facts = (this.facts = new Facts(options, random, () => clock.now()))
     const ledger = (this.#ledger = new Ledger(facts))
@@ -112,7 +115,15 @@ export class ConnectionPool implements Pool {
 
     return new Promise((resolve, reject) => {
       const now = facts.now()
-      const waiter = new Waiter(queue, host, now, options.queueTimeoutMs === undefined ? Infinity : now + options.queueTimeoutMs, options, resolve, reject)
+      const waiter = new Waiter(
+        queue,
+        host,
+        now,
+        options.queueTimeoutMs === undefined ? Infinity : now + options.queueTimeoutMs,
+        options,
+        resolve,
+        reject,
+      )
       if (options.signal) {
         const { signal } = options
         const abort = (): void => this.#pump.run(() => this.#rejections.reject(waiter, aborted(host, signal.reason)))
@@ -175,7 +186,8 @@ export class ConnectionPool implements Pool {
       this.#series.reset(queue)
       for (const each of endpoint.queues) each.sticky = null
       this.retire(target)
-      for (const connection of [...endpoint.connections]) if (connection.state === 'opening') this.#dialling.abort(connection)
+      for (const connection of [...endpoint.connections])
+        if (connection.state === 'opening') this.#dialling.abort(connection)
       facts.touchEndpoint(endpoint)
     })
   }
@@ -183,7 +195,8 @@ export class ConnectionPool implements Pool {
   retire(target: PoolTarget): void {
     const { endpoint } = this.facts.registry.queueOf(target)
     this.#pump.run(() => {
-      for (const connection of [...endpoint.connections]) if (connection.state === 'open') this.#ends.drain(connection, 'reset')
+      for (const connection of [...endpoint.connections])
+        if (connection.state === 'open') this.#ends.drain(connection, 'reset')
     })
   }
 
@@ -195,6 +208,10 @@ export class ConnectionPool implements Pool {
     if (!this.#draining || this.facts.mode !== 'closed' || this.facts.connections.size > 0) return
     const { released, rejected, revoked } = this.facts.figures.totals
     const { before, refused, settle } = this.#draining
-    settle({ completed: released - before.released, rejected: rejected - before.rejected - refused, revoked: revoked - before.revoked })
+    settle({
+      completed: released - before.released,
+      rejected: rejected - before.rejected - refused,
+      revoked: revoked - before.revoked,
+    })
   }
 }

@@ -213,7 +213,8 @@ export class Pump {
       this.#timer = null
     }
     // Rounded up: a timer that fires a fraction too early would find nothing due and be set again, for ever.
-    if (at !== Infinity) this.#timer ??= { at, handle: this.clock.timer(Math.ceil(at - this.clock.now()), () => this.#onTimer()) }
+    if (at !== Infinity)
+      this.#timer ??= { at, handle: this.clock.timer(Math.ceil(at - this.clock.now()), () => this.#onTimer()) }
     if (facts.busy) this.#timer?.handle.ref()
     else this.#timer?.handle.unref()
   }

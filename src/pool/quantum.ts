@@ -20,14 +20,25 @@ export interface Turns {
  * because it is likely to be gone first. If it is not gone after another quantum, one more has to; after twice that
  * time the next, and so on, so that commands of hours on all of them do not stop the whole pool for one stranger.
  */
-export function decideQuantum(queue: QueueView, { spent, enoughUntil, until }: Turns, waited: number, lacks: Lack, now: number): QueueStep {
+export function decideQuantum(
+  queue: QueueView,
+  { spent, enoughUntil, until }: Turns,
+  waited: number,
+  lacks: Lack,
+  now: number,
+): QueueStep {
   if (queue.served) return wait(Infinity, lacks)
   // Not yet in a ring: it will be, and be asked again.
   if (!(waited >= QUANTUM_MS)) return wait(queue.ringSince + QUANTUM_MS, lacks)
   if (!spent || turnEnd(spent) > now) return wait(until, lacks)
   const enough = enoughUntil()
   if (enough > now) return wait(Math.min(until, enough), lacks)
-  return { do: 'evict', connection: spent, reason: 'fairness', leavesBy: now + Math.max(QUANTUM_MS, now - queue.ringSince) }
+  return {
+    do: 'evict',
+    connection: spent,
+    reason: 'fairness',
+    leavesBy: now + Math.max(QUANTUM_MS, now - queue.ringSince),
+  }
 }
 
 /** An endpoint has few connections: they are looked at one by one. */

@@ -59,7 +59,10 @@ export class Queue {
   /** Another name may share the key, with limits of its own; and whoever came last decides what is no limit. */
   meet(target: PoolTarget): void {
     this.met = target
-    this.maxChannels = Math.min(this.maxChannels, target.pool?.maxChannelsPerConnection ?? this.options.maxChannelsPerConnection)
+    this.maxChannels = Math.min(
+      this.maxChannels,
+      target.pool?.maxChannelsPerConnection ?? this.options.maxChannelsPerConnection,
+    )
     this.idleTimeoutMs = Math.min(this.idleTimeoutMs, target.pool?.idleTimeout ?? this.options.idleTimeout)
   }
 
@@ -82,7 +85,14 @@ export class Queue {
 
   /** True when a new one would be no different, but for having to try its credentials once more. */
   forgettable(now: number): boolean {
-    return !this.wanted && !this.dirty && !this.entry && this.connections.size === 0 && this.behind.size === 0 && !(this.sticky && this.sticky.until > now)
+    return (
+      !this.wanted &&
+      !this.dirty &&
+      !this.entry &&
+      this.connections.size === 0 &&
+      this.behind.size === 0 &&
+      !(this.sticky && this.sticky.until > now)
+    )
   }
 
   capacity(now: number): number {
@@ -97,7 +107,10 @@ export class Queue {
     const { options } = this
     const { pool } = this.met ?? this.target
     if (!(pool?.keepAlive ?? options.keepAlive)) return null
-    return { intervalMs: pool?.keepAliveInterval ?? options.keepAliveInterval, countMax: pool?.keepAliveCountMax ?? options.keepAliveCountMax }
+    return {
+      intervalMs: pool?.keepAliveInterval ?? options.keepAliveInterval,
+      countMax: pool?.keepAliveCountMax ?? options.keepAliveCountMax,
+    }
   }
 }
 
@@ -106,6 +119,11 @@ export class Queue {
  * @param maxChannels what is configured, or the strictest of several
  * @param endpoint null: nothing is known of it
  */
-export function capacityOf(maxChannels: number, endpoint: Endpoint | null, { enabled }: PoolOptions, now: number): number {
+export function capacityOf(
+  maxChannels: number,
+  endpoint: Endpoint | null,
+  { enabled }: PoolOptions,
+  now: number,
+): number {
   return enabled ? Math.min(maxChannels, endpoint?.learned(now) ?? Infinity) : 1
 }

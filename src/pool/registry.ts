@@ -65,7 +65,10 @@ export class Registry {
     let endpoint = this.endpoints.get(id)
     if (!endpoint) this.endpoints.set(id, (endpoint = new Endpoint(id, target.host)))
     endpoint.names.add(target.host)
-    endpoint.maxConnections = Math.min(endpoint.maxConnections, target.pool?.maxConnectionsPerHost ?? this.options.maxConnectionsPerHost)
+    endpoint.maxConnections = Math.min(
+      endpoint.maxConnections,
+      target.pool?.maxConnectionsPerHost ?? this.options.maxConnectionsPerHost,
+    )
     return endpoint
   }
 }

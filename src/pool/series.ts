@@ -44,7 +44,12 @@ export class Series {
       if (attempt > endpoint.failures) endpoint.failures++
       again = verdict === 'transient' && options.autoReconnect && endpoint.failures <= options.maxReconnectAttempts
     }
-    const delay = backoff(Math.max(1, endpoint.failures), options.reconnectDelay, options.maxReconnectDelay, facts.random)
+    const delay = backoff(
+      Math.max(1, endpoint.failures),
+      options.reconnectDelay,
+      options.maxReconnectDelay,
+      facts.random,
+    )
     // The next series, too, does not start before its time.
     if (again || verdict === 'transient' || verdict === 'throttled') endpoint.notBefore = now + delay
     if (again) return delay
@@ -107,7 +112,8 @@ export class Series {
     if (queue.hop) return
     // A refusal, of connections, of more of them or of credentials, is an answer.
     if (error instanceof DialError && error.answered) this.heard(queue)
-    else if (facts.outage.size(facts.now()) > 0 || (verdict === 'transient' && error instanceof DialError)) this.#failedNear(queue, error)
+    else if (facts.outage.size(facts.now()) > 0 || (verdict === 'transient' && error instanceof DialError))
+      this.#failedNear(queue, error)
   }
 
   #failedNear(queue: Queue, error: XecError | null): void {

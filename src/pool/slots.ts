@@ -10,19 +10,22 @@ export function decideSlot(queue: QueueView, hop: ConnectionView | null, pool: P
   // For the same reason the first connection through a jump host goes before all others: the one for which there was room.
   const lacks = queue.served ? 'moreSlot' : hop?.carried === 0 ? 'chainSlot' : 'firstSlot'
   const need = slotsNeeded(queue)
-  if (pool.slots + need <= pool.maxConnections) return isNext(queue, lacks, pool) ? { do: 'dial', hop } : wait(Infinity, lacks)
+  if (pool.slots + need <= pool.maxConnections)
+    return isNext(queue, lacks, pool) ? { do: 'dial', hop } : wait(Infinity, lacks)
   const rings = pool.slotRings
   const asking = rings.size + (rings.has(queue) ? 0 : 1)
   if (pool.slots - pool.freeing + asking - 1 + need <= pool.maxConnections) return wait(Infinity, lacks)
   // The head of a ring makes room for all who are behind it.
   const [first] = rings[lacks]
   if (first && first !== queue) return wait(Infinity, lacks)
-  for (const idle of pool.idle) if (!idle.queue.wanted && !leadsTo(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+  for (const idle of pool.idle)
+    if (!idle.queue.wanted && !leadsTo(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
   // Jump hosts that wait to carry something: kept by each, they could hold for ever what the other one needs. One
   // that has carried has had its turn; one that has not has it after the head of those whose turn it is.
   if (pool.slots - pool.freeing + need > pool.maxConnections) {
     for (const idle of pool.idle) {
-      if ((isEvictable(idle, queue) || (idle.queue.waiting === 0 && lacks === 'chainSlot')) && !leadsTo(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
+      if ((isEvictable(idle, queue) || (idle.queue.waiting === 0 && lacks === 'chainSlot')) && !leadsTo(idle, queue))
+        return { do: 'evict', connection: idle, reason: 'evicted' }
     }
   }
   // Likewise the first of those who have no connection asks for a turn, for all of them whose quantum is over.
@@ -41,7 +44,13 @@ export function decideSlot(queue: QueueView, hop: ConnectionView | null, pool: P
     }
     return missing > 0 ? 0 : until
   }
-  return decideQuantum(queue, { spent: pool.spent, enoughUntil, until: Infinity }, waitedFor(queue, pool, now), lacks, now)
+  return decideQuantum(
+    queue,
+    { spent: pool.spent, enoughUntil, until: Infinity },
+    waitedFor(queue, pool, now),
+    lacks,
+    now,
+  )
 }
 
 /** Whether a free slot is a queue's: it is the first of those who lack one, or would be. */

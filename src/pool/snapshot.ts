@@ -51,7 +51,12 @@ export interface HostFigures extends PoolFigures {
 }
 
 export interface PoolSnapshot extends PoolFigures {
-  readonly limits: { readonly maxConnections: number; readonly maxConnectionsPerHost: number; readonly maxChannelsPerConnection: number; readonly maxConcurrentDials: number }
+  readonly limits: {
+    readonly maxConnections: number
+    readonly maxConnectionsPerHost: number
+    readonly maxChannelsPerConnection: number
+    readonly maxConcurrentDials: number
+  }
   readonly hosts: readonly HostFigures[]
   /** Commands by outcome, counted by the adapter above the pool; empty when the pool is used bare. */
   readonly commands: Readonly<Record<string, number>>

@@ -23,8 +23,14 @@ export interface Standing {
 export function standingOf(target: PoolTarget, facts: Facts): Standing {
   const { queue, endpoint } = facts.registry.find(target)
   const { options } = facts
-  const maxConnections = Math.min(endpoint?.maxConnections ?? Infinity, target.pool?.maxConnectionsPerHost ?? options.maxConnectionsPerHost)
-  const maxChannels = Math.min(queue?.maxChannels ?? Infinity, target.pool?.maxChannelsPerConnection ?? options.maxChannelsPerConnection)
+  const maxConnections = Math.min(
+    endpoint?.maxConnections ?? Infinity,
+    target.pool?.maxConnectionsPerHost ?? options.maxConnectionsPerHost,
+  )
+  const maxChannels = Math.min(
+    queue?.maxChannels ?? Infinity,
+    target.pool?.maxChannelsPerConnection ?? options.maxChannelsPerConnection,
+  )
   const capacity = capacityOf(maxChannels, endpoint, options, facts.now())
   let inHand = 0
   let idle = 0

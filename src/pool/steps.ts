@@ -17,7 +17,12 @@ export type QueueStep =
   | { readonly do: 'askHop' }
   | { readonly do: 'dial'; readonly hop: ConnectionView | null }
   | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'evicted' }
-  | { readonly do: 'evict'; readonly connection: ConnectionView; readonly reason: 'fairness'; readonly leavesBy: number }
+  | {
+      readonly do: 'evict'
+      readonly connection: ConnectionView
+      readonly reason: 'fairness'
+      readonly leavesBy: number
+    }
 
 export type ConnectionStep =
   | (Wait & { readonly turn?: Turn })

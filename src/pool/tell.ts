@@ -6,6 +6,8 @@ export function tell(call: () => void): void {
   try {
     call()
   } catch (error) {
-    queueMicrotask(() => { throw error })
+    queueMicrotask(() => {
+      throw error
+    })
   }
 }

@@ -75,7 +75,9 @@ export class Broadcast {
     source.on('data', (chunk: Buffer | string) => this.#take(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk)))
     source.on('end', () => over(null))
     source.on('error', over)
-    source.on('close', () => over(source.readableEnded ? null : (source.errored ?? new Error('the stream closed before its end'))))
+    source.on('close', () =>
+      over(source.readableEnded ? null : (source.errored ?? new Error('the stream closed before its end'))),
+    )
     source.resume()
   }
 
@@ -86,7 +88,9 @@ export class Broadcast {
       const held = inMemory ? bytes : { at: (this.#spill ??= new SpillFile()).append(bytes) }
       this.#pieces.push({ start: this.#head, length: bytes.length, held })
     } catch (error) {
-      this.#problem = new Error(`input for hosts that wait their turn could not be kept: ${(error as Error).message}`, { cause: error })
+      this.#problem = new Error(`input for hosts that wait their turn could not be kept: ${(error as Error).message}`, {
+        cause: error,
+      })
     }
     this.#head += bytes.length
     if (inMemory) this.#inMemory += bytes.length

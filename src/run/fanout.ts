@@ -14,7 +14,10 @@ import { countOutcomes } from './report.js'
 
 export const DEFAULT_FANOUT = 64
 
-export interface FanOutOptions extends Pick<ExecuteOptions, 'signal' | 'timeoutMs' | 'queueTimeoutMs' | 'retryCommands' | 'captureBytes'> {
+export interface FanOutOptions extends Pick<
+  ExecuteOptions,
+  'signal' | 'timeoutMs' | 'queueTimeoutMs' | 'retryCommands' | 'captureBytes'
+> {
   /** Hosts in flight; default 64. */
   readonly fanout?: number
   /** Admit no further host after the first that is not ok; those in flight go on. Default false. */
@@ -34,9 +37,22 @@ export interface FanOutOptions extends Pick<ExecuteOptions, 'signal' | 'timeoutM
  * are `skipped`, as those that `failFast` kept back are.
  * @throws XecError XEC_CONFIG, before anything is dialled, when an item's command cannot be sent as asked
  */
-export async function fanOut(dispatcher: Dispatcher, items: readonly RunItem[], options: FanOutOptions): Promise<Report> {
-  const { clock, fanout = DEFAULT_FANOUT, failFast = false, timeoutMs, queueTimeoutMs, retryCommands, captureBytes } = options
-  if (!Number.isSafeInteger(fanout) || fanout < 1) throw new XecError('XEC_CONFIG', `fanout must be a whole number of at least 1, not ${fanout}`)
+export async function fanOut(
+  dispatcher: Dispatcher,
+  items: readonly RunItem[],
+  options: FanOutOptions,
+): Promise<Report> {
+  const {
+    clock,
+    fanout = DEFAULT_FANOUT,
+    failFast = false,
+    timeoutMs,
+    queueTimeoutMs,
+    retryCommands,
+    captureBytes,
+  } = options
+  if (!Number.isSafeInteger(fanout) || fanout < 1)
+    throw new XecError('XEC_CONFIG', `fanout must be a whole number of at least 1, not ${fanout}`)
   for (const { target, command } of items) checkCommand(target.host, command)
 
   const startedAt = new Date(clock.wall()).toISOString()
@@ -80,17 +96,24 @@ export async function fanOut(dispatcher: Dispatcher, items: readonly RunItem[], 
     if (!item) return
     const { target, command } = item
     const { host } = target
-    const result = cancel.signal.aborted || keepBack !== null
-      ? skipped(item, keepBack ?? 'the run was cancelled before its turn')
-      : await dispatcher.execute(target, command, {
-        signal: cancel.signal, timeoutMs, queueTimeoutMs, retryCommands, captureBytes, store,
-        stdin: inputs[index],
-        onState: (state) => say({ type: 'state', host, state }),
-        onStdout: (chunk) => tell({ type: 'output', host, stream: 'stdout', chunk }),
-        onStderr: (chunk) => tell({ type: 'output', host, stream: 'stderr', chunk }),
-      })
+    const result =
+      cancel.signal.aborted || keepBack !== null
+        ? skipped(item, keepBack ?? 'the run was cancelled before its turn')
+        : await dispatcher.execute(target, command, {
+            signal: cancel.signal,
+            timeoutMs,
+            queueTimeoutMs,
+            retryCommands,
+            captureBytes,
+            store,
+            stdin: inputs[index],
+            onState: (state) => say({ type: 'state', host, state }),
+            onStdout: (chunk) => tell({ type: 'output', host, stream: 'stdout', chunk }),
+            onStderr: (chunk) => tell({ type: 'output', host, stream: 'stderr', chunk }),
+          })
     inputs[index]?.leave()
-    if (failFast && !result.ok && keepBack === null) keepBack = `${host} did not succeed, and no further host was admitted after the first failure`
+    if (failFast && !result.ok && keepBack === null)
+      keepBack = `${host} did not succeed, and no further host was admitted after the first failure`
     results[index] = result
     say({ type: 'result', host, result })
   }
@@ -101,10 +124,14 @@ export async function fanOut(dispatcher: Dispatcher, items: readonly RunItem[], 
   try {
     say({ type: 'started', hosts: items.map(({ target }) => target.host) })
     // A rejection here is a bug of the dispatcher; the other hosts are stopped and waited for before it is told.
-    const lanes = await Promise.allSettled(Array.from({ length: Math.min(fanout, items.length) }, () => lane().catch((error: unknown) => {
-      cancel.abort(error)
-      throw error
-    })))
+    const lanes = await Promise.allSettled(
+      Array.from({ length: Math.min(fanout, items.length) }, () =>
+        lane().catch((error: unknown) => {
+          cancel.abort(error)
+          throw error
+        }),
+      ),
+    )
     for (const each of lanes) if (each.status === 'rejected') throw each.reason
   } finally {
     options.signal?.removeEventListener('abort', abort)
@@ -132,5 +159,9 @@ function checkCommand(host: string, command: RunItem['command']): void {
 }
 
 function skipped({ target }: RunItem, why: string): Result {
-  return neverSent(target, 'skipped', new XecError('XEC_ABORTED', `${target.host}: skipped: ${why}`, { host: target.host, phase: 'queue' }))
+  return neverSent(
+    target,
+    'skipped',
+    new XecError('XEC_ABORTED', `${target.host}: skipped: ${why}`, { host: target.host, phase: 'queue' }),
+  )
 }

@@ -76,10 +76,12 @@ export function withoutPlace(message: string, host: string): string {
 /** What a reader must know of an output that is not all there was, or was not waited for; null when there is nothing. */
 export function noteOf(result: Result): string | null {
   const last = result.attempts.at(-1)
-  return last?.phase === 'run' && last.outcome === result.outcome ? last.message ?? null : null
+  return last?.phase === 'run' && last.outcome === result.outcome ? (last.message ?? null) : null
 }
 
 /** Small outputs are their own key; large ones are compared by digest, so that the keys stay small. No output looks like the digest of another. */
 function digest(bytes: Buffer): string {
-  return bytes.length <= 64 ? `=${bytes.toString('latin1')}` : `sha256:${bytes.length}:${createHash('sha256').update(bytes).digest('base64')}`
+  return bytes.length <= 64
+    ? `=${bytes.toString('latin1')}`
+    : `sha256:${bytes.length}:${createHash('sha256').update(bytes).digest('base64')}`
 }

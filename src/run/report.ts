@@ -57,7 +57,8 @@ export interface ReportDocument {
 /** Counts results by outcome; every outcome is present, with 0 when it did not occur. */
 export function countOutcomes(results: Iterable<{ readonly outcome: Outcome }>): Counts {
   const counts: Record<Outcome | 'total', number> = {
-    total: 0, ...(Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>),
+    total: 0,
+    ...(Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>),
   }
   for (const { outcome } of results) {
     counts.total++
@@ -123,9 +124,17 @@ function hostDocument(result: Result): HostDocument {
 }
 
 function streamText(bytes: Buffer): { text: string; encoding: StreamEncoding } {
-  return isUtf8(bytes) ? { text: bytes.toString('utf8'), encoding: 'utf8' } : { text: bytes.toString('base64'), encoding: 'base64' }
+  return isUtf8(bytes)
+    ? { text: bytes.toString('utf8'), encoding: 'utf8' }
+    : { text: bytes.toString('base64'), encoding: 'base64' }
 }
 
 function errorDocument(error: XecError): ErrorDocument {
-  return { code: error.code, message: error.message, phase: error.phase, executed: error.executed, safeToRetry: error.safeToRetry }
+  return {
+    code: error.code,
+    message: error.message,
+    phase: error.phase,
+    executed: error.executed,
+    safeToRetry: error.safeToRetry,
+  }
 }

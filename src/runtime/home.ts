@@ -12,6 +12,7 @@ export interface Home {
 export function expandTilde(path: string, { home, localUser }: Home): string {
   const match = /^~([^/]*)(.*)$/s.exec(path)
   if (!match) return path
-  if (match[1] !== '' && match[1] !== localUser) throw new Error(`uses ~${match[1] ?? ''}: only your own home directory can be written with ~`)
+  if (match[1] !== '' && match[1] !== localUser)
+    throw new Error(`uses ~${match[1] ?? ''}: only your own home directory can be written with ~`)
   return home.replace(/\/+$/, '') + (match[2] ?? '') || '/'
 }

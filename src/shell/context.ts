@@ -41,7 +41,11 @@ export interface SshContext extends ContextFiles, ContextTunnels {
 }
 
 /** @param base what the target itself says, e.g. its environment */
-export function sshContext(adapter: () => Dispatcher & Partial<Transfers & Tunnels>, target: PoolTarget, base: Settings): SshContext {
+export function sshContext(
+  adapter: () => Dispatcher & Partial<Transfers & Tunnels>,
+  target: PoolTarget,
+  base: Settings,
+): SshContext {
   return makeContext(
     async (line, settings = {}) => {
       if (typeof line !== 'string') throw new TypeError(`a command line is a text, not ${shown(line)}`)
@@ -54,11 +58,19 @@ export function sshContext(adapter: () => Dispatcher & Partial<Transfers & Tunne
   )
 }
 
-function makeContext(execute: SshContext['execute'], othersWith: (settings: Settings) => ContextFiles & ContextTunnels): SshContext {
+function makeContext(
+  execute: SshContext['execute'],
+  othersWith: (settings: Settings) => ContextFiles & ContextTunnels,
+): SshContext {
   // Closures, not methods: the tag works with whatever `this` it is called.
-  const start = (line: string): CommandPromise => new CommandPromise(async (settings) => context.execute(line, settings))
+  const start = (line: string): CommandPromise =>
+    new CommandPromise(async (settings) => context.execute(line, settings))
   const derive = (settings: Settings): SshContext =>
-    checkSettings(settings) && makeContext((line, inner = {}) => context.execute(line, mergeSettings(settings, inner)), (inner) => othersWith(mergeSettings(settings, inner)))
+    checkSettings(settings) &&
+    makeContext(
+      (line, inner = {}) => context.execute(line, mergeSettings(settings, inner)),
+      (inner) => othersWith(mergeSettings(settings, inner)),
+    )
   const context: SshContext = Object.assign(
     (strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)),
     {
@@ -76,15 +88,33 @@ function makeContext(execute: SshContext['execute'], othersWith: (settings: Sett
 }
 
 async function run(adapter: Dispatcher, target: PoolTarget, line: string, settings: Settings): Promise<ShellResult> {
-  const { env, cwd, timeoutMs, queueTimeoutMs, stdin, onStdout, onStderr, nothrow = false, idempotent = false, maxBuffer = DEFAULT_CAPTURE_BYTES, reading = false } = settings
+  const {
+    env,
+    cwd,
+    timeoutMs,
+    queueTimeoutMs,
+    stdin,
+    onStdout,
+    onStderr,
+    nothrow = false,
+    idempotent = false,
+    maxBuffer = DEFAULT_CAPTURE_BYTES,
+    reading = false,
+  } = settings
   const command: Command = { line, ...(env ? { env } : {}), ...(cwd === undefined ? {} : { cwd }) }
   const options: ExecuteOptions = {
-    timeoutMs, queueTimeoutMs, stdin, onStdout, onStderr,
+    timeoutMs,
+    queueTimeoutMs,
+    stdin,
+    onStdout,
+    onStderr,
     retryCommands: idempotent ? 1 : 0,
     captureBytes: maxBuffer,
     onStarted: settings.onStarted,
   }
-  const result = await withEither([settings.signal, ...(settings.signals ?? []), settings.stop], (signal) => adapter.execute(target, command, { ...options, signal }))
+  const result = await withEither([settings.signal, ...(settings.signals ?? []), settings.stop], (signal) =>
+    adapter.execute(target, command, { ...options, signal }),
+  )
   const error = result.error ?? (reading ? null : overflowOf(result, maxBuffer))
   if (error && !nothrow) throw new CommandError(result, error)
   return new ShellResult(result, error)
@@ -96,5 +126,9 @@ function overflowOf(result: Result, maxBuffer: number): XecError | null {
   const stream = result.stdout.length >= maxBuffer ? 'stdout' : result.stderr.length >= maxBuffer ? 'stderr' : null
   if (!stream) return null
   const { host } = result
-  return new XecError('XEC_MAX_BUFFER', `${host}: ${stream} is longer than maxBuffer (${maxBuffer} bytes); the command ran to its end with exit status 0, and its result has the beginning. Raise it with .maxBuffer(bytes), or read the output as it comes: for await, or .pipe()`, { host, executed: 'yes' })
+  return new XecError(
+    'XEC_MAX_BUFFER',
+    `${host}: ${stream} is longer than maxBuffer (${maxBuffer} bytes); the command ran to its end with exit status 0, and its result has the beginning. Raise it with .maxBuffer(bytes), or read the output as it comes: for await, or .pipe()`,
+    { host, executed: 'yes' },
+  )
 }

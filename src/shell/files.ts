@@ -27,7 +27,10 @@ export interface ContextFiles {
 export function contextFiles(adapter: () => Partial<Transfers>, target: PoolTarget, settings: Settings): ContextFiles {
   const { cwd, timeoutMs, queueTimeoutMs, signal, signals = [] } = settings
   const place = (remote: string): string => (cwd === undefined || remote === '' ? remote : inside(cwd, remote))
-  const transfer = (options: TransferOptions, work: (how: TransferOptions) => Promise<TransferResult>): Promise<TransferResult> => {
+  const transfer = (
+    options: TransferOptions,
+    work: (how: TransferOptions) => Promise<TransferResult>,
+  ): Promise<TransferResult> => {
     const how = { timeoutMs, queueTimeoutMs, ...checkTransfer(options) }
     return withEither([signal, ...signals, options.signal], (either) => work({ ...how, signal: either }))
   }
@@ -37,7 +40,9 @@ export function contextFiles(adapter: () => Partial<Transfers>, target: PoolTarg
     return own as Transfers
   }
   return {
-    upload: async (local, remote, options = {}) => transfer(options, (how) => transfers().upload(target, local, place(remote), how)),
-    download: async (remote, local, options = {}) => transfer(options, (how) => transfers().download(target, place(remote), local, how)),
+    upload: async (local, remote, options = {}) =>
+      transfer(options, (how) => transfers().upload(target, local, place(remote), how)),
+    download: async (remote, local, options = {}) =>
+      transfer(options, (how) => transfers().download(target, place(remote), local, how)),
   }
 }

@@ -47,7 +47,8 @@ export async function loadInventory(options: LoadInventoryOptions = {}): Promise
   const { openInventory } = await import('../config/open.js')
   const open = await openInventory({ cwd, home: env['HOME'] || homedir(), env, file, sshConfig })
   const select = (selection: Selection = { all: true }): readonly string[] => open.select(requestOf(selection))
-  const targets = async (names: readonly string[]): Promise<readonly ResolvedTarget[]> => (await open.resolve(names, true)).targets
+  const targets = async (names: readonly string[]): Promise<readonly ResolvedTarget[]> =>
+    (await open.resolve(names, true)).targets
   return Object.freeze({
     source: open.source,
     hosts: Object.freeze([...open.inventory.hosts.keys()]),

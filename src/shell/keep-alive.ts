@@ -91,7 +91,8 @@ export class KeepAlive {
     if (intervalMs(target) === Infinity) {
       if (kept) this.#leave(kept)
     } else {
-      if (!kept) this.#kept.set(key, (kept = { key, target, usedAt, idleTimeoutMs: Infinity, entry: null, pings: new Set() }))
+      if (!kept)
+        this.#kept.set(key, (kept = { key, target, usedAt, idleTimeoutMs: Infinity, entry: null, pings: new Set() }))
       kept.target = target
       kept.usedAt = usedAt
       kept.idleTimeoutMs = Math.min(kept.idleTimeoutMs, idleTimeoutMs(target))

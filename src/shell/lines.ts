@@ -22,7 +22,10 @@ export class LineQueue implements AsyncIterable<string> {
     this.#delivered = true
     if (this.#over) return
     this.#split(this.#decoder.write(chunk))
-    if (this.#rest.length > this.maxLine) throw new XecError('XEC_MAX_BUFFER', `a line of the output is longer than maxBuffer (${this.maxLine} bytes)`, { executed: 'yes' })
+    if (this.#rest.length > this.maxLine)
+      throw new XecError('XEC_MAX_BUFFER', `a line of the output is longer than maxBuffer (${this.maxLine} bytes)`, {
+        executed: 'yes',
+      })
     if (this.#lines.length === 0) return
     const read = new Promise<void>((resolve) => (this.#wakeWriter = resolve))
     this.#wakeReader()

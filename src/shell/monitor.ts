@@ -34,14 +34,20 @@ export class PoolMonitor extends EventEmitter<MonitorEvents> implements AsyncDis
   #timer: Timer | null = null
 
   /** @throws TypeError or RangeError for an interval or a bound that cannot be one */
-  constructor(look: () => PoolSnapshot, clock: Clock, { interval = 5_000, highUtilization = 0.8 }: MonitorOptions = {}, onStop: (monitor: PoolMonitor) => void = () => {}) {
+  constructor(
+    look: () => PoolSnapshot,
+    clock: Clock,
+    { interval = 5_000, highUtilization = 0.8 }: MonitorOptions = {},
+    onStop: (monitor: PoolMonitor) => void = () => {},
+  ) {
     super()
     this.#look = look
     this.#clock = clock
     this.#onStop = onStop
     this.#interval = durationOf(interval)
     if (this.#interval <= 0) throw new RangeError(`interval must be more than 0 ms, not ${interval}`)
-    if (!(highUtilization >= 0 && highUtilization <= 1)) throw new RangeError(`highUtilization must be from 0 to 1, not ${highUtilization}`)
+    if (!(highUtilization >= 0 && highUtilization <= 1))
+      throw new RangeError(`highUtilization must be from 0 to 1, not ${highUtilization}`)
     this.#highUtilization = highUtilization
     this.#failures = look().connectionsFailed
     this.#arm()

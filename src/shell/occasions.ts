@@ -7,12 +7,21 @@ export interface AdapterEvents {
   /** A connection is authenticated and open. */
   connect: [{ readonly host: string; readonly connection: number; readonly connectMs: number }]
   /** A connection is closed; `inFlight` commands were cut off by it. */
-  disconnect: [{ readonly host: string; readonly connection: number; readonly reason: CloseReason; readonly inFlight: number }]
+  disconnect: [
+    { readonly host: string; readonly connection: number; readonly reason: CloseReason; readonly inFlight: number },
+  ]
   /**
    * Comes after `connect` when the connection replaces one that was lost, or follows dials that failed:
    * so many of them, since the host was last connected.
    */
-  reconnect: [{ readonly host: string; readonly connection: number; readonly failedDials: number; readonly after: CloseReason | null }]
+  reconnect: [
+    {
+      readonly host: string
+      readonly connection: number
+      readonly failedDials: number
+      readonly after: CloseReason | null
+    },
+  ]
   /** A command has to wait, because everything that a limit allows is in use. `inHand`: channels that the host has in use, and what waits for one, with this one. */
   queue: [{ readonly host: string; readonly limit: FullLimit; readonly inHand: number }]
   /** So many hosts failed within two seconds that the network here is suspected: one dial at a time probes until one succeeds. */
@@ -61,7 +70,15 @@ export function occasions(tell: Tell): PoolListener {
       case 'outageOver':
         tell('outage-over', { connected: event.connected })
         break
-      case 'requested': case 'granted': case 'rejected': case 'released': case 'revoked': case 'refused': case 'dialling': case 'dialCancelled': case 'draining':
+      case 'requested':
+      case 'granted':
+      case 'rejected':
+      case 'released':
+      case 'revoked':
+      case 'refused':
+      case 'dialling':
+      case 'dialCancelled':
+      case 'draining':
         break
     }
   }

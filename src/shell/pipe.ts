@@ -44,18 +44,22 @@ export function through(left: RunCommand, right: RunCommand): RunCommand {
     const stop = new AbortController()
     let rightOver = false
     let leftFailure: { readonly error: unknown } | null = null
-    const source = left({ ...GOING_ON, stop: stop.signal, onStdout: (chunk) => (rightOver ? undefined : write(between, chunk)) }).then(({ error }) => {
-      // `nothrow` accepts a command that failed, not that half of an output passes for all of it.
-      if (error && !isWhole(error)) throw error
-      between.end()
-    }).catch(
-      (error: unknown) => {
+    const source = left({
+      ...GOING_ON,
+      stop: stop.signal,
+      onStdout: (chunk) => (rightOver ? undefined : write(between, chunk)),
+    })
+      .then(({ error }) => {
+        // `nothrow` accepts a command that failed, not that half of an output passes for all of it.
+        if (error && !isWhole(error)) throw error
+        between.end()
+      })
+      .catch((error: unknown) => {
         // What came after the other command had enough is nobody's failure.
         if (!rightOver) leftFailure = { error }
         if (isWhole(error)) between.end()
         else between.destroy(error instanceof Error ? error : undefined)
-      },
-    )
+      })
     let outcome: { readonly result: ShellResult } | { readonly error: unknown }
     try {
       outcome = { result: await right(mergeSettings(settings, { stdin: between })) }
@@ -86,7 +90,8 @@ async function end(stream: Writable): Promise<void> {
 }
 
 function write(stream: Writable, chunk: Buffer): void | Promise<void> {
-  if (stream.destroyed || stream.writableEnded) throw stream.errored ?? new Error('the stream that its output goes to is closed')
+  if (stream.destroyed || stream.writableEnded)
+    throw stream.errored ?? new Error('the stream that its output goes to is closed')
   if (stream.write(chunk)) return
   return drained(stream)
 }

@@ -34,7 +34,10 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
     this.#settings = settings
   }
 
-  then<A = ShellResult, B = never>(done?: ((value: ShellResult) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = ShellResult, B = never>(
+    done?: ((value: ShellResult) => A | PromiseLike<A>) | null,
+    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     return this.#start().then(done, failed)
   }
 
@@ -93,7 +96,8 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
    */
   pipe(target: CommandPromise | Writable): CommandPromise {
     this.#mustNotHaveStarted()
-    if (!(target instanceof CommandPromise) && typeof (target as unknown as Writable | null)?.write !== 'function') throw new TypeError(`pipe takes a command or a stream, not ${shown(target)}`)
+    if (!(target instanceof CommandPromise) && typeof (target as unknown as Writable | null)?.write !== 'function')
+      throw new TypeError(`pipe takes a command or a stream, not ${shown(target)}`)
     if (!(target instanceof CommandPromise)) return new CommandPromise(into(this.#run, target), this.#settings)
     target.#mustNotHaveStarted()
     const run = through((more) => this.#run(mergeSettings(this.#settings, more)), target.#run)
@@ -140,7 +144,10 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
     // A maxBuffer of 0 is about what the result keeps; a line is held all the same.
     const queue = new LineQueue(this.#settings.maxBuffer || undefined)
     const ended = this.#start({ onStdout: (chunk) => queue.push(chunk), maxBuffer: HEAD_WHILE_READING })
-    ended.then((result) => queue.end(result.stdout), (error: unknown) => queue.fail(error))
+    ended.then(
+      (result) => queue.end(result.stdout),
+      (error: unknown) => queue.fail(error),
+    )
     try {
       yield* queue
     } finally {

@@ -57,7 +57,8 @@ export class ShellResult implements ShellFields {
   constructor(result: Result, error: XecError | null = result.error) {
     Object.assign(this, factsOf(result), { ok: error === null })
     // Decoded when it is asked for: of a run over many hosts what does not fit into memory lies in files.
-    for (const name of ['stdout', 'stderr'] as const) Object.defineProperty(this, name, { enumerable: true, get: () => result[name].toString('utf8') })
+    for (const name of ['stdout', 'stderr'] as const)
+      Object.defineProperty(this, name, { enumerable: true, get: () => result[name].toString('utf8') })
     this.error = error
     this.#result = result
   }
@@ -106,9 +107,18 @@ export class CommandError extends XecError implements ShellFields {
   readonly #stdout: Buffer
 
   constructor(result: Result, error: XecError) {
-    super(error.code, error.message, { host: result.host, phase: error.phase, executed: result.executed, cause: error.cause })
+    super(error.code, error.message, {
+      host: result.host,
+      phase: error.phase,
+      executed: result.executed,
+      cause: error.cause,
+    })
     this.#stdout = result.stdout
-    Object.assign(this, factsOf(result), { ok: false, stdout: this.#stdout.toString('utf8'), stderr: result.stderr.toString('utf8') })
+    Object.assign(this, factsOf(result), {
+      ok: false,
+      stdout: this.#stdout.toString('utf8'),
+      stderr: result.stderr.toString('utf8'),
+    })
   }
 
   text(): string {
@@ -143,6 +153,9 @@ function jsonOf({ host, stdout }: Pick<ShellFields, 'host' | 'stdout'>): unknown
   try {
     return JSON.parse(stdout)
   } catch (cause) {
-    throw Object.assign(new SyntaxError(`${host}: stdout is not JSON: ${messageOf(cause)}`, { cause }), { host, stdout })
+    throw Object.assign(new SyntaxError(`${host}: stdout is not JSON: ${messageOf(cause)}`, { cause }), {
+      host,
+      stdout,
+    })
   }
 }

@@ -48,10 +48,17 @@ export interface RunContext {
   with(settings: RunSettings): RunContext
 }
 
-export function runContext(adapter: () => RunAdapter, targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[], options: RunOptions, settings: RunSettings = {}): RunContext {
+export function runContext(
+  adapter: () => RunAdapter,
+  targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[],
+  options: RunOptions,
+  settings: RunSettings = {},
+): RunContext {
   checkRunOptions(options)
-  const derive = (more: RunSettings): RunContext => runContext(adapter, targets, options, mergeSettings(settings, checkRunSettings(more)))
-  const start = (line: string): RunPromise => new RunPromise(adapter, itemsOf(targets, line, settings), line, options, settings)
+  const derive = (more: RunSettings): RunContext =>
+    runContext(adapter, targets, options, mergeSettings(settings, checkRunSettings(more)))
+  const start = (line: string): RunPromise =>
+    new RunPromise(adapter, itemsOf(targets, line, settings), line, options, settings)
   return Object.assign((strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)), {
     raw: (strings: TemplateStringsArray, ...values: unknown[]) => start(rawLine(strings, values)),
     env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
@@ -63,7 +70,11 @@ export function runContext(adapter: () => RunAdapter, targets: readonly Pick<Res
 }
 
 /** Each host's own environment, with the run's over it. */
-function itemsOf(targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[], line: string, { env, cwd }: RunSettings): RunItem[] {
+function itemsOf(
+  targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[],
+  line: string,
+  { env, cwd }: RunSettings,
+): RunItem[] {
   const common: Command = { line, ...(cwd === undefined ? {} : { cwd }) }
   return targets.map((each) => ({ target: each.target, command: { ...common, env: { ...each.env, ...env } } }))
 }
@@ -83,28 +94,39 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
   /** Wake the iterators that have given all there was. */
   readonly #wake = new Set<() => void>()
 
-  constructor(adapter: () => RunAdapter, items: readonly RunItem[], line: string, options: RunOptions, settings: RunSettings) {
+  constructor(
+    adapter: () => RunAdapter,
+    items: readonly RunItem[],
+    line: string,
+    options: RunOptions,
+    settings: RunSettings,
+  ) {
     this.#go = async () => {
       const own = adapter()
-      const report = await withEither([settings.signal, ...(settings.signals ?? []), this.#stop.signal], (signal) => fanOut(own, items, {
-        clock: systemClock,
-        commandText: line,
-        fanout: options.fanout,
-        failFast: options.failFast,
-        queueTimeoutMs: options.queueTimeout === undefined ? undefined : durationOf(options.queueTimeout),
-        timeoutMs: settings.timeoutMs,
-        retryCommands: settings.idempotent ? 1 : 0,
-        signal,
-        onEvent: (event) => {
-          if (event.type === 'result') this.#came(event.result)
-          return options.onEvent?.(event)
-        },
-      }))
+      const report = await withEither([settings.signal, ...(settings.signals ?? []), this.#stop.signal], (signal) =>
+        fanOut(own, items, {
+          clock: systemClock,
+          commandText: line,
+          fanout: options.fanout,
+          failFast: options.failFast,
+          queueTimeoutMs: options.queueTimeout === undefined ? undefined : durationOf(options.queueTimeout),
+          timeoutMs: settings.timeoutMs,
+          retryCommands: settings.idempotent ? 1 : 0,
+          signal,
+          onEvent: (event) => {
+            if (event.type === 'result') this.#came(event.result)
+            return options.onEvent?.(event)
+          },
+        }),
+      )
       return new RunReport(report, own.getConnectionPoolMetrics())
     }
   }
 
-  then<A = RunReport, B = never>(done?: ((value: RunReport) => A | PromiseLike<A>) | null, failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<A | B> {
+  then<A = RunReport, B = never>(
+    done?: ((value: RunReport) => A | PromiseLike<A>) | null,
+    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
     return this.#start().then(done, failed)
   }
 
@@ -125,7 +147,7 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
     }
     run.then(end, end)
     try {
-      for (let next = 0; ; ) {
+      for (let next = 0; ;) {
         const result = this.#results[next]
         if (result) {
           next++

@@ -20,7 +20,13 @@ export class RunReport implements Omit<Report, 'results'> {
   readonly #snapshot: PoolSnapshot
 
   constructor(report: Report, snapshot: PoolSnapshot) {
-    ({ command: this.command, startedAt: this.startedAt, durationMs: this.durationMs, ok: this.ok, counts: this.counts } = report)
+    ;({
+      command: this.command,
+      startedAt: this.startedAt,
+      durationMs: this.durationMs,
+      ok: this.ok,
+      counts: this.counts,
+    } = report)
     this.results = Object.freeze(report.results.map((result) => new ShellResult(result)))
     this.#report = report
     this.#snapshot = snapshot
@@ -41,4 +47,3 @@ export class RunReport implements Omit<Report, 'results'> {
     return toJson(this.#report, this.#snapshot)
   }
 }
-

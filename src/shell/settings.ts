@@ -52,7 +52,15 @@ export function mergeSettings(outer: Settings, inner: Settings): Settings {
     ...outer,
     ...set,
     ...(outer.env || set.env ? { env: { ...outer.env, ...set.env } } : {}),
-    ...(outer.signals || (outer.signal && set.signal) ? { signals: [...(outer.signals ?? []), ...(outer.signal && set.signal ? [outer.signal] : []), ...(set.signals ?? [])] } : {}),
+    ...(outer.signals || (outer.signal && set.signal)
+      ? {
+          signals: [
+            ...(outer.signals ?? []),
+            ...(outer.signal && set.signal ? [outer.signal] : []),
+            ...(set.signals ?? []),
+          ],
+        }
+      : {}),
     ...(outer.cwd !== undefined && set.cwd !== undefined ? { cwd: inside(outer.cwd, set.cwd) } : {}),
   }
 }
@@ -65,6 +73,9 @@ export function inside(outer: string, inner: string): string {
 /** Milliseconds of a number of them, or of a text with a unit. @throws TypeError when it is neither */
 export function durationOf(duration: number | string): number {
   const ms = typeof duration === 'string' ? parseDuration(duration) : duration
-  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0) throw new TypeError(`${typeof duration === 'string' ? JSON.stringify(duration) : shown(duration)} is not a duration; write milliseconds, or a text such as '30s', '500ms' or '5m'`)
+  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0)
+    throw new TypeError(
+      `${typeof duration === 'string' ? JSON.stringify(duration) : shown(duration)} is not a duration; write milliseconds, or a text such as '30s', '500ms' or '5m'`,
+    )
   return ms
 }

@@ -42,14 +42,29 @@ export function createShell<A extends RunAdapter>(adapter: () => A): Shell<A> {
     all: {
       value: (targets: readonly AnyTarget[], options: RunOptions = {}) => {
         if (!Array.isArray(targets)) throw new TypeError('$.all takes an array of targets; one host is $.ssh(target)')
-        return runContext(adapter, targets.map((target: AnyTarget) => resolveAny(target)), options)
+        return runContext(
+          adapter,
+          targets.map((target: AnyTarget) => resolveAny(target)),
+          options,
+        )
       },
     },
     with: {
       value: (options: { readonly adapter?: A | undefined }) => {
-        checkNames('option', options, ['adapter'], Object.fromEntries(SETTING_NAMES.map((name) => [name, { instead: 'settings of commands go to a context: $.ssh(target).with({ … })' }])))
+        checkNames(
+          'option',
+          options,
+          ['adapter'],
+          Object.fromEntries(
+            SETTING_NAMES.map((name) => [
+              name,
+              { instead: 'settings of commands go to a context: $.ssh(target).with({ … })' },
+            ]),
+          ),
+        )
         const { adapter: own } = options
-        if (own !== undefined && typeof own?.execute !== 'function') throw new TypeError(`adapter must be an SSHAdapter, not ${shown(own)}`)
+        if (own !== undefined && typeof own?.execute !== 'function')
+          throw new TypeError(`adapter must be an SSHAdapter, not ${shown(own)}`)
         return createShell(own ? () => own : adapter)
       },
     },

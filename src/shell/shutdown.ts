@@ -23,7 +23,11 @@ export interface SignalSource {
  * its ordinary effect at once.
  * @returns takes the hooks off again
  */
-export function drainOnSignals(drain: (timeoutMs: number) => Promise<unknown>, { signals = ['SIGINT', 'SIGTERM'], timeout = 10_000 }: ShutdownOptions, source: SignalSource): () => void {
+export function drainOnSignals(
+  drain: (timeoutMs: number) => Promise<unknown>,
+  { signals = ['SIGINT', 'SIGTERM'], timeout = 10_000 }: ShutdownOptions,
+  source: SignalSource,
+): () => void {
   const timeoutMs = durationOf(timeout)
   const hooks = signals.map((signal) => ({ signal, hook: () => void hear(signal) }))
   const remove = (): void => {

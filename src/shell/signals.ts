@@ -5,7 +5,10 @@ import { setMaxListeners } from 'node:events'
  * Does work with one signal that aborts with the first of several. Afterwards nothing of it is left on any of them: one
  * that lives long is given to many commands, and AbortSignal.any would leave a reference for each on it.
  */
-export async function withEither<T>(signals: readonly (AbortSignal | undefined)[], work: (signal: AbortSignal | undefined) => Promise<T>): Promise<T> {
+export async function withEither<T>(
+  signals: readonly (AbortSignal | undefined)[],
+  work: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
   const { signal, release } = whicheverFirst(signals)
   try {
     return await work(signal)
@@ -15,7 +18,10 @@ export async function withEither<T>(signals: readonly (AbortSignal | undefined)[
 }
 
 /** The same for what goes on after a call; `release` leaves no listener behind. */
-export function whicheverFirst(signals: readonly (AbortSignal | undefined)[]): { readonly signal: AbortSignal | undefined; readonly release: () => void } {
+export function whicheverFirst(signals: readonly (AbortSignal | undefined)[]): {
+  readonly signal: AbortSignal | undefined
+  readonly release: () => void
+} {
   const given = [...new Set(signals.filter((signal) => signal !== undefined))]
   if (given.length < 2) return { signal: given[0], release: () => {} }
   const first = new AbortController()
@@ -25,5 +31,8 @@ export function whicheverFirst(signals: readonly (AbortSignal | undefined)[]): {
     if (signal.aborted) abort()
     else signal.addEventListener('abort', abort, { once: true })
   }
-  return { signal: first.signal, release: () => parts.forEach(({ signal, abort }) => signal.removeEventListener('abort', abort)) }
+  return {
+    signal: first.signal,
+    release: () => parts.forEach(({ signal, abort }) => signal.removeEventListener('abort', abort)),
+  }
 }

@@ -10,7 +10,13 @@ import { DEFAULT_CONNECT_TIMEOUT_MS, HOST_KEY_CHECKING } from '../openssh/host-o
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { keyGivenAs, tornKey } from '../openssh/key-format.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
-import { checkPoolOption, POOL_OPTIONS, type Given, type HostPoolOptions, type PoolOptionName } from '../pool/options.js'
+import {
+  checkPoolOption,
+  POOL_OPTIONS,
+  type Given,
+  type HostPoolOptions,
+  type PoolOptionName,
+} from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import { parseDuration } from '../runtime/duration.js'
 import { expandTilde } from '../runtime/home.js'
@@ -58,15 +64,35 @@ export interface HostKeys {
 export type SshTarget = string | HostKeys
 
 const KEYS: Checks<HostKeys> = {
-  host: elsewhere, port: elsewhere, username: elsewhere, user: elsewhere, privateKey: elsewhere, passphrase: secret, password: secret, identityAgent: text, identitiesOnly: bool,
-  proxyJump: elsewhere, hostKeyAlias: text, strictHostKeyChecking: elsewhere, userKnownHostsFile: texts, globalKnownHostsFile: texts,
-  connectTimeout: elsewhere, serverAliveInterval: elsewhere, serverAliveCountMax: elsewhere, env, pool: object,
+  host: elsewhere,
+  port: elsewhere,
+  username: elsewhere,
+  user: elsewhere,
+  privateKey: elsewhere,
+  passphrase: secret,
+  password: secret,
+  identityAgent: text,
+  identitiesOnly: bool,
+  proxyJump: elsewhere,
+  hostKeyAlias: text,
+  strictHostKeyChecking: elsewhere,
+  userKnownHostsFile: texts,
+  globalKnownHostsFile: texts,
+  connectTimeout: elsewhere,
+  serverAliveInterval: elsewhere,
+  serverAliveCountMax: elsewhere,
+  env,
+  pool: object,
 }
 
 /** @throws XecError XEC_CONFIG that says what would be right */
-export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; readonly env: Readonly<Record<string, string | Secret>> | undefined } {
+export function resolveTarget(given: SshTarget): {
+  readonly target: PoolTarget
+  readonly env: Readonly<Record<string, string | Secret>> | undefined
+} {
   const keys: HostKeys = typeof given === 'string' ? parseAddress(given) : given
-  if (typeof keys !== 'object' || keys === null) throw wrong("a target is a text like 'user@host:port' or an object with a host")
+  if (typeof keys !== 'object' || keys === null)
+    throw wrong("a target is a text like 'user@host:port' or an object with a host")
   for (const [name, value] of Object.entries(keys)) {
     if (Object.hasOwn(KEYS, name)) {
       const problem = value === undefined ? undefined : KEYS[name as keyof HostKeys](value)
@@ -78,7 +104,8 @@ export function resolveTarget(given: SshTarget): { readonly target: PoolTarget; 
   }
   const { port = 22 } = keys
   const host = hostOf(keys)
-  if (!Number.isSafeInteger(port) || port < 1 || port > 65_535) throw wrong(`${host}: port must be a whole number from 1 to 65535, not ${String(port)}`)
+  if (!Number.isSafeInteger(port) || port < 1 || port > 65_535)
+    throw wrong(`${host}: port must be a whole number from 1 to 65535, not ${String(port)}`)
   const username = keys.username ?? keys.user ?? localUser(process.env)
   if (typeof username !== 'string' || username === '') throw wrong(`${host}: username must be a text that is not empty`)
   const target: PoolTarget = Object.freeze({
@@ -110,7 +137,10 @@ function hostOf({ host }: HostKeys): string {
     if (/[@:[\]/]/.test(host)) {
       const { base, username, port } = parseMention(host) ?? {}
       if (base === undefined) throw wrong(addressFault(host) ?? `${JSON.stringify(host)} is not a host`)
-      if (base !== host) throw wrong(`host is a name or an address alone, not ${JSON.stringify(host)}; write { host: ${[base, ...(port === undefined ? [] : [`port: ${port}`]), ...(username === undefined ? [] : [`username: ${username}`])].join(', ')} }`)
+      if (base !== host)
+        throw wrong(
+          `host is a name or an address alone, not ${JSON.stringify(host)}; write { host: ${[base, ...(port === undefined ? [] : [`port: ${port}`]), ...(username === undefined ? [] : [`username: ${username}`])].join(', ')} }`,
+        )
     }
     if (host !== '' && !/[\s\0]/.test(host) && !host.startsWith('-')) return host
   }
@@ -120,16 +150,31 @@ function hostOf({ host }: HostKeys): string {
 function jumpOf({ proxyJump }: HostKeys): PoolTarget | null {
   if (proxyJump === undefined || proxyJump === 'none') return null
   if (typeof proxyJump !== 'string') return resolveTarget(proxyJump).target
-  return proxyJump.split(',').reduce<PoolTarget | null>((jump, hop) => Object.freeze({ ...resolveTarget(hop.trim()).target, jump }), null)
+  return proxyJump
+    .split(',')
+    .reduce<PoolTarget | null>((jump, hop) => Object.freeze({ ...resolveTarget(hop.trim()).target, jump }), null)
 }
 
 function credentialsOf(keys: HostKeys): Credentials {
   const { identityAgent, identitiesOnly = false, privateKey } = keys
   const passphrase = secretOf(keys.passphrase)
-  const agent = identityAgent === 'none' ? null : identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK' ? process.env['SSH_AUTH_SOCK'] || null : pathOf(keys.host, identityAgent)
+  const agent =
+    identityAgent === 'none'
+      ? null
+      : identityAgent === undefined || identityAgent === 'SSH_AUTH_SOCK'
+        ? process.env['SSH_AUTH_SOCK'] || null
+        : pathOf(keys.host, identityAgent)
   const explicit: readonly KeySource[] = privateKey === undefined ? [] : [keyOf(keys.host, privateKey, passphrase)]
-  const usual = (): KeySource[] => defaultIdentityFiles(homedir()).map((path) => Object.freeze({ origin: path, from: { path }, passphrase, optional: true }))
-  return Object.freeze({ keys: Object.freeze(explicit.length > 0 ? explicit : usual()), agent, identitiesOnly, password: secretOf(keys.password) })
+  const usual = (): KeySource[] =>
+    defaultIdentityFiles(homedir()).map((path) =>
+      Object.freeze({ origin: path, from: { path }, passphrase, optional: true }),
+    )
+  return Object.freeze({
+    keys: Object.freeze(explicit.length > 0 ? explicit : usual()),
+    agent,
+    identitiesOnly,
+    password: secretOf(keys.password),
+  })
 }
 
 function keyOf(host: string, key: string | Uint8Array | Secret, passphrase: Secret | null): KeySource {
@@ -141,14 +186,22 @@ function keyOf(host: string, key: string | Uint8Array | Secret, passphrase: Secr
       const path = pathOf(host, key)
       return Object.freeze({ origin: path, from: { path }, passphrase, optional: false })
     }
-  } else if (!(key instanceof Uint8Array) && !(key instanceof Secret)) throw wrong(`${host}: privateKey must be a path, a key's text or its bytes, not ${shown(key)}`)
-  const text = typeof key === 'string' ? new Secret(key) : key instanceof Secret ? key : new Secret(Buffer.from(key).toString('utf8'))
+  } else if (!(key instanceof Uint8Array) && !(key instanceof Secret))
+    throw wrong(`${host}: privateKey must be a path, a key's text or its bytes, not ${shown(key)}`)
+  const text =
+    typeof key === 'string'
+      ? new Secret(key)
+      : key instanceof Secret
+        ? key
+        : new Secret(Buffer.from(key).toString('utf8'))
   return Object.freeze({ origin: `the privateKey of ${host}`, from: { text }, passphrase, optional: false })
 }
 
 function hostKeysOf(keys: HostKeys): HostKeyPolicy {
   const files = (value: string | readonly string[] | undefined, usual: readonly string[]): readonly string[] =>
-    Object.freeze(value === undefined ? usual : value === 'none' ? [] : [value].flat().map((path) => pathOf(keys.host, path)))
+    Object.freeze(
+      value === undefined ? usual : value === 'none' ? [] : [value].flat().map((path) => pathOf(keys.host, path)),
+    )
   return Object.freeze({
     mode: modeOf(keys),
     userFiles: files(keys.userKnownHostsFile, defaultUserKnownHosts(homedir())),
@@ -160,7 +213,9 @@ function hostKeysOf(keys: HostKeys): HostKeyPolicy {
 function modeOf({ host, strictHostKeyChecking = 'accept-new' }: HostKeys): HostKeyPolicy['mode'] {
   const word = String(strictHostKeyChecking)
   if (Object.hasOwn(HOST_KEY_CHECKING, word)) return HOST_KEY_CHECKING[word as keyof typeof HOST_KEY_CHECKING]
-  throw wrong(`${host}: strictHostKeyChecking must be yes, accept-new, ask or no, not ${JSON.stringify(strictHostKeyChecking)}`)
+  throw wrong(
+    `${host}: strictHostKeyChecking must be yes, accept-new, ask or no, not ${JSON.stringify(strictHostKeyChecking)}`,
+  )
 }
 
 function poolOf(keys: HostKeys): { readonly pool?: HostPoolOptions } {
@@ -175,7 +230,8 @@ function poolOf(keys: HostKeys): { readonly pool?: HostPoolOptions } {
       delete own[name]
       continue
     }
-    if (!Object.hasOwn(POOL_OPTIONS, name) || !POOL_OPTIONS[name as PoolOptionName].perHost) throw wrong(`${keys.host}: pool.${name} is not an option that a host can have`)
+    if (!Object.hasOwn(POOL_OPTIONS, name) || !POOL_OPTIONS[name as PoolOptionName].perHost)
+      throw wrong(`${keys.host}: pool.${name} is not an option that a host can have`)
     const problem = checkPoolOption(name as PoolOptionName, value)
     if (problem) throw wrong(`${keys.host}: pool.${problem}`)
   }
@@ -186,7 +242,8 @@ function poolOf(keys: HostKeys): { readonly pool?: HostPoolOptions } {
 function duration(host: string, name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined
   const ms = typeof value === 'string' ? parseDuration(value) : undefined
-  if (ms === undefined) throw wrong(`${host}: ${name} needs a unit, e.g. '15s' or '500ms', not ${JSON.stringify(value)}`)
+  if (ms === undefined)
+    throw wrong(`${host}: ${name} needs a unit, e.g. '15s' or '500ms', not ${JSON.stringify(value)}`)
   return ms
 }
 

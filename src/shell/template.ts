@@ -32,12 +32,16 @@ export function rawLine(strings: readonly string[], values: readonly unknown[]):
 }
 
 function mustBeTemplate(strings: unknown): void {
-  if (!Array.isArray(strings)) throw new TypeError('a command is a template, ssh`uptime`; a command line in a variable is ssh`${line}`')
+  if (!Array.isArray(strings))
+    throw new TypeError('a command is a template, ssh`uptime`; a command line in a variable is ssh`${line}`')
 }
 
 function weave(strings: readonly string[], values: readonly unknown[], write: (value: unknown) => string): string {
   // A tag is given undefined for text that JavaScript cannot read (ECMA-262, TemplateStrings); most would lose it silently.
-  if (strings.some((text: string | undefined) => text === undefined)) throw new TypeError('the template has an escape sequence that JavaScript does not know, such as \\303 or \\u; write two backslashes where the shell is to see one')
+  if (strings.some((text: string | undefined) => text === undefined))
+    throw new TypeError(
+      'the template has an escape sequence that JavaScript does not know, such as \\303 or \\u; write two backslashes where the shell is to see one',
+    )
   return strings.map((text, index) => (index < values.length ? text + write(values[index]) : text)).join('')
 }
 
@@ -45,7 +49,9 @@ function words(value: unknown): string {
   if (value === null || value === undefined) return "''"
   // `from` gives a hole in an array as the undefined that it reads as; `map` would pass it over.
   if (Array.isArray(value)) return Array.from(value, words).join(' ')
-  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean' ? String(value) : quote(textOf(value))
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+    ? String(value)
+    : quote(textOf(value))
 }
 
 function textOf(value: unknown): string {
@@ -62,7 +68,9 @@ function textOf(value: unknown): string {
       if (value instanceof Date) return value.toISOString()
       const prototype: unknown = value && Object.getPrototypeOf(value)
       if (value && (prototype === Object.prototype || prototype === null || Array.isArray(value))) return jsonOf(value)
-      throw new TypeError(`an object of class ${value?.constructor.name ?? 'unknown'} has no place in a command line; interpolate its text`)
+      throw new TypeError(
+        `an object of class ${value?.constructor.name ?? 'unknown'} has no place in a command line; interpolate its text`,
+      )
     }
     case 'undefined':
     case 'symbol':
@@ -77,16 +85,24 @@ function jsonOf(value: object): string {
     if (this[key] instanceof Secret) throw secretInLine()
     return each
   }) as string | undefined
-  if (json === undefined) throw new TypeError('an object whose JSON is nothing has no place in a command line; interpolate its text')
+  if (json === undefined)
+    throw new TypeError('an object whose JSON is nothing has no place in a command line; interpolate its text')
   return json
 }
 
 function secretInLine(): TypeError {
-  return new TypeError('a Secret cannot be put into a command line, where every process of the host could read it; pass it with .env({ NAME: secret })')
+  return new TypeError(
+    'a Secret cannot be put into a command line, where every process of the host could read it; pass it with .env({ NAME: secret })',
+  )
 }
 
 function isEmpty(value: unknown): boolean {
-  return value === null || value === undefined || (typeof value === 'string' && value.trim() === '') || (Array.isArray(value) && value.length === 0)
+  return (
+    value === null ||
+    value === undefined ||
+    (typeof value === 'string' && value.trim() === '') ||
+    (Array.isArray(value) && value.length === 0)
+  )
 }
 
 function describe(value: unknown): string {

@@ -41,6 +41,7 @@ export function optimizeKeepAlive(latencyMs: number, serverTimeoutMs: number): K
 
 function check(values: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(values)) {
-    if (typeof value !== 'number' || Number.isNaN(value) || value < 0) throw new RangeError(`${name} must be a number that is not negative, not ${String(value)}`)
+    if (typeof value !== 'number' || Number.isNaN(value) || value < 0)
+      throw new RangeError(`${name} must be a number that is not negative, not ${String(value)}`)
   }
 }

@@ -29,14 +29,21 @@ export interface ContextTunnels {
   reverseTunnel(options: ReverseTunnelOptions): Promise<Tunnel>
 }
 
-export function contextTunnels(adapter: () => Partial<Tunnels>, target: PoolTarget, { signal, signals = [] }: Settings): ContextTunnels {
+export function contextTunnels(
+  adapter: () => Partial<Tunnels>,
+  target: PoolTarget,
+  { signal, signals = [] }: Settings,
+): ContextTunnels {
   const tunnels = (): Tunnels => {
     const own = adapter()
     if (!own.tunnel || !own.reverseTunnel) throw new TypeError('this adapter opens no tunnels')
     return own as Tunnels
   }
   /** A signal may close a tunnel for as long as it is open. */
-  const held = async <T extends TunnelOptions | ReverseTunnelOptions>(options: T, open: (options: T) => Promise<Tunnel>): Promise<Tunnel> => {
+  const held = async <T extends TunnelOptions | ReverseTunnelOptions>(
+    options: T,
+    open: (options: T) => Promise<Tunnel>,
+  ): Promise<Tunnel> => {
     const either = whicheverFirst([signal, ...signals, options.signal])
     try {
       const tunnel = await open({ ...options, signal: either.signal })

@@ -31,9 +31,13 @@ export function isStatsFile(name: string): boolean {
 }
 
 /** A snapshot's part of a record. Beyond MOST_HOSTS those with failures and with work come first. */
-export function splitSnapshot({ hosts, ...totals }: PoolSnapshot): Pick<StatsRecord, 'totals' | 'hosts' | 'hostsOmitted'> {
+export function splitSnapshot({
+  hosts,
+  ...totals
+}: PoolSnapshot): Pick<StatsRecord, 'totals' | 'hosts' | 'hostsOmitted'> {
   if (hosts.length <= MOST_HOSTS) return { totals, hosts, hostsOmitted: 0 }
-  const weight = (host: HostFigures): number => (host.lastError === null ? 0 : 2) + (host.waiting + host.activeConnections > 0 ? 1 : 0)
+  const weight = (host: HostFigures): number =>
+    (host.lastError === null ? 0 : 2) + (host.waiting + host.activeConnections > 0 ? 1 : 0)
   const kept = [...hosts].sort((a, b) => weight(b) - weight(a)).slice(0, MOST_HOSTS)
   return { totals, hosts: kept, hostsOmitted: hosts.length - kept.length }
 }
@@ -50,41 +54,86 @@ export function parseRecord(text: string): StatsRecord | undefined {
 }
 
 type Fields = Readonly<Record<string, unknown>>
-const isFields = (value: unknown): value is Fields => typeof value === 'object' && value !== null && !Array.isArray(value)
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 const isText = (value: unknown): value is string => typeof value === 'string'
 const isTime = (value: unknown): value is string => isText(value) && !Number.isNaN(Date.parse(value))
 const isNumber = (value: unknown): value is number => typeof value === 'number'
-const orNull = (check: (value: unknown) => boolean) => (value: unknown): boolean => value === null || check(value)
+const orNull =
+  (check: (value: unknown) => boolean) =>
+  (value: unknown): boolean =>
+    value === null || check(value)
 
 const GAUGES_AND_COUNTS = [
-  'totalConnections', 'activeConnections', 'idleConnections', 'connecting', 'connectionsCreated', 'connectionsDestroyed',
-  'connectionsFailed', 'reuseCount', 'acquired', 'waiting', 'oldestWaitMs',
+  'totalConnections',
+  'activeConnections',
+  'idleConnections',
+  'connecting',
+  'connectionsCreated',
+  'connectionsDestroyed',
+  'connectionsFailed',
+  'reuseCount',
+  'acquired',
+  'waiting',
+  'oldestWaitMs',
 ] as const satisfies readonly (keyof PoolTotals)[]
 
 function isLatency(value: unknown): value is Latency {
-  return isFields(value) && isNumber(value.n) && (['p50', 'p95', 'p99', 'max'] as const).every((name) => orNull(isNumber)(value[name]))
+  return (
+    isFields(value) &&
+    isNumber(value.n) &&
+    (['p50', 'p95', 'p99', 'max'] as const).every((name) => orNull(isNumber)(value[name]))
+  )
 }
 
 /** Their names are shown as they are: outcomes, phases, reasons and limits are words of letters. */
 function areCounts(value: unknown): boolean {
-  return isFields(value) && Object.entries(value).every(([name, count]) => /^[A-Za-z]{1,40}$/.test(name) && isNumber(count))
+  return (
+    isFields(value) && Object.entries(value).every(([name, count]) => /^[A-Za-z]{1,40}$/.test(name) && isNumber(count))
+  )
 }
 
 function areFigures(value: unknown): value is Fields {
-  return isFields(value) && GAUGES_AND_COUNTS.every((name) => isNumber(value[name])) && orNull(isNumber)(value.reuseRatio)
-    && isLatency(value.waitMs) && isLatency(value.connectMs) && isLatency(value.commandMs)
-    && areCounts(value.failuresByPhase) && areCounts(value.closedByReason)
+  return (
+    isFields(value) &&
+    GAUGES_AND_COUNTS.every((name) => isNumber(value[name])) &&
+    orNull(isNumber)(value.reuseRatio) &&
+    isLatency(value.waitMs) &&
+    isLatency(value.connectMs) &&
+    isLatency(value.commandMs) &&
+    areCounts(value.failuresByPhase) &&
+    areCounts(value.closedByReason)
+  )
 }
 
 function isHost(value: unknown): value is HostFigures {
-  return areFigures(value) && isText(value.host) && isText(value.address) && isNumber(value.names)
-    && orNull(isText)(value.lastError) && orNull(isNumber)(value.learnedCapacity)
+  return (
+    areFigures(value) &&
+    isText(value.host) &&
+    isText(value.address) &&
+    isNumber(value.names) &&
+    orNull(isText)(value.lastError) &&
+    orNull(isNumber)(value.learnedCapacity)
+  )
 }
 
 function isRecord(value: unknown): value is StatsRecord {
-  return isFields(value) && value.schemaVersion === 1
-    && isNumber(value.pid) && isText(value.startTime) && (value.startedBy === 'proc' || value.startedBy === 'wall')
-    && isText(value.command) && isTime(value.since) && isTime(value.asOf) && orNull(isTime)(value.endedAt) && orNull(isNumber)(value.exitCode)
-    && areFigures(value.totals) && areCounts(value.totals.limits) && areCounts(value.totals.commands)
-    && Array.isArray(value.hosts) && value.hosts.every(isHost) && isNumber(value.hostsOmitted)
+  return (
+    isFields(value) &&
+    value.schemaVersion === 1 &&
+    isNumber(value.pid) &&
+    isText(value.startTime) &&
+    (value.startedBy === 'proc' || value.startedBy === 'wall') &&
+    isText(value.command) &&
+    isTime(value.since) &&
+    isTime(value.asOf) &&
+    orNull(isTime)(value.endedAt) &&
+    orNull(isNumber)(value.exitCode) &&
+    areFigures(value.totals) &&
+    areCounts(value.totals.limits) &&
+    areCounts(value.totals.commands) &&
+    Array.isArray(value.hosts) &&
+    value.hosts.every(isHost) &&
+    isNumber(value.hostsOmitted)
+  )
 }

@@ -13,7 +13,11 @@ export interface PlaceOptions {
  * The state directory and ours below it, outermost first: `$XDG_STATE_HOME` (default `~/.local/state`; a relative
  * one is ignored, as the XDG Base Directory Specification demands), `xec`, `xec/runs`.
  */
-export function statsPlace({ env, home }: PlaceOptions): { readonly base: string; readonly own: string; readonly runs: string } {
+export function statsPlace({ env, home }: PlaceOptions): {
+  readonly base: string
+  readonly own: string
+  readonly runs: string
+} {
   const given = env.XDG_STATE_HOME
   const base = given !== undefined && isAbsolute(given) ? given : join(home, '.local', 'state')
   const own = join(base, 'xec')
@@ -21,18 +25,25 @@ export function statsPlace({ env, home }: PlaceOptions): { readonly base: string
 }
 
 /** What is wrong with a directory that should be ours alone, or undefined; `missing` when it is not there. */
-export async function checkOwned(directory: string): Promise<{ readonly problem: string; readonly missing: boolean } | undefined> {
+export async function checkOwned(
+  directory: string,
+): Promise<{ readonly problem: string; readonly missing: boolean } | undefined> {
   let found
   try {
     found = await lstat(directory)
   } catch (error) {
     return { problem: messageOf(error), missing: (error as NodeJS.ErrnoException).code === 'ENOENT' }
   }
-  const problem = found.isSymbolicLink() ? 'it is a symbolic link'
-    : !found.isDirectory() ? 'it is not a directory'
-    : process.getuid !== undefined && found.uid !== process.getuid() ? `it belongs to user id ${found.uid}, not to you`
-    : undefined
-  return problem === undefined ? undefined : { problem: `${directory} is not used for stats files: ${problem}`, missing: false }
+  const problem = found.isSymbolicLink()
+    ? 'it is a symbolic link'
+    : !found.isDirectory()
+      ? 'it is not a directory'
+      : process.getuid !== undefined && found.uid !== process.getuid()
+        ? `it belongs to user id ${found.uid}, not to you`
+        : undefined
+  return problem === undefined
+    ? undefined
+    : { problem: `${directory} is not used for stats files: ${problem}`, missing: false }
 }
 
 /**

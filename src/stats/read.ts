@@ -37,10 +37,23 @@ export async function readStats(options: ReadStatsOptions): Promise<StatsView> {
         warnings.push(`${join(directory, name)} is not a stats file of this version of xec`)
         continue
       }
-      const live = record.endedAt === null && await isAlive(record, clock.wall() - Date.parse(record.asOf))
+      const live = record.endedAt === null && (await isAlive(record, clock.wall() - Date.parse(record.asOf)))
       const { pid, command, since, asOf, endedAt, exitCode, hostsOmitted } = record
-      const figures = live ? record : { totals: withGaugesAtRest(record.totals), hosts: record.hosts.map(withGaugesAtRest) }
-      found.push({ pid, command, since, asOf, endedAt, exitCode, live, totals: figures.totals, hosts: figures.hosts, hostsOmitted })
+      const figures = live
+        ? record
+        : { totals: withGaugesAtRest(record.totals), hosts: record.hosts.map(withGaugesAtRest) }
+      found.push({
+        pid,
+        command,
+        since,
+        asOf,
+        endedAt,
+        exitCode,
+        live,
+        totals: figures.totals,
+        hosts: figures.hosts,
+        hostsOmitted,
+      })
     } catch (error) {
       // Pruned between the listing and the reading.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') warnings.push(messageOf(error))
@@ -57,7 +70,11 @@ export async function readPrivate(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
   try {
     const found = await file.stat()
-    if (!found.isFile() || found.size > LARGEST_FILE || (process.getuid !== undefined && found.uid !== process.getuid())) {
+    if (
+      !found.isFile() ||
+      found.size > LARGEST_FILE ||
+      (process.getuid !== undefined && found.uid !== process.getuid())
+    ) {
       throw new Error(`${path} is not read: it is not a stats file of yours`)
     }
     return await file.readFile('utf8')

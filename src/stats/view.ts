@@ -28,7 +28,13 @@ export interface StatsView {
   /** Every live run, the newest first; else the last run alone; else nothing. */
   readonly runs: readonly RunStats[]
   /** The runs' sum; null when there are none. */
-  readonly sum: { readonly asOf: string; readonly since: string; readonly totals: PoolTotals; readonly hosts: readonly HostFigures[]; readonly hostsOmitted: number } | null
+  readonly sum: {
+    readonly asOf: string
+    readonly since: string
+    readonly totals: PoolTotals
+    readonly hosts: readonly HostFigures[]
+    readonly hostsOmitted: number
+  } | null
   /** Why something could not be read, for people. */
   readonly warnings: readonly string[]
 }
@@ -43,14 +49,23 @@ export function viewOf(found: readonly RunStats[], warnings: readonly string[]):
 
 /** What is open or waiting now is nothing, once a process is gone; what happened stays. */
 export function withGaugesAtRest<T extends PoolFigures>(figures: T): T {
-  return { ...figures, totalConnections: 0, activeConnections: 0, idleConnections: 0, connecting: 0, waiting: 0, oldestWaitMs: 0 }
+  return {
+    ...figures,
+    totalConnections: 0,
+    activeConnections: 0,
+    idleConnections: 0,
+    connecting: 0,
+    waiting: 0,
+    oldestWaitMs: 0,
+  }
 }
 
 function sumOf(runs: readonly RunStats[]): StatsView['sum'] {
   const [first, ...others] = runs
   if (!first) return null
   if (others.length === 0) return first
-  const earliest = (times: readonly string[]): string => times.reduce((a, b) => (Date.parse(a) <= Date.parse(b) ? a : b))
+  const earliest = (times: readonly string[]): string =>
+    times.reduce((a, b) => (Date.parse(a) <= Date.parse(b) ? a : b))
   const hosts = new Map<string, HostFigures>()
   for (const host of runs.flatMap((run) => run.hosts)) {
     const before = hosts.get(host.address)
@@ -94,10 +109,19 @@ function addFigures(a: PoolFigures, b: PoolFigures): PoolFigures {
 function addLatencies(a: Latency, b: Latency): Latency {
   if (a.n === 0) return b
   if (b.n === 0) return a
-  return { n: a.n + b.n, p50: null, p95: null, p99: null, max: a.max === null || b.max === null ? null : Math.max(a.max, b.max) }
+  return {
+    n: a.n + b.n,
+    p50: null,
+    p95: null,
+    p99: null,
+    max: a.max === null || b.max === null ? null : Math.max(a.max, b.max),
+  }
 }
 
-function addCounts<Name extends string>(a: Readonly<Partial<Record<Name, number>>>, b: Readonly<Partial<Record<Name, number>>>): Record<Name, number> {
+function addCounts<Name extends string>(
+  a: Readonly<Partial<Record<Name, number>>>,
+  b: Readonly<Partial<Record<Name, number>>>,
+): Record<Name, number> {
   const sum = { ...a } as Record<Name, number>
   for (const [name, count] of Object.entries(b) as [Name, number][]) sum[name] = (sum[name] ?? 0) + count
   return sum

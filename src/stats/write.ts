@@ -51,7 +51,14 @@ export function openStats(options: OpenStatsOptions): StatsFile {
       const directory = await (place ??= makePlace(options))
       const asOf = new Date(clock.wall()).toISOString()
       const record: StatsRecord = {
-        schemaVersion: 1, ...identity, command, since, asOf, endedAt: ended && asOf, exitCode: ended && ended.exitCode, ...splitSnapshot(snapshot()),
+        schemaVersion: 1,
+        ...identity,
+        command,
+        since,
+        asOf,
+        endedAt: ended && asOf,
+        exitCode: ended && ended.exitCode,
+        ...splitSnapshot(snapshot()),
       }
       await replace(directory, fileName(identity), JSON.stringify(record))
       if (ended) await prune(directory, clock.wall())
@@ -78,10 +85,12 @@ export function openStats(options: OpenStatsOptions): StatsFile {
           warn('no stats for "xec pool stats": the file system of the state directory does not answer')
           resolve(false)
         })
-        void writing.then(() => write({ exitCode })).then(() => {
-          late.clear()
-          resolve(true)
-        })
+        void writing
+          .then(() => write({ exitCode }))
+          .then(() => {
+            late.clear()
+            resolve(true)
+          })
       }))
     },
   }

@@ -26,17 +26,23 @@ export interface UserAgent {
 }
 
 /** The agent behind a socket. Whatever goes wrong with it, authentication goes on with the next method. */
-export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, { only, except, onFailed }: AgentFilter): UserAgent {
+export function userAgent(
+  ssh2: Ssh2,
+  clock: Clock,
+  socketPath: string,
+  { only, except, onFailed }: AgentFilter,
+): UserAgent {
   const inner = ssh2.createAgent(socketPath) as OpenSSHAgent
   const streams = new Set<Duplex>()
   const getStream = inner.getStream.bind(inner)
-  inner.getStream = (reply) => getStream((error, stream) => {
-    if (stream) {
-      streams.add(stream)
-      stream.once('close', () => streams.delete(stream))
-    }
-    reply(error, stream)
-  })
+  inner.getStream = (reply) =>
+    getStream((error, stream) => {
+      if (stream) {
+        streams.add(stream)
+        stream.once('close', () => streams.delete(stream))
+      }
+      reply(error, stream)
+    })
   const release = (): void => {
     for (const stream of streams) stream.destroy()
   }
@@ -49,7 +55,12 @@ export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, { only, 
       reply(null, [this.key])
     }
 
-    override sign(key: ParsedKey, data: Buffer, options: SigningRequestOptions | SignCallback, reply?: SignCallback): void {
+    override sign(
+      key: ParsedKey,
+      data: Buffer,
+      options: SigningRequestOptions | SignCallback,
+      reply?: SignCallback,
+    ): void {
       inner.sign(key, data, options as SigningRequestOptions, reply)
     }
   }
@@ -58,23 +69,26 @@ export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, { only, 
     const same = (other: Buffer): boolean => other.equals(blob)
     return !except.some(same) && (only === null || only.some(same))
   }
-  const list = (): Promise<readonly BaseAgent[]> => new Promise((resolve) => {
-    const failed = (why: string): void => {
-      timer.clear()
-      onFailed(why)
-      resolve([])
-    }
-    const timer = clock.timer(LIST_TIMEOUT_MS, () => {
-      failed('it does not answer')
-      release()
+  const list = (): Promise<readonly BaseAgent[]> =>
+    new Promise((resolve) => {
+      const failed = (why: string): void => {
+        timer.clear()
+        onFailed(why)
+        resolve([])
+      }
+      const timer = clock.timer(LIST_TIMEOUT_MS, () => {
+        failed('it does not answer')
+        release()
+      })
+      inner.getIdentities((error, keys) => {
+        if (error) return failed(messageOf(error))
+        timer.clear()
+        const parsed = (keys ?? [])
+          .map((key) => ssh2.utils.parseKey(key as ParsedKey))
+          .filter((key): key is ParsedKey => !(key instanceof Error))
+        resolve(parsed.filter(isWanted).map((key) => new OneKey(key)))
+      })
     })
-    inner.getIdentities((error, keys) => {
-      if (error) return failed(messageOf(error))
-      timer.clear()
-      const parsed = (keys ?? []).map((key) => ssh2.utils.parseKey(key as ParsedKey)).filter((key): key is ParsedKey => !(key instanceof Error))
-      resolve(parsed.filter(isWanted).map((key) => new OneKey(key)))
-    })
-  })
   return { list, release }
 }
 
@@ -82,17 +96,29 @@ export function userAgent(ssh2: Ssh2, clock: Clock, socketPath: string, { only, 
  * An encrypted key behind the agent interface, because that asks the server first: the person is asked
  * for a passphrase only once the server has said that this key would do (when its public half is known).
  */
-export function lockedKeyAgent(ssh2: Ssh2, publicBlob: Buffer | null, unlock: () => Promise<ParsedKey | null>): BaseAgent {
+export function lockedKeyAgent(
+  ssh2: Ssh2,
+  publicBlob: Buffer | null,
+  unlock: () => Promise<ParsedKey | null>,
+): BaseAgent {
   class LockedKey extends ssh2.BaseAgent {
     override getIdentities(reply: (error?: Error | null, keys?: ParsedKey[]) => void): void {
       if (publicBlob) {
         const key = ssh2.utils.parseKey(publicKeyLine(publicBlob))
         return reply(null, key instanceof Error ? [] : [key])
       }
-      unlock().then((key) => reply(null, key ? [key] : []), (error: Error) => reply(error))
+      unlock().then(
+        (key) => reply(null, key ? [key] : []),
+        (error: Error) => reply(error),
+      )
     }
 
-    override sign(_key: ParsedKey, data: Buffer, options: SigningRequestOptions | SignCallback, reply?: SignCallback): void {
+    override sign(
+      _key: ParsedKey,
+      data: Buffer,
+      options: SigningRequestOptions | SignCallback,
+      reply?: SignCallback,
+    ): void {
       const done = typeof options === 'function' ? options : reply
       const hash = typeof options === 'function' ? undefined : (options.hash as string | undefined)
       unlock().then(

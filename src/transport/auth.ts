@@ -53,11 +53,19 @@ export class AuthPlan {
   readonly #notes: string[] = []
 
   /** @param passwords null: nobody is asked for one */
-  constructor(ssh2: Ssh2, clock: Clock, private readonly target: Target, identities: readonly Identity[], passwords: Passwords | null, askPerson: <T>(work: () => Promise<T>) => Promise<T>) {
+  constructor(
+    ssh2: Ssh2,
+    clock: Clock,
+    private readonly target: Target,
+    identities: readonly Identity[],
+    passwords: Passwords | null,
+    askPerson: <T>(work: () => Promise<T>) => Promise<T>,
+  ) {
     const { credentials, username } = target
     const keys = identities.filter((identity) => identity.kind === 'key')
     this.signAtOnce = new Set(keys.filter(({ explicit }, index) => explicit || index === 0).map(({ key }) => key))
-    for (const { origin, key } of keys) this.#offer('publickey', origin, () => ({ type: 'publickey', username, key: key as unknown as Buffer }))
+    for (const { origin, key } of keys)
+      this.#offer('publickey', origin, () => ({ type: 'publickey', username, key: key as unknown as Buffer }))
 
     if (credentials.agent !== null) {
       const blobs = identities.flatMap(({ publicBlob }) => publicBlob ?? [])
@@ -70,7 +78,11 @@ export class AuthPlan {
       const listing = this.#offer('publickey', AGENT, async () => {
         const agents = await agent.list()
         this.#agentKeys = agents.length
-        const offers = agents.map((each): Offer => ({ method: 'publickey', label: AGENT, make: () => ({ type: 'agent', username, agent: each }) }))
+        const offers = agents.map((each): Offer => ({
+          method: 'publickey',
+          label: AGENT,
+          make: () => ({ type: 'agent', username, agent: each }),
+        }))
         this.#offers.splice(this.#offers.indexOf(listing), 0, ...offers)
         return null
       })
@@ -84,24 +96,41 @@ export class AuthPlan {
     const { password } = credentials
     if (password) {
       this.#offer('password', 'the password', () => ({ type: 'password', username, password: password.reveal() }))
-      this.#offer('keyboard-interactive', 'the password (keyboard-interactive)', () => ({ type: 'keyboard-interactive', username, prompt: answerWith(password.reveal()) }))
+      this.#offer('keyboard-interactive', 'the password (keyboard-interactive)', () => ({
+        type: 'keyboard-interactive',
+        username,
+        prompt: answerWith(password.reveal()),
+      }))
     } else if (passwords) {
       let givenUp = false
       for (let attempt = 0; attempt < PASSWORD_TRIES; attempt++) {
-        this.#offer('password', 'a password that was typed', async () => {
-          const typed = givenUp ? null : await askPerson(() => passwords.password(target, attempt > 0))
-          if (typed === null && !givenUp) this.#notes.push('a password, because none was typed')
-          givenUp = typed === null
-          return typed === null ? null : { type: 'password', username, password: typed }
-        }, true)
+        this.#offer(
+          'password',
+          'a password that was typed',
+          async () => {
+            const typed = givenUp ? null : await askPerson(() => passwords.password(target, attempt > 0))
+            if (typed === null && !givenUp) this.#notes.push('a password, because none was typed')
+            givenUp = typed === null
+            return typed === null ? null : { type: 'password', username, password: typed }
+          },
+          true,
+        )
       }
-      this.#offer('keyboard-interactive', 'what was typed (keyboard-interactive)', () => ({
-        type: 'keyboard-interactive', username,
-        prompt: (_name, _instructions, _lang, prompts, finish) => void askPerson(() => passwords.answers(target, prompts)).then((answers) => finish(answers ?? [])),
-      }), true)
+      this.#offer(
+        'keyboard-interactive',
+        'what was typed (keyboard-interactive)',
+        () => ({
+          type: 'keyboard-interactive',
+          username,
+          prompt: (_name, _instructions, _lang, prompts, finish) =>
+            void askPerson(() => passwords.answers(target, prompts)).then((answers) => finish(answers ?? [])),
+        }),
+        true,
+      )
     }
     const first = this.#offers[0]
-    this.pipeline = (first?.method === 'password' && !first.byPerson) || (keys[0] !== undefined && keys[0].key.type !== 'ssh-rsa')
+    this.pipeline =
+      (first?.method === 'password' && !first.byPerson) || (keys[0] !== undefined && keys[0].key.type !== 'ssh-rsa')
   }
 
   /** Nothing to offer at all: known before anything is dialled. */
@@ -109,7 +138,12 @@ export class AuthPlan {
     if (this.#offers.length > 0) return null
     const why = this.#notes.length > 0 ? this.#notes.join('; ') : 'there is no key, agent or password'
     const { host, username } = this.target
-    return new DialError('XEC_AUTH', `${placeOf(this.target)}: nothing to log ${username} in with: ${why}`, { host, phase: 'auth', verdict: 'sticky', answered: false })
+    return new DialError('XEC_AUTH', `${placeOf(this.target)}: nothing to log ${username} in with: ${why}`, {
+      host,
+      phase: 'auth',
+      verdict: 'sticky',
+      answered: false,
+    })
   }
 
   /** Every refusal, as the server puts it: what it takes, and whether the last offer was a part of what it wants. */
@@ -122,13 +156,19 @@ export class AuthPlan {
   }
 
   /** ssh2's authHandler: the next method, false when there is none, or undefined when `reply` will tell. */
-  readonly next = (accepts: readonly string[] | null, partial: boolean | null, reply: (method: AnyAuthMethod | false) => void): AnyAuthMethod | false | undefined => {
+  readonly next = (
+    accepts: readonly string[] | null,
+    partial: boolean | null,
+    reply: (method: AnyAuthMethod | false) => void,
+  ): AnyAuthMethod | false | undefined => {
     // Only where nobody tells us first: ssh2's own account may be stale.
     if (accepts && !this.#hears) {
       this.refused(accepts, partial === true)
       this.#hears = false
     }
-    const offer = this.#offers.find((each) => !this.#tried.has(each) && (this.#accepts?.includes(each.method) ?? true) && !this.#repeats(each))
+    const offer = this.#offers.find(
+      (each) => !this.#tried.has(each) && (this.#accepts?.includes(each.method) ?? true) && !this.#repeats(each),
+    )
     if (!offer) return false
     if (offer.byPerson && !this.#accepts) return { type: 'none', username: this.target.username }
     this.#tried.add(offer)
@@ -153,18 +193,31 @@ export class AuthPlan {
     const offered = this.#labels([...this.#tried].filter((offer) => !this.#succeeded.has(offer)))
     const parts = [
       offered.length > 0 ? `the server refused ${offered.join(', ')}` : 'the server takes none of the methods at hand',
-      ...(this.#succeeded.size > 0 ? [`it accepted ${this.#labels([...this.#succeeded]).join(', ')} and wants more`] : []),
+      ...(this.#succeeded.size > 0
+        ? [`it accepted ${this.#labels([...this.#succeeded]).join(', ')} and wants more`]
+        : []),
       ...(said ? [`it said "${printable(said)}"`] : []),
       ...(this.#accepts ? [`it takes ${printable(this.#accepts.join(', ')) || 'nothing'}`] : []),
       ...(this.#notes.length > 0 ? [`not offered: ${this.#notes.join('; ')}`] : []),
     ]
-    return dialError(this.target, 'XEC_AUTH', 'auth', 'sticky', `authentication as ${this.target.username} failed: ${parts.join('; ')}`)
+    return dialError(
+      this.target,
+      'XEC_AUTH',
+      'auth',
+      'sticky',
+      `authentication as ${this.target.username} failed: ${parts.join('; ')}`,
+    )
   }
 
   /** The agent's keys counted, every other offer by its own label, once. */
   #labels(offers: readonly Offer[]): string[] {
     const keys = offers.filter(({ label }) => label === AGENT).length
-    const count = this.#agentKeys !== null && keys < this.#agentKeys ? `${keys} of ${this.#agentKeys} keys` : keys === 1 ? 'one key' : `${keys} keys`
+    const count =
+      this.#agentKeys !== null && keys < this.#agentKeys
+        ? `${keys} of ${this.#agentKeys} keys`
+        : keys === 1
+          ? 'one key'
+          : `${keys} keys`
     return [...new Set(offers.map(({ label }) => (label === AGENT ? `${count} ${AGENT}` : label)))]
   }
 
@@ -185,8 +238,11 @@ export class AuthPlan {
 
   /** A password that was refused as such would be refused again in the other form. */
   #repeats(offer: Offer): boolean {
-    return offer.method === 'keyboard-interactive' && [...this.#tried].some(({ method }) => method === 'password')
-      && (this.#accepts?.includes('password') ?? false)
+    return (
+      offer.method === 'keyboard-interactive' &&
+      [...this.#tried].some(({ method }) => method === 'password') &&
+      (this.#accepts?.includes('password') ?? false)
+    )
   }
 }
 
@@ -194,7 +250,13 @@ export class AuthPlan {
 function answerWith(password: string) {
   let rounds = 0
   let sent = false
-  return (_name: string, _instructions: string, _lang: string, prompts: { prompt: string; echo?: boolean }[], finish: (answers: string[]) => void): void => {
+  return (
+    _name: string,
+    _instructions: string,
+    _lang: string,
+    prompts: { prompt: string; echo?: boolean }[],
+    finish: (answers: string[]) => void,
+  ): void => {
     const asksForIt = prompts.length === 1 && prompts[0]?.echo !== true && !sent
     if (asksForIt) sent = true
     finish(asksForIt ? [password] : ++rounds <= MAX_ROUNDS ? prompts.map(() => '') : [])

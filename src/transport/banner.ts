@@ -23,13 +23,22 @@ export function hasIdent(peeked: string): boolean {
 export function bannerFailure(peeked: string): BannerFailure {
   const said = printable(peeked)
   if (/Exceeded MaxStartups/i.test(said)) {
-    return { verdict: 'throttled', text: 'the server has too many logins in progress ("Exceeded MaxStartups"); try fewer at once, or raise MaxStartups in its sshd_config' }
+    return {
+      verdict: 'throttled',
+      text: 'the server has too many logins in progress ("Exceeded MaxStartups"); try fewer at once, or raise MaxStartups in its sshd_config',
+    }
   }
   if (/Not allowed at this time/i.test(said)) {
-    return { verdict: 'throttled', text: 'the server turns this address away for a while ("Not allowed at this time", PerSourcePenalties in its sshd_config); wait, or exempt this address there' }
+    return {
+      verdict: 'throttled',
+      text: 'the server turns this address away for a while ("Not allowed at this time", PerSourcePenalties in its sshd_config); wait, or exempt this address there',
+    }
   }
   if (said === '') {
-    return { verdict: 'throttled', text: 'the server closed the connection before its SSH banner; it may limit logins (MaxStartups, a firewall, hosts.deny)' }
+    return {
+      verdict: 'throttled',
+      text: 'the server closed the connection before its SSH banner; it may limit logins (MaxStartups, a firewall, hosts.deny)',
+    }
   }
   if (/(^|\n)(S|SS|SSH|SSH-[^\n]*)$/.test(peeked)) {
     return { verdict: 'transient', text: 'the connection ended in the middle of the SSH banner' }

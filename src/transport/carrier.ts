@@ -15,7 +15,10 @@ export class Carrier extends Duplex implements Path {
   #held = false
   #pending: ((error?: Error | null) => void) | null = null
 
-  constructor(private readonly channel: ClientChannel, private readonly hop: Hop) {
+  constructor(
+    private readonly channel: ClientChannel,
+    private readonly hop: Hop,
+  ) {
     super({ allowHalfOpen: false, emitClose: true })
     channel.on('data', (chunk: Buffer) => {
       if (!this.push(chunk)) channel.pause()

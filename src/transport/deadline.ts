@@ -9,7 +9,10 @@ export class Deadline {
   #held = 1
   #expired: () => void = () => {}
 
-  constructor(private readonly clock: Clock, readonly totalMs: number) {
+  constructor(
+    private readonly clock: Clock,
+    readonly totalMs: number,
+  ) {
     this.#left = totalMs
   }
 

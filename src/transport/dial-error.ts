@@ -7,7 +7,14 @@ import { placeOf, printable, saidOf } from './words.js'
 
 export type DialPhase = Extract<Phase, 'dns' | 'tcp' | 'banner' | 'kex' | 'hostkey' | 'auth'>
 
-export function dialError(target: Target, code: ErrorCode, phase: Phase, verdict: DialVerdict, text: string, cause?: unknown): DialError {
+export function dialError(
+  target: Target,
+  code: ErrorCode,
+  phase: Phase,
+  verdict: DialVerdict,
+  text: string,
+  cause?: unknown,
+): DialError {
   return new DialError(code, `${placeOf(target)}: ${text}`, { host: target.host, phase, verdict, cause })
 }
 
@@ -16,24 +23,41 @@ export function abortedDial(target: Target, phase: Phase): DialError {
 }
 
 const WAITED_FOR: Record<DialPhase, string> = {
-  dns: 'the name server', tcp: 'the TCP connection', banner: 'the SSH banner', kex: 'the key exchange', hostkey: 'the host key', auth: 'the authentication',
+  dns: 'the name server',
+  tcp: 'the TCP connection',
+  banner: 'the SSH banner',
+  kex: 'the key exchange',
+  hostkey: 'the host key',
+  auth: 'the authentication',
 }
 
 export function timedOutDial(target: Target, phase: DialPhase, timeoutMs: number): DialError {
   const hint = phase === 'tcp' ? '; the host may be down or a firewall drops packets' : ''
-  return dialError(target, 'XEC_CONNECT', phase, 'final', `no answer within ${formatDuration(timeoutMs)}, waiting for ${WAITED_FOR[phase]}${hint} (connect timeout)`)
+  return dialError(
+    target,
+    'XEC_CONNECT',
+    phase,
+    'final',
+    `no answer within ${formatDuration(timeoutMs)}, waiting for ${WAITED_FOR[phase]}${hint} (connect timeout)`,
+  )
 }
 
 const SOCKET_ERRORS: Readonly<Record<string, { phase?: DialPhase; verdict: DialVerdict; text: string }>> = {
   ENOTFOUND: { phase: 'dns', verdict: 'final', text: 'the name is unknown (ENOTFOUND)' },
   ENODATA: { phase: 'dns', verdict: 'final', text: 'the name has no address (ENODATA)' },
   EAI_AGAIN: { phase: 'dns', verdict: 'transient', text: 'the name server did not answer (EAI_AGAIN)' },
-  ECONNREFUSED: { verdict: 'transient', text: 'connection refused: nothing listens there; check the port and that sshd runs' },
+  ECONNREFUSED: {
+    verdict: 'transient',
+    text: 'connection refused: nothing listens there; check the port and that sshd runs',
+  },
   EHOSTUNREACH: { verdict: 'transient', text: 'no route to the host (EHOSTUNREACH)' },
   EHOSTDOWN: { verdict: 'transient', text: 'the host is down (EHOSTDOWN)' },
   ENETUNREACH: { verdict: 'transient', text: 'the network is unreachable (ENETUNREACH)' },
   ETIMEDOUT: { verdict: 'final', text: 'no answer (ETIMEDOUT); the host may be down or a firewall drops packets' },
-  EMFILE: { verdict: 'transient', text: 'this process has no file descriptor left (EMFILE); raise `ulimit -n` or lower maxConnections' },
+  EMFILE: {
+    verdict: 'transient',
+    text: 'this process has no file descriptor left (EMFILE); raise `ulimit -n` or lower maxConnections',
+  },
   EADDRNOTAVAIL: { verdict: 'transient', text: 'no local port is free (EADDRNOTAVAIL)' },
 }
 
@@ -41,10 +65,16 @@ const SOCKET_ERRORS: Readonly<Record<string, { phase?: DialPhase; verdict: DialV
 export function connectFailed(target: Target, error: Error): DialError {
   const { code = '', syscall } = error as NodeJS.ErrnoException
   const known = SOCKET_ERRORS[code]
-  const phase = syscall === 'getaddrinfo' ? 'dns' : known?.phase ?? 'tcp'
+  const phase = syscall === 'getaddrinfo' ? 'dns' : (known?.phase ?? 'tcp')
   const text = known?.text ?? `the connection failed: ${printable(messageOf(error))}`
   const answered = code === 'ECONNREFUSED' || code === 'ECONNRESET'
-  return new DialError('XEC_CONNECT', `${placeOf(target)}: ${text}`, { host: target.host, phase, verdict: known?.verdict ?? 'transient', answered, cause: error })
+  return new DialError('XEC_CONNECT', `${placeOf(target)}: ${text}`, {
+    host: target.host,
+    phase,
+    verdict: known?.verdict ?? 'transient',
+    answered,
+    cause: error,
+  })
 }
 
 /** A jump host that did not lend a carrier (RFC 4254 §5.1: 1 prohibited, 2 connect failed). */
@@ -52,13 +82,25 @@ export function carrierFailed(target: Target, error: Error): DialError {
   const hop = target.jump?.host ?? 'the jump host'
   const { reason } = error as { reason?: unknown }
   const said = saidOf(error)
-  if (reason === 1) return dialError(target, 'XEC_CONNECT', 'tcp', 'final', `${hop} does not forward connections ("${said}"); see AllowTcpForwarding and PermitOpen there`, error)
+  if (reason === 1)
+    return dialError(
+      target,
+      'XEC_CONNECT',
+      'tcp',
+      'final',
+      `${hop} does not forward connections ("${said}"); see AllowTcpForwarding and PermitOpen there`,
+      error,
+    )
   return dialError(target, 'XEC_CONNECT', 'tcp', 'transient', `${hop} could not connect to it ("${said}")`, error)
 }
 
 /** The jump host's own connection ended, which says nothing of the target. */
 export function hopLost(target: Target, phase: DialPhase, detail: string, cause?: unknown): DialError {
-  return new DialError('XEC_CONNECT', `${placeOf(target)}: the connection to ${target.jump?.host ?? 'the jump host'} was lost (${detail})`, { host: target.host, phase, verdict: 'transient', answered: false, cause })
+  return new DialError(
+    'XEC_CONNECT',
+    `${placeOf(target)}: the connection to ${target.jump?.host ?? 'the jump host'} was lost (${detail})`,
+    { host: target.host, phase, verdict: 'transient', answered: false, cause },
+  )
 }
 
 /** The connection ended, or broke, between TCP and authenticated. */
@@ -74,9 +116,24 @@ export function brokenHandshake(target: Target, phase: DialPhase, peeked: string
   // A DISCONNECT message (RFC 4253 §11.1) has a numeric code and no level.
   if (typeof code === 'number' && level === undefined) {
     const tooMany = code === 12
-    return dialError(target, 'XEC_CONNECT', phase, tooMany ? 'throttled' : 'transient', `the server ended the connection ${during}: "${said}"`, error)
+    return dialError(
+      target,
+      'XEC_CONNECT',
+      phase,
+      tooMany ? 'throttled' : 'transient',
+      `the server ended the connection ${during}: "${said}"`,
+      error,
+    )
   }
-  if (level === 'client-socket') return dialError(target, 'XEC_CONNECT', phase, 'transient', `the connection broke ${during}: ${said}`, error)
+  if (level === 'client-socket')
+    return dialError(target, 'XEC_CONNECT', phase, 'transient', `the connection broke ${during}: ${said}`, error)
   // No matching algorithm, a wrong version, a bad signature: the next dial would end the same way. A damaged packet need not.
-  return dialError(target, 'XEC_CONNECT', phase, level === 'protocol' ? 'transient' : 'final', `${phase === 'auth' ? 'authentication' : 'the key exchange'} broke off: ${said}`, error)
+  return dialError(
+    target,
+    'XEC_CONNECT',
+    phase,
+    level === 'protocol' ? 'transient' : 'final',
+    `${phase === 'auth' ? 'authentication' : 'the key exchange'} broke off: ${said}`,
+    error,
+  )
 }

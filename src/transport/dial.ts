@@ -6,7 +6,16 @@ import { hasIdent, PEEK_BYTES } from './banner.js'
 import type { Deadline } from './deadline.js'
 import { abortedDial, brokenHandshake, dialError, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
 import { HostKeyCheck, preferKnown, type AskAboutKey } from './host-key.js'
-import { hearAuthFailures, holdBanner, IDENT, missingInternals, quickenAuth, skipIdent, wireOf, type Wire } from './internals.js'
+import {
+  hearAuthFailures,
+  holdBanner,
+  IDENT,
+  missingInternals,
+  quickenAuth,
+  skipIdent,
+  wireOf,
+  type Wire,
+} from './internals.js'
 import type { Ssh2 } from './library.js'
 import { Ssh2Link } from './link.js'
 import type { Path } from './socket.js'
@@ -62,7 +71,10 @@ export class Dial implements Reached {
       await shut(path)
       this.#peeked = this.parts.first
       if (hasIdent(this.#peeked)) this.#phase = 'kex'
-      throw this.#failure ?? this.#broken(path.errored ? Object.assign(path.errored, { level: 'client-socket' }) : undefined)
+      throw (
+        this.#failure ??
+        this.#broken(path.errored ? Object.assign(path.errored, { level: 'client-socket' }) : undefined)
+      )
     }
     const aborted = (): void => this.#fail(abortedDial(target, this.#phase))
     signal.addEventListener('abort', aborted, { once: true })
@@ -79,7 +91,12 @@ export class Dial implements Reached {
   /** Our listeners stand before ssh2's: what the end of the socket means is decided before ssh2 tells its channels. */
   #handshake(known: KnownHost, ready: (link: Link) => void, failed: (error: DialError) => void): void {
     const { target, plan, path, ssh2, clock, askAboutKey: ask, askPerson, warn, keepAlive, tcpMs } = this.parts
-    const hostKey = new HostKeyCheck(target, known, ask && ((question) => askPerson(() => ask(question))), () => path.destroyed)
+    const hostKey = new HostKeyCheck(
+      target,
+      known,
+      ask && ((question) => askPerson(() => ask(question))),
+      () => path.destroyed,
+    )
     const client = new ssh2.Client()
     const started = clock.now()
     let kexMs = 0
@@ -110,7 +127,9 @@ export class Dial implements Reached {
     client.on('error', (error: Error & { level?: string; code?: unknown }) => {
       if (this.#link) return this.#link.broke(printable(error.message))
       // Not the end of the dial: ssh2 goes on with the next key or method.
-      const goesOn = error.level === 'agent' || (error.level === 'client-authentication' && !error.message.startsWith('All configured'))
+      const goesOn =
+        error.level === 'agent' ||
+        (error.level === 'client-authentication' && !error.message.startsWith('All configured'))
       if (goesOn) plan.note(error.message)
       else this.#fail(hostKey.failure ?? this.#verdict(error))
     })
@@ -118,7 +137,17 @@ export class Dial implements Reached {
     client.on('greeting', () => {
       if (this.#phase === 'banner') this.#phase = 'kex'
     })
-    client.on('change password', () => this.#fail(dialError(target, 'XEC_AUTH', 'auth', 'sticky', `the password of ${target.username} has expired and must be changed there`)))
+    client.on('change password', () =>
+      this.#fail(
+        dialError(
+          target,
+          'XEC_AUTH',
+          'auth',
+          'sticky',
+          `the password of ${target.username} has expired and must be changed there`,
+        ),
+      ),
+    )
     // Once: rekeying brings it again.
     client.once('handshake', () => {
       this.#phase = 'auth'
@@ -130,7 +159,16 @@ export class Dial implements Reached {
       void confirmed.then((refused) => {
         if (refused) this.#fail(refused)
         if (this.#failure || path.destroyed || !wire) return
-        this.#link = new Ssh2Link({ host: target.host, client, wire, socket: path, clock, keepAlive, timing, via: this.parts.via })
+        this.#link = new Ssh2Link({
+          host: target.host,
+          client,
+          wire,
+          socket: path,
+          clock,
+          keepAlive,
+          timing,
+          via: this.parts.via,
+        })
         ready(this.#link)
       })
     })
@@ -140,10 +178,11 @@ export class Dial implements Reached {
         sock: path,
         ident: IDENT,
         username: target.username,
-        authHandler: (accepts, partial, next) => plan.next(accepts, partial, (method) => {
-          // ssh2 throws at what comes after its connection's end.
-          if (!path.destroyed) next(method as never)
-        }) as never,
+        authHandler: (accepts, partial, next) =>
+          plan.next(accepts, partial, (method) => {
+            // ssh2 throws at what comes after its connection's end.
+            if (!path.destroyed) next(method as never)
+          }) as never,
         hostVerifier: hostKey.verifier,
         algorithms: { serverHostKey: preferKnown(known.knownTypes) },
         // Both are ours, on our clock.
@@ -151,14 +190,24 @@ export class Dial implements Reached {
         keepaliveInterval: 0,
       })
       const missing = missingInternals(client)
-      if (missing.length > 0) throw new Error(`this copy of ssh2 lacks ${missing.join(', ')}; xec is made for ssh2 1.17.0`)
+      if (missing.length > 0)
+        throw new Error(`this copy of ssh2 lacks ${missing.join(', ')}; xec is made for ssh2 1.17.0`)
       wire = wireOf(client)
       skipIdent(client)
       holdBanner(client)
       hearAuthFailures(client, plan.refused)
       quickenAuth(client, plan.signAtOnce, plan.pipeline)
     } catch (error) {
-      this.#fail(dialError(target, 'XEC_CONFIG', 'kex', 'final', `ssh2 did not start: ${printable((error as Error).message)}`, error))
+      this.#fail(
+        dialError(
+          target,
+          'XEC_CONFIG',
+          'kex',
+          'final',
+          `ssh2 did not start: ${printable((error as Error).message)}`,
+          error,
+        ),
+      )
     }
   }
 
@@ -166,7 +215,8 @@ export class Dial implements Reached {
     const { plan } = this.parts
     if (error.level === 'client-authentication') return plan.failure(null)
     // "Too many authentication failures" comes as a DISCONNECT (RFC 4253 §11.1): 2 from OpenSSH, 14 by the book.
-    if (this.#phase === 'auth' && error.level === undefined && (error.code === 2 || error.code === 14)) return plan.failure(error.message)
+    if (this.#phase === 'auth' && error.level === undefined && (error.code === 2 || error.code === 14))
+      return plan.failure(error.message)
     return this.#broken(error)
   }
 

@@ -17,7 +17,10 @@ export interface Carrying {
 export class Forwarding {
   readonly #listeners = new Map<string, (connection: Duplex, from: RemotePeer) => void>()
 
-  constructor(private readonly link: Carrying, private readonly client: Client) {}
+  constructor(
+    private readonly link: Carrying,
+    private readonly client: Client,
+  ) {}
 
   /** A direct-tcpip channel (§7.2). Rejects with ssh2's error, or a plain one when the link is gone. */
   open(address: string, port: number): Promise<ClientChannel> {
@@ -41,19 +44,34 @@ export class Forwarding {
     } catch (error) {
       if (!this.link.alive) throw this.#lost()
       const hint = (error as { reason?: unknown }).reason === 1 ? '; see AllowTcpForwarding and PermitOpen there' : ''
-      throw new XecError('XEC_REFUSED', `${host}: it did not connect to ${address}:${port} ("${saidOf(error)}")${hint}`, { host, phase: 'channel', cause: error })
+      throw new XecError(
+        'XEC_REFUSED',
+        `${host}: it did not connect to ${address}:${port} ("${saidOf(error)}")${hint}`,
+        { host, phase: 'channel', cause: error },
+      )
     }
   }
 
   /** @see Link.listen */
-  listen(address: string, port: number, onConnection: (connection: Duplex, from: RemotePeer) => void): Promise<RemoteListener> {
+  listen(
+    address: string,
+    port: number,
+    onConnection: (connection: Duplex, from: RemotePeer) => void,
+  ): Promise<RemoteListener> {
     const { link, client } = this
     const { host } = link
     return new Promise((resolve, reject) => {
       if (!link.alive) return reject(this.#lost())
       client.forwardIn(address, port, (error, bound) => {
         if (!link.alive) return reject(this.#lost())
-        if (error) return reject(new XecError('XEC_REFUSED', `${host}: it does not listen on ${address}:${port} for us; the port may be taken, or see AllowTcpForwarding, GatewayPorts and PermitListen there`, { host, phase: 'channel', cause: error }))
+        if (error)
+          return reject(
+            new XecError(
+              'XEC_REFUSED',
+              `${host}: it does not listen on ${address}:${port} for us; the port may be taken, or see AllowTcpForwarding, GatewayPorts and PermitListen there`,
+              { host, phase: 'channel', cause: error },
+            ),
+          )
         const place = `${address}:${bound}`
         if (this.#listeners.size === 0) client.on('tcp connection', this.#accept)
         this.#listeners.set(place, onConnection)
@@ -62,7 +80,11 @@ export class Forwarding {
     })
   }
 
-  readonly #accept = (details: TcpConnectionDetails, accept: AcceptConnection<ClientChannel>, reject: () => void): void => {
+  readonly #accept = (
+    details: TcpConnectionDetails,
+    accept: AcceptConnection<ClientChannel>,
+    reject: () => void,
+  ): void => {
     const listener = this.#listeners.get(`${details.destIP}:${details.destPort}`)
     if (!listener) return reject()
     const channel = quiet(accept())
@@ -74,12 +96,17 @@ export class Forwarding {
     if (!this.#listeners.delete(place)) return Promise.resolve()
     if (this.#listeners.size === 0) this.client.off('tcp connection', this.#accept)
     // A link that is gone listens nowhere, and what a live server answers changes nothing for us.
-    return new Promise((resolve) => (this.link.alive ? this.client.unforwardIn(address, port, () => resolve()) : resolve()))
+    return new Promise((resolve) =>
+      this.link.alive ? this.client.unforwardIn(address, port, () => resolve()) : resolve(),
+    )
   }
 
   #lost(): XecError {
     const { host, gone } = this.link
-    return new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed before the port was forwarded (${gone})`, { host, phase: 'channel' })
+    return new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed before the port was forwarded (${gone})`, {
+      host,
+      phase: 'channel',
+    })
   }
 }
 

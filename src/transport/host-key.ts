@@ -8,10 +8,20 @@ import type { DialError, Target } from './transport.js'
 import { placeOf } from './words.js'
 
 /** What ssh2 1.17 can verify; others, asked for, would make it throw. */
-const VERIFIABLE: readonly string[] = ['ssh-ed25519', 'ecdsa-sha2-nistp256', 'ecdsa-sha2-nistp384', 'ecdsa-sha2-nistp521', 'rsa-sha2-512', 'rsa-sha2-256', 'ssh-rsa'] satisfies ServerHostKeyAlgorithm[]
+const VERIFIABLE: readonly string[] = [
+  'ssh-ed25519',
+  'ecdsa-sha2-nistp256',
+  'ecdsa-sha2-nistp384',
+  'ecdsa-sha2-nistp521',
+  'rsa-sha2-512',
+  'rsa-sha2-256',
+  'ssh-rsa',
+] satisfies ServerHostKeyAlgorithm[]
 
 /** The known keys' algorithms ahead of the rest, as ssh does, or a host known by its RSA key would look changed. */
-export function preferKnown(knownTypes: readonly string[]): Record<'append' | 'remove' | 'prepend', ServerHostKeyAlgorithm[]> {
+export function preferKnown(
+  knownTypes: readonly string[],
+): Record<'append' | 'remove' | 'prepend', ServerHostKeyAlgorithm[]> {
   const known = knownTypes.filter((type): type is ServerHostKeyAlgorithm => VERIFIABLE.includes(type))
   return { append: [], remove: known, prepend: known }
 }
@@ -42,7 +52,12 @@ export class HostKeyCheck {
    * @param ask null where there is no terminal
    * @param isOver whether the dial has ended meanwhile: ssh2 throws at an answer that comes after its connection's end
    */
-  constructor(private readonly target: Target, private readonly known: KnownHost, private readonly ask: AskAboutKey | null, private readonly isOver: () => boolean = () => false) {}
+  constructor(
+    private readonly target: Target,
+    private readonly known: KnownHost,
+    private readonly ask: AskAboutKey | null,
+    private readonly isOver: () => boolean = () => false,
+  ) {}
 
   /**
    * ssh2's hostVerifier. Returns undefined always and answers with a true boolean, because ssh2 takes any other
@@ -75,7 +90,8 @@ export class HostKeyCheck {
     const { verdict, warning } = await this.known.record(key)
     if (warning) warn(warning)
     if (verdict.kind === 'changed') return this.#changed(key, verdict.known)
-    if (verdict.kind === 'revoked') return this.#refuse(`its host key ${describe(key)} is marked @revoked at ${verdict.at.file}:${verdict.at.line}`)
+    if (verdict.kind === 'revoked')
+      return this.#refuse(`its host key ${describe(key)} is marked @revoked at ${verdict.at.file}:${verdict.at.line}`)
     return null
   }
 
@@ -87,30 +103,55 @@ export class HostKeyCheck {
       decide(false)
     }
     switch (verdict.kind) {
-      case 'known': return decide(true)
-      case 'revoked': return refuse(this.#refuse(`its host key ${describe(key)} is marked @revoked at ${verdict.at.file}:${verdict.at.line}`))
-      case 'changed': return refuse(this.#changed(key, verdict.known))
-      case 'new': break
+      case 'known':
+        return decide(true)
+      case 'revoked':
+        return refuse(
+          this.#refuse(`its host key ${describe(key)} is marked @revoked at ${verdict.at.file}:${verdict.at.line}`),
+        )
+      case 'changed':
+        return refuse(this.#changed(key, verdict.known))
+      case 'new':
+        break
     }
     const { mode, userFiles, globalFiles } = this.target.hostKeys
     const files = [...userFiles, ...globalFiles].join(', ') || 'any known_hosts file'
-    const authority = verdict.certAuthority ? ` (${verdict.certAuthority.file}:${verdict.certAuthority.line} names a @cert-authority, but host certificates are not supported)` : ''
+    const authority = verdict.certAuthority
+      ? ` (${verdict.certAuthority.file}:${verdict.certAuthority.line} names a @cert-authority, but host certificates are not supported)`
+      : ''
     const unknown = `its host key ${describe(key)} is not in ${files}${authority}`
     this.#isNew = true
     if (mode === 'accept-new') return decide(true)
-    if (mode === 'strict') return refuse(this.#refuse(`${unknown}, and strictHostKeyChecking is strict; check the fingerprint and add the key, e.g. with: ${scan(this.target)} >> ${userFiles[0] ?? 'known_hosts'}`))
-    if (!this.ask) return refuse(this.#refuse(`${unknown}, and there is no terminal to ask whether to accept it (strictHostKeyChecking is ask)`))
-    return this.ask(`The host key of ${placeOf(this.target)} is not known: ${describe(key)}\nAccept and record it (yes/no)? `).then(
+    if (mode === 'strict')
+      return refuse(
+        this.#refuse(
+          `${unknown}, and strictHostKeyChecking is strict; check the fingerprint and add the key, e.g. with: ${scan(this.target)} >> ${userFiles[0] ?? 'known_hosts'}`,
+        ),
+      )
+    if (!this.ask)
+      return refuse(
+        this.#refuse(`${unknown}, and there is no terminal to ask whether to accept it (strictHostKeyChecking is ask)`),
+      )
+    return this.ask(
+      `The host key of ${placeOf(this.target)} is not known: ${describe(key)}\nAccept and record it (yes/no)? `,
+    ).then(
       (yes) => (yes ? decide(true) : refuse(this.#refuse(`${unknown}, and it was not accepted`))),
-      (error: unknown) => refuse(dialError(this.target, 'XEC_HOST_KEY', 'hostkey', 'sticky', `${unknown}, and asking about it failed`, error)),
+      (error: unknown) =>
+        refuse(
+          dialError(this.target, 'XEC_HOST_KEY', 'hostkey', 'sticky', `${unknown}, and asking about it failed`, error),
+        ),
     )
   }
 
   #changed(key: Buffer, known: readonly KnownKey[]): DialError {
     const { userFiles } = this.target.hostKeys
-    const places = known.map(({ type, fingerprint: print, file, line }) => `${type} ${print} at ${file}:${line}`).join(', ')
-    return this.#refuse(`HOST KEY CHANGED: it shows ${describe(key)}, but known is ${places}. Somebody may be listening in, or the host was installed anew. `
-      + `If you know why, remove the old key: ssh-keygen -R '${this.known.name}' -f '${known[0]?.file ?? userFiles[0] ?? ''}'`)
+    const places = known
+      .map(({ type, fingerprint: print, file, line }) => `${type} ${print} at ${file}:${line}`)
+      .join(', ')
+    return this.#refuse(
+      `HOST KEY CHANGED: it shows ${describe(key)}, but known is ${places}. Somebody may be listening in, or the host was installed anew. ` +
+        `If you know why, remove the old key: ssh-keygen -R '${this.known.name}' -f '${known[0]?.file ?? userFiles[0] ?? ''}'`,
+    )
   }
 
   #refuse(text: string): DialError {

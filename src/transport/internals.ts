@@ -26,7 +26,16 @@ interface Protocol {
   session(id: number, window: number, packet: number): void
   exec(id: number, command: string, wantReply: boolean): void
   subsystem(id: number, name: string, wantReply: boolean): void
-  pty(id: number, rows: number, cols: number, height: number, width: number, term: string, modes: unknown, wantReply: boolean): void
+  pty(
+    id: number,
+    rows: number,
+    cols: number,
+    height: number,
+    width: number,
+    term: string,
+    modes: unknown,
+    wantReply: boolean,
+  ): void
   signal(id: number, name: string): void
   windowChange(id: number, rows: number, cols: number, height: number, width: number): void
   ping(): void
@@ -146,12 +155,15 @@ export function wireOf(client: Client): Wire {
       protocol._onPacket = fn
       return true
     },
-    onClosed: (channel, fn) => void closed.set(channel.incoming.id, () => {
-      windows.disown(channel)
-      fn()
-    }),
+    onClosed: (channel, fn) =>
+      void closed.set(channel.incoming.id, () => {
+        windows.disown(channel)
+        fn()
+      }),
     passedOn: (channel) => windows.grant(channel),
-    onFlood: (fn) => { flood = fn },
+    onFlood: (fn) => {
+      flood = fn
+    },
   }
 }
 
@@ -159,13 +171,18 @@ export function wireOf(client: Client): Wire {
  * ssh2 opens a channel's window anew whenever one of its two streams is read, whatever the other still holds: with a
  * reader of stderr alone, stdout would fill the memory. A session's window is opened by what both have passed on.
  */
-function ownWindows(protocol: Protocol): { own(channel: RawChannel): void; disown(channel: RawChannel): void; grant(channel: RawChannel): void } {
+function ownWindows(protocol: Protocol): {
+  own(channel: RawChannel): void
+  disown(channel: RawChannel): void
+  grant(channel: RawChannel): void
+} {
   const owned = new Map<number, RawChannel>()
   const adjust = protocol.channelWindowAdjust?.bind(protocol)
   if (!adjust) return { own: () => {}, disown: () => {}, grant: () => {} }
   protocol.channelWindowAdjust = (id, amount) => {
     const channel = owned.get(id)
-    if (channel) channel.incoming.window -= amount // ssh2 has added it already
+    if (channel)
+      channel.incoming.window -= amount // ssh2 has added it already
     else adjust(id, amount)
   }
   return {
@@ -203,10 +220,15 @@ export function hearAuthFailures(client: Client, fn: (accepts: readonly string[]
 }
 
 /** Wraps the handler of one message; does nothing when ssh2 has none of that name. */
-function around<A extends unknown[]>(protocol: Protocol, name: string, handler: (pass: () => void, ...args: A) => void): void {
+function around<A extends unknown[]>(
+  protocol: Protocol,
+  name: string,
+  handler: (pass: () => void, ...args: A) => void,
+): void {
   const original = protocol._handlers?.[name] as ((protocol: Protocol, ...args: A) => void) | undefined
   if (typeof original !== 'function') return
-  protocol._handlers[name] = ((from: Protocol, ...args: A) => handler(() => original(from, ...args), ...args)) as unknown as Protocol['_handlers'][string]
+  protocol._handlers[name] = ((from: Protocol, ...args: A) =>
+    handler(() => original(from, ...args), ...args)) as unknown as Protocol['_handlers'][string]
 }
 
 /** After the exit status ssh2 ignores requests, sshd's own keepalive among them, and sshd would end the connection. */
@@ -214,7 +236,8 @@ function answerLateRequests(protocol: Protocol, channels: Internals['_chanMgr'])
   around(protocol, 'CHANNEL_REQUEST', (pass, id: number, _type: string, wantReply: boolean) => {
     const channel = channels.get(id) as RawChannel | undefined
     const ignored = typeof channel === 'object' && channel?._exit?.code !== undefined
-    if (ignored && wantReply && typeof protocol.channelFailure === 'function') protocol.channelFailure(channel.outgoing.id)
+    if (ignored && wantReply && typeof protocol.channelFailure === 'function')
+      protocol.channelFailure(channel.outgoing.id)
     else pass()
   })
 }
@@ -222,7 +245,9 @@ function answerLateRequests(protocol: Protocol, channels: Internals['_chanMgr'])
 /** For a path on which our identification line has been sent already. */
 export function skipIdent(client: Client): void {
   const { _protocol: protocol } = client as unknown as Internals
-  protocol.start = () => { protocol.start = undefined }
+  protocol.start = () => {
+    protocol.start = undefined
+  }
 }
 
 /** A banner in more than two pieces is lost in ssh2, and the dial with it. */
@@ -268,7 +293,11 @@ export function quickenAuth(client: Client, signAtOnce: ReadonlySet<ParsedKey>, 
       })
     }
   }
-  if (pipeline && typeof protocol?.service === 'function' && typeof protocol._handlers?.['SERVICE_ACCEPT'] === 'function') {
+  if (
+    pipeline &&
+    typeof protocol?.service === 'function' &&
+    typeof protocol._handlers?.['SERVICE_ACCEPT'] === 'function'
+  ) {
     const service = protocol.service.bind(protocol)
     const begin = protocol._handlers['SERVICE_ACCEPT'] as (protocol: Protocol, name: string) => void
     protocol.service = (name) => {

@@ -18,7 +18,12 @@ export interface Pulse {
  * so a process that was suspended asks first. Bytes alone do not count as an answer: behind a damaged packet length every
  * answer vanishes in a packet that is never whole, for as long as 35,000 bytes last.
  */
-export function startPulse(clock: Clock, { intervalMs, countMax }: KeepAlive, ping: () => void, dead: () => void): Pulse {
+export function startPulse(
+  clock: Clock,
+  { intervalMs, countMax }: KeepAlive,
+  ping: () => void,
+  dead: () => void,
+): Pulse {
   let last = clock.now()
   let unanswered = 0
   let held = true

@@ -32,7 +32,8 @@ export class KeyRing {
   async identities(ssh2: Ssh2, target: Target): Promise<Identity[]> {
     const found = await Promise.all(target.credentials.keys.map((source) => this.#identity(ssh2, source)))
     for (const identity of found) {
-      if (identity?.kind === 'unusable' && identity.fatal) throw dialError(target, 'XEC_CONFIG', 'config', 'final', `cannot use a key: ${identity.why}`)
+      if (identity?.kind === 'unusable' && identity.fatal)
+        throw dialError(target, 'XEC_CONFIG', 'config', 'final', `cannot use a key: ${identity.why}`)
     }
     return found.filter((identity) => identity !== null)
   }
@@ -48,7 +49,9 @@ export class KeyRing {
         this.#loaded.set(name, loading)
         const forget = (): void => void this.#loaded.delete(name)
         // A key that could not be read now, for want of descriptors for one, may be readable the next time.
-        loading.then((identity) => { if (identity.kind === 'unusable') forget() }, forget)
+        loading.then((identity) => {
+          if (identity.kind === 'unusable') forget()
+        }, forget)
       }
     }
     return loading
@@ -73,25 +76,46 @@ export class KeyRing {
     const { origin, optional } = source
     const loaded = await loadKeyText(source)
     switch (loaded.kind) {
-      case 'private': return this.#parse(ssh2, source, loaded)
-      case 'public': return { origin, kind: 'public', publicBlob: loaded.publicBlob }
-      case 'unusable': return { origin, kind: 'unusable', why: loaded.message, fatal: !optional, publicBlob: loaded.publicBlob }
+      case 'private':
+        return this.#parse(ssh2, source, loaded)
+      case 'public':
+        return { origin, kind: 'public', publicBlob: loaded.publicBlob }
+      case 'unusable':
+        return { origin, kind: 'unusable', why: loaded.message, fatal: !optional, publicBlob: loaded.publicBlob }
       case 'passphrase-needed': {
         const { publicBlob } = loaded
         const prompt = this.prompt
-        if (!prompt) return { origin, kind: 'unusable', why: `${origin} is encrypted, no passphrase is given and there is no terminal to ask for one`, fatal: false, publicBlob }
+        if (!prompt)
+          return {
+            origin,
+            kind: 'unusable',
+            why: `${origin} is encrypted, no passphrase is given and there is no terminal to ask for one`,
+            fatal: false,
+            publicBlob,
+          }
         let unlocking: Promise<ParsedKey | null> | undefined
         return { origin, kind: 'locked', publicBlob, unlock: () => (unlocking ??= this.#unlock(ssh2, source, prompt)) }
       }
     }
   }
 
-  #parse(ssh2: Ssh2, { origin, optional, passphrase }: KeySource, loaded: Extract<LoadedKey, { kind: 'private' }>): Identity {
-    const parsed: unknown = ssh2.utils.parseKey(loaded.text.reveal(), loaded.encrypted ? passphrase?.reveal() : undefined)
+  #parse(
+    ssh2: Ssh2,
+    { origin, optional, passphrase }: KeySource,
+    loaded: Extract<LoadedKey, { kind: 'private' }>,
+  ): Identity {
+    const parsed: unknown = ssh2.utils.parseKey(
+      loaded.text.reveal(),
+      loaded.encrypted ? passphrase?.reveal() : undefined,
+    )
     const key = (Array.isArray(parsed) ? parsed[0] : parsed) as ParsedKey | Error
     if (key instanceof Error || !key.isPrivateKey()) {
       // ssh2 finds out only here, by a checksum inside an OpenSSH key.
-      const why = loaded.encrypted ? 'wrong passphrase, or a damaged key' : key instanceof Error ? messageOf(key) : 'no private key in it'
+      const why = loaded.encrypted
+        ? 'wrong passphrase, or a damaged key'
+        : key instanceof Error
+          ? messageOf(key)
+          : 'no private key in it'
       return { origin, kind: 'unusable', why: `${origin}: ${why}`, fatal: !optional, publicBlob: loaded.publicBlob }
     }
     return { origin, kind: 'key', key, explicit: !optional, publicBlob: key.getPublicSSH() }
@@ -100,7 +124,9 @@ export class KeyRing {
   /** Asks at most three times, as ssh does (NumberOfPasswordPrompts), once in this process for each key. */
   async #unlock(ssh2: Ssh2, source: KeySource, prompt: Prompt): Promise<ParsedKey | null> {
     for (let attempt = 0; attempt < TRIES; attempt++) {
-      const answer = await prompt(`${attempt > 0 ? 'That was not it. ' : ''}Passphrase of ${source.origin}: `, { echo: false })
+      const answer = await prompt(`${attempt > 0 ? 'That was not it. ' : ''}Passphrase of ${source.origin}: `, {
+        echo: false,
+      })
       if (answer === null) return null
       const attempted = { ...source, passphrase: new Secret(answer) }
       const loaded = await loadKeyText(attempted)

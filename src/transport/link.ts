@@ -68,11 +68,21 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
     this.#clock = clock
     this.#via = via
     this.ended = new Promise((resolve) => (this.#settleEnded = resolve))
-    this.#pulse = keepAlive && startPulse(clock, keepAlive, () => wire.ping(), () => {
-      const seconds = Math.round(keepAlive.intervalMs * (keepAlive.countMax + 1) / 100) / 10
-      this.#down('keepalive', `the server has been silent for ${seconds}s and left ${keepAlive.countMax} keepalive pings unanswered`)
-      socket.destroy()
-    })
+    this.#pulse =
+      keepAlive &&
+      startPulse(
+        clock,
+        keepAlive,
+        () => wire.ping(),
+        () => {
+          const seconds = Math.round((keepAlive.intervalMs * (keepAlive.countMax + 1)) / 100) / 10
+          this.#down(
+            'keepalive',
+            `the server has been silent for ${seconds}s and left ${keepAlive.countMax} keepalive pings unanswered`,
+          )
+          socket.destroy()
+        },
+      )
     this.#countsPackets = wire.onPacket(() => this.#pulse?.heard())
     wire.onFlood(() => this.broke('the server sent more than it was allowed to'))
     socket.setMaxListeners(0) // each channel may wait for it to drain
@@ -93,7 +103,13 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   openSession(): Promise<Channel> {
     const { host } = this
     return new Promise((resolve, reject) => {
-      const lost = (): void => reject(new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed before a channel was open (${this.gone})`, { host, phase: 'channel' }))
+      const lost = (): void =>
+        reject(
+          new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed before a channel was open (${this.gone})`, {
+            host,
+            phase: 'channel',
+          }),
+        )
       const ask = (more: number): void => {
         if (!this.alive) return lost()
         const returned = this.#returned
@@ -105,7 +121,13 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
           raw?.close()
           error ??= new Error('it offers packets too small to carry anything')
           if (!this.alive) return lost()
-          reject(new XecError('XEC_REFUSED', `${host}: the server refused a session channel ("${saidOf(error ?? '')}"); it may be at its MaxSessions`, { host, phase: 'channel', cause: error }))
+          reject(
+            new XecError(
+              'XEC_REFUSED',
+              `${host}: the server refused a session channel ("${saidOf(error ?? '')}"); it may be at its MaxSessions`,
+              { host, phase: 'channel', cause: error },
+            ),
+          )
         })
       }
       ask(OPEN_AGAIN)
@@ -126,7 +148,11 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
     return this.#forwarding.forward(address, port)
   }
 
-  listen(address: string, port: number, onConnection: (connection: Duplex, from: RemotePeer) => void): Promise<RemoteListener> {
+  listen(
+    address: string,
+    port: number,
+    onConnection: (connection: Duplex, from: RemotePeer) => void,
+  ): Promise<RemoteListener> {
     return this.#forwarding.listen(address, port, onConnection)
   }
 
@@ -189,7 +215,10 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   #down(reason: LinkEnd['reason'], detail: string): void {
     if (this.#ending) return
     // What ends with its jump host has ended for that reason, whatever it heard first.
-    const why = reason === 'lost' && this.#via && !this.#via.alive ? `the connection to ${this.#via.host} was lost: ${this.#via.gone}` : detail
+    const why =
+      reason === 'lost' && this.#via && !this.#via.alive
+        ? `the connection to ${this.#via.host} was lost: ${this.#via.gone}`
+        : detail
     this.#ending = Object.freeze({ reason, detail: why })
     this.#pulse?.stop()
   }

@@ -21,13 +21,18 @@ export class Passwords {
     if (refused) this.#given.delete(login)
     const known = this.#given.get(login)
     if (known !== undefined) return known
-    const answer = await this.prompt(`${refused ? 'That was not accepted. ' : ''}${loginOf(target)}'s password: `, { echo: false })
+    const answer = await this.prompt(`${refused ? 'That was not accepted. ' : ''}${loginOf(target)}'s password: `, {
+      echo: false,
+    })
     if (answer !== null) this.#given.set(login, answer)
     return answer
   }
 
   /** Answers the questions of one round; null when the person gives up. */
-  async answers(target: Target, questions: readonly { readonly prompt: string; readonly echo?: boolean }[]): Promise<string[] | null> {
+  async answers(
+    target: Target,
+    questions: readonly { readonly prompt: string; readonly echo?: boolean }[],
+  ): Promise<string[] | null> {
     const answers: string[] = []
     for (const { prompt, echo } of questions) {
       const answer = await this.prompt(`(${loginOf(target)}) ${printable(prompt)} `, { echo: echo === true })

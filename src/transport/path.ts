@@ -28,7 +28,10 @@ export function connectPath(target: Target, signal: AbortSignal, deadline: Deadl
       socket.off('error', broke).off('close', closed)
       done()
     }
-    socket.once('lookup', () => (phase = 'tcp')).on('error', broke).once('close', closed)
+    socket
+      .once('lookup', () => (phase = 'tcp'))
+      .on('error', broke)
+      .once('close', closed)
     socket.once('connect', () => settle(() => resolve(socket)))
     signal.addEventListener('abort', aborted, { once: true })
     deadline.start(() => fail(timedOutDial(target, phase, deadline.totalMs)))
@@ -53,7 +56,8 @@ export function borrowPath(target: Target, via: Link, signal: AbortSignal, deadl
     via.openCarrier(target.address, target.port).then(
       // A confirmation that comes too late is shut again.
       (channel) => (done ? void channel.resume().close() : settle(() => resolve(new Carrier(channel, via)))),
-      (error: Error) => settle(() => reject(via.alive ? carrierFailed(target, error) : hopLost(target, 'tcp', via.gone, error))),
+      (error: Error) =>
+        settle(() => reject(via.alive ? carrierFailed(target, error) : hopLost(target, 'tcp', via.gone, error))),
     )
   })
 }

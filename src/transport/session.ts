@@ -34,12 +34,17 @@ export class Session implements Channel {
   /** The answer to the latest request, whichever it is. */
   #asked: Promise<void> = Promise.resolve()
 
-  constructor(private readonly link: Carriage, private readonly raw: RawChannel) {
+  constructor(
+    private readonly link: Carriage,
+    private readonly raw: RawChannel,
+  ) {
     this.exit = new Promise((resolve) => (this.#settleExit = resolve))
     this.closed = new Promise((resolve) => (this.#settleClosed = resolve))
     const isOpen = (): boolean => link.alive && raw.outgoing.state === 'open'
     this.stdin = this.#stdin = new Stdin({
-      get open() { return isOpen() },
+      get open() {
+        return isOpen()
+      },
       write: (chunk, done) => void raw.write(chunk, () => link.flushed(done)),
       end: () => void raw.end(),
     })
@@ -51,7 +56,11 @@ export class Session implements Channel {
     raw.on('exit', (code: number | null, signal?: string, coreDumped?: unknown) => {
       if (typeof code === 'number') return this.#settleExit({ kind: 'code', code })
       const name = (signal ?? '').replace(/^SIG/, '')
-      this.#settleExit({ kind: 'signal', signal: SIGNAL_NAME.test(name) ? name : 'unknown', coreDumped: coreDumped === true })
+      this.#settleExit({
+        kind: 'signal',
+        signal: SIGNAL_NAME.test(name) ? name : 'unknown',
+        coreDumped: coreDumped === true,
+      })
     })
     link.wire.onClosed(raw, () => this.#over())
   }
@@ -71,7 +80,9 @@ export class Session implements Channel {
 
   subsystem(name: string): Promise<void> {
     const { wire } = this.link
-    return this.#heardFirst(this.#request(`the ${name} subsystem`, (reply) => wire.subsystem(this.raw, name, reply), true))
+    return this.#heardFirst(
+      this.#request(`the ${name} subsystem`, (reply) => wire.subsystem(this.raw, name, reply), true),
+    )
   }
 
   async #exec(command: string, pty: PtyRequest | undefined, isWanted: () => boolean): Promise<void> {
@@ -120,18 +131,33 @@ export class Session implements Channel {
     const { host, alive, gone } = this.link
     if (!alive) {
       const when = sent ? 'after the command was sent, before the server confirmed it' : 'before the command was sent'
-      return new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed ${when} (${gone})`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
+      return new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed ${when} (${gone})`, {
+        host,
+        phase: 'exec',
+        executed: sent ? 'maybe' : 'no',
+      })
     }
     if (this.raw.incoming.state === 'closed' || this.raw.outgoing.state !== 'open') {
       const when = sent ? 'without an answer to the command' : `before ${what} could be asked for`
-      return new XecError('XEC_REFUSED', `${host}: the channel was closed ${when}`, { host, phase: 'exec', executed: sent ? 'maybe' : 'no' })
+      return new XecError('XEC_REFUSED', `${host}: the channel was closed ${when}`, {
+        host,
+        phase: 'exec',
+        executed: sent ? 'maybe' : 'no',
+      })
     }
-    return new XecError('XEC_REFUSED', `${host}: the server refused ${what}; the account may be restricted (ForceCommand, authorized_keys options, shell)`, { host, phase: 'exec' })
+    return new XecError(
+      'XEC_REFUSED',
+      `${host}: the server refused ${what}; the account may be restricted (ForceCommand, authorized_keys options, shell)`,
+      { host, phase: 'exec' },
+    )
   }
 
   /** The answer to a request and the end of its channel may come in one packet: whoever asked hears the answer first. */
   #heardFirst(asked: Promise<void>): Promise<void> {
-    this.#asked = asked.then(() => {}, () => {})
+    this.#asked = asked.then(
+      () => {},
+      () => {},
+    )
     return asked
   }
 

@@ -16,8 +16,13 @@ const TCP_KEEPALIVE_MS = 60_000
 /** Starts connecting. The socket never emits an unheard error. */
 export function openSocket(address: string, port: number): Socket {
   const socket = connect({
-    host: address, port, noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEPALIVE_MS,
-    autoSelectFamily: true, autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
+    host: address,
+    port,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: TCP_KEEPALIVE_MS,
+    autoSelectFamily: true,
+    autoSelectFamilyAttemptTimeout: ADDRESS_ATTEMPT_MS,
   })
   socket.on('error', () => {})
   return socket

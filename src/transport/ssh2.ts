@@ -33,7 +33,13 @@ export class Ssh2Transport implements Transport {
   readonly #keys: KeyRing
   readonly #passwords: Passwords | null
 
-  constructor({ clock = systemClock, prompt = null, askPasswords = false, knownHosts = new KnownHosts(), warn = warnOnce() }: Ssh2TransportOptions = {}) {
+  constructor({
+    clock = systemClock,
+    prompt = null,
+    askPasswords = false,
+    knownHosts = new KnownHosts(),
+    warn = warnOnce(),
+  }: Ssh2TransportOptions = {}) {
     this.#shared = { clock, knownHosts, askAboutKey: prompt && askOnce(prompt), warn }
     this.#keys = new KeyRing(prompt)
     this.#passwords = prompt && askPasswords ? new Passwords(prompt) : null
@@ -53,7 +59,14 @@ export class Ssh2Transport implements Transport {
         deadline.resume()
       }
     }
-    const plan = new AuthPlan(ssh2, clock, target, await this.#keys.identities(ssh2, target), this.#passwords, askPerson)
+    const plan = new AuthPlan(
+      ssh2,
+      clock,
+      target,
+      await this.#keys.identities(ssh2, target),
+      this.#passwords,
+      askPerson,
+    )
     if (plan.empty) throw plan.empty
     // Nothing heard of an abort while the keys were read.
     if (signal.aborted) {
@@ -65,7 +78,19 @@ export class Ssh2Transport implements Transport {
     const tcpMs = clock.now() - started
     corkWrites(path)
     const first = await heardFrom(path, target, signal, deadline)
-    return new Dial({ ...this.#shared, ssh2, target, plan, askPerson, deadline, path, first, via: via instanceof Ssh2Link ? via : null, keepAlive, tcpMs })
+    return new Dial({
+      ...this.#shared,
+      ssh2,
+      target,
+      plan,
+      askPerson,
+      deadline,
+      path,
+      first,
+      via: via instanceof Ssh2Link ? via : null,
+      keepAlive,
+      tcpMs,
+    })
   }
 }
 

@@ -59,7 +59,10 @@ export class Stdin extends Writable {
  */
 export class Output extends Readable {
   /** @param passedOn called after every chunk that has left the source */
-  constructor(private readonly source: Readable, passedOn: () => void = () => {}) {
+  constructor(
+    private readonly source: Readable,
+    passedOn: () => void = () => {},
+  ) {
     super({ highWaterMark: 64 * 1024 })
     source.on('data', (chunk: Buffer) => {
       if (!this.destroyed && !this.push(chunk)) source.pause()

@@ -112,7 +112,11 @@ export interface Link {
    * @param port 0 for one that the server chooses
    * Rejects as `forward` does.
    */
-  listen(address: string, port: number, onConnection: (connection: Duplex, from: RemotePeer) => void): Promise<RemoteListener>
+  listen(
+    address: string,
+    port: number,
+    onConnection: (connection: Duplex, from: RemotePeer) => void,
+  ): Promise<RemoteListener>
   /** Ends the link politely (disconnect, then a bounded wait for the peer's FIN, then destroy). Idempotent. */
   end(): void
   /** Shuts the socket now. Idempotent. */
@@ -196,7 +200,11 @@ export class DialError extends XecError {
   readonly answered: boolean
 
   /** @param options `answered`: default false in the phases dns and tcp */
-  constructor(code: ErrorCode, message: string, options: XecErrorOptions & { verdict: DialVerdict; answered?: boolean }) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: XecErrorOptions & { verdict: DialVerdict; answered?: boolean },
+  ) {
     super(code, message, options)
     this.verdict = options.verdict
     this.answered = options.answered ?? (this.phase !== 'dns' && this.phase !== 'tcp')

@@ -8,7 +8,12 @@ export class HeldLink {
   #released = false
 
   /** @param onEnd hears when the link that is held has ended, unless it was released first */
-  constructor(private readonly pool: Pool, private readonly target: PoolTarget, private readonly options: AcquireOptions, private readonly onEnd: (end: LinkEnd) => void) {}
+  constructor(
+    private readonly pool: Pool,
+    private readonly target: PoolTarget,
+    private readonly options: AcquireOptions,
+    private readonly onEnd: (end: LinkEnd) => void,
+  ) {}
 
   /** The link; another one when the last has ended. Rejects as the pool's acquire does. */
   get(): Promise<Link> {

@@ -28,7 +28,11 @@ export interface ReverseTunnelOptions {
  * that connection: when it is lost the tunnel is closed, and `closed` says so.
  * @throws XecError as the pool's acquire does; XEC_REFUSED when the server does not listen; XEC_ABORTED, XEC_POOL_CLOSED
  */
-export async function openReverseTunnel(pool: Pool, target: PoolTarget, options: ReverseTunnelOptions): Promise<Tunnel> {
+export async function openReverseTunnel(
+  pool: Pool,
+  target: PoolTarget,
+  options: ReverseTunnelOptions,
+): Promise<Tunnel> {
   const { host } = target
   const { localHost = '127.0.0.1', localPort, remoteHost = '127.0.0.1', remotePort = 0, signal, onError } = options
   checkPort(host, 'localPort', localPort, 1)
@@ -38,7 +42,14 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
   let settle: (error: XecError | null) => void = () => {}
   const closed = new Promise<XecError | null>((resolve) => (settle = resolve))
   const ended = (end: LinkEnd): void => {
-    const lost = end.reason === 'closed' ? null : new XecError('XEC_CONNECTION_LOST', `${host}: Connection closed under a reverse tunnel (${end.detail}); nobody listens there any more`, { host, phase: 'channel' })
+    const lost =
+      end.reason === 'closed'
+        ? null
+        : new XecError(
+            'XEC_CONNECTION_LOST',
+            `${host}: Connection closed under a reverse tunnel (${end.detail}); nobody listens there any more`,
+            { host, phase: 'channel' },
+          )
     finish(lost)
   }
   const held = new HeldLink(pool, target, { signal }, ended)
@@ -56,7 +67,15 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
     // Before it is made: one that is not must not leave the far side waiting.
     connections.join(socket, remote, link)
     const failed = (cause: Error): void => {
-      tell(() => onError?.(new XecError('XEC_CONNECT', `${host}: nobody takes the connections of the reverse tunnel at ${localHost}:${localPort} here: ${cause.message}`, { host, cause })))
+      tell(() =>
+        onError?.(
+          new XecError(
+            'XEC_CONNECT',
+            `${host}: nobody takes the connections of the reverse tunnel at ${localHost}:${localPort} here: ${cause.message}`,
+            { host, cause },
+          ),
+        ),
+      )
     }
     socket.once('error', failed).once('connect', () => socket.off('error', failed))
   }
@@ -78,17 +97,33 @@ export async function openReverseTunnel(pool: Pool, target: PoolTarget, options:
       return link.listen(remoteHost, remotePort, (remote) => take(link, remote))
     })
     // A server may take its time, and then listen although we gave up.
-    opening.then((late) => (open ? undefined : late.close()), () => {})
-    listener = await Promise.race([opening, closed.then((lost) => { throw lost ?? notOpened(host, signal) })])
+    opening.then(
+      (late) => (open ? undefined : late.close()),
+      () => {},
+    )
+    listener = await Promise.race([
+      opening,
+      closed.then((lost) => {
+        throw lost ?? notOpened(host, signal)
+      }),
+    ])
   } catch (error) {
     finish(null)
     throw error
   }
   return {
-    localHost, localPort, remoteHost, closed, close,
+    localHost,
+    localPort,
+    remoteHost,
+    closed,
+    close,
     remotePort: listener.port,
-    get open() { return open },
-    get connections() { return connections.size },
+    get open() {
+      return open
+    },
+    get connections() {
+      return connections.size
+    },
     [Symbol.asyncDispose]: close,
   }
 }

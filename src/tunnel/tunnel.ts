@@ -86,25 +86,55 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
   try {
     const opening = held.get().then(() => (open ? listen(server, localPort, localHost, target.host) : undefined))
     // A server that is closed while a name is looked up never says that it does not listen.
-    await Promise.race([opening, closed.then(() => { throw notOpened(target.host, signal) })])
+    await Promise.race([
+      opening,
+      closed.then(() => {
+        throw notOpened(target.host, signal)
+      }),
+    ])
   } catch (error) {
     await close()
     throw error
   }
   // A connection that could not be accepted (no file descriptors, say); the next one may be.
-  server.on('error', (cause) => tell(() => onError?.(new XecError('XEC_CONNECT', `${target.host}: the tunnel at ${localHost}:${localPort} could not take a connection here: ${messageOf(cause)}`, { host: target.host, cause }))))
+  server.on('error', (cause) =>
+    tell(() =>
+      onError?.(
+        new XecError(
+          'XEC_CONNECT',
+          `${target.host}: the tunnel at ${localHost}:${localPort} could not take a connection here: ${messageOf(cause)}`,
+          { host: target.host, cause },
+        ),
+      ),
+    ),
+  )
   return {
-    localHost, remoteHost, remotePort, closed, close,
+    localHost,
+    remoteHost,
+    remotePort,
+    closed,
+    close,
     localPort: (server.address() as AddressInfo).port,
-    get open() { return open },
-    get connections() { return connections.size },
+    get open() {
+      return open
+    },
+    get connections() {
+      return connections.size
+    },
     [Symbol.asyncDispose]: close,
   }
 }
 
 function listen(server: Server, port: number, address: string, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: Error): void => reject(new XecError('XEC_CONFIG', `${host}: the tunnel cannot listen on ${address}:${port} here: ${messageOf(cause)}`, { host, cause }))
+    const failed = (cause: Error): void =>
+      reject(
+        new XecError(
+          'XEC_CONFIG',
+          `${host}: the tunnel cannot listen on ${address}:${port} here: ${messageOf(cause)}`,
+          { host, cause },
+        ),
+      )
     server.once('error', failed)
     server.listen({ port, host: address, exclusive: true }, () => {
       server.off('error', failed)
@@ -115,11 +145,21 @@ function listen(server: Server, port: number, address: string, host: string): Pr
 
 /** A tunnel was closed before it was open: by its signal, or with its connection. */
 export function notOpened(host: string, signal: AbortSignal | undefined): XecError {
-  return signal?.aborted ? new XecError('XEC_ABORTED', `${host}: cancelled before the tunnel was open`, { host, phase: 'channel', cause: signal.reason })
+  return signal?.aborted
+    ? new XecError('XEC_ABORTED', `${host}: cancelled before the tunnel was open`, {
+        host,
+        phase: 'channel',
+        cause: signal.reason,
+      })
     : new XecError('XEC_POOL_CLOSED', `${host}: the connection pool was closed before the tunnel was open`, { host })
 }
 
 /** @throws XecError XEC_CONFIG */
 export function checkPort(host: string, name: string, port: number, least: number): void {
-  if (!Number.isSafeInteger(port) || port < least || port > 65_535) throw new XecError('XEC_CONFIG', `${host}: ${name} must be a whole number from ${least} to 65535, not ${String(port)}`, { host })
+  if (!Number.isSafeInteger(port) || port < least || port > 65_535)
+    throw new XecError(
+      'XEC_CONFIG',
+      `${host}: ${name} must be a whole number from ${least} to 65535, not ${String(port)}`,
+      { host },
+    )
 }

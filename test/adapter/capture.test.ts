@@ -7,7 +7,9 @@ import { Capture, CaptureStore } from '../../src/adapter/capture.js'
 import { SpillFile } from '../../src/adapter/spill.js'
 
 let dir: string
-beforeEach(() => { dir = mkdtempSync(join(tmpdir(), 'xec-spill-test-')) })
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'xec-spill-test-'))
+})
 afterEach(() => rmSync(dir, { recursive: true }))
 
 test('the head of a stream is kept, and the cut is said', () => {
@@ -38,26 +40,35 @@ function held(work: () => unknown): number {
   return bytes
 }
 
-test.each([['memory', 256 * 1024 * 1024], ['a file', 0]])('a stream of single bytes costs about its size in %s', (_, memory) => {
+test.each([
+  ['memory', 256 * 1024 * 1024],
+  ['a file', 0],
+])('a stream of single bytes costs about its size in %s', (_, memory) => {
   const store = new CaptureStore(memory, new SpillFile(dir))
   const captures = [new Capture(10_000_000, store), new Capture(10_000_000, store)]
   const chunk = Buffer.from('x')
   const times = memory > 0 ? 500_000 : 50_000
-  expect(held(() => {
-    for (let i = 0; i < times; i++) for (const capture of captures) capture.push(chunk)
-    return captures
-  })).toBeLessThan(times * 30)
+  expect(
+    held(() => {
+      for (let i = 0; i < times; i++) for (const capture of captures) capture.push(chunk)
+      return captures
+    }),
+  ).toBeLessThan(times * 30)
   for (const capture of captures) expect(capture.bytes().equals(Buffer.alloc(times, 'x'))).toBe(true)
 })
 
 test('thousands of small streams cost no block each', () => {
   const store = new CaptureStore()
   const line = Buffer.from('a line of a host\n')
-  expect(held(() => Array.from({ length: 5_000 }, () => {
-    const capture = new Capture(10_000_000, store)
-    for (let i = 0; i < 5; i++) capture.push(line)
-    return capture
-  }))).toBeLessThan(5_000 * 4_096)
+  expect(
+    held(() =>
+      Array.from({ length: 5_000 }, () => {
+        const capture = new Capture(10_000_000, store)
+        for (let i = 0; i < 5; i++) capture.push(line)
+        return capture
+      }),
+    ),
+  ).toBeLessThan(5_000 * 4_096)
 })
 
 test('what was read stays as it was when more comes', () => {
@@ -73,15 +84,17 @@ test('what was read stays as it was when more comes', () => {
 test('what is past the bound of the store goes to a file without a name, and comes back whole', () => {
   const spill = new SpillFile(dir)
   const store = new CaptureStore(100, spill)
-  fc.assert(fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 30 }), (chunks) => {
-    const [one, two] = [new Capture(10_000, store), new Capture(10_000, store)]
-    for (const chunk of chunks) {
-      one.push(Buffer.from(chunk))
-      two.push(Buffer.from(chunk).reverse())
-    }
-    expect(one.bytes().equals(Buffer.concat(chunks))).toBe(true)
-    expect(two.bytes().equals(Buffer.concat(chunks.map((chunk) => Buffer.from(chunk).reverse())))).toBe(true)
-  }))
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ minLength: 1, maxLength: 50 }), { maxLength: 30 }), (chunks) => {
+      const [one, two] = [new Capture(10_000, store), new Capture(10_000, store)]
+      for (const chunk of chunks) {
+        one.push(Buffer.from(chunk))
+        two.push(Buffer.from(chunk).reverse())
+      }
+      expect(one.bytes().equals(Buffer.concat(chunks))).toBe(true)
+      expect(two.bytes().equals(Buffer.concat(chunks.map((chunk) => Buffer.from(chunk).reverse())))).toBe(true)
+    }),
+  )
   expect(spill.length).toBeGreaterThan(0)
   expect(readdirSync(dir)).toEqual([])
 })

@@ -11,13 +11,32 @@ import type { Command } from '../../src/adapter/types.js'
 import { Secret } from '../../src/runtime/secret.js'
 
 /** As sshd does it: the login shell with -c and the line, the preamble and then the data on stdin. */
-function send(command: Partial<Command>, { data = '', login = '/bin/sh', env = {} }: { data?: string | Buffer; login?: string; env?: Record<string, string> } = {}): { status: number | null; signal: string | null; stdout: string; stderr: string; bytes: Buffer } {
+function send(
+  command: Partial<Command>,
+  {
+    data = '',
+    login = '/bin/sh',
+    env = {},
+  }: { data?: string | Buffer; login?: string; env?: Record<string, string> } = {},
+): { status: number | null; signal: string | null; stdout: string; stderr: string; bytes: Buffer } {
   const { line, preamble } = encodeCommand({ line: '', ...command })
-  const ran = spawnSync(login, ['-c', line], { input: Buffer.concat([preamble, Buffer.from(data)]), env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...env }, maxBuffer: 64 * 1024 * 1024 })
-  return { status: ran.status, signal: ran.signal, stdout: ran.stdout.toString(), stderr: ran.stderr.toString(), bytes: ran.stdout }
+  const ran = spawnSync(login, ['-c', line], {
+    input: Buffer.concat([preamble, Buffer.from(data)]),
+    env: { PATH: process.env['PATH'] ?? '', HOME: tmpdir(), ...env },
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  return {
+    status: ran.status,
+    signal: ran.signal,
+    stdout: ran.stdout.toString(),
+    stderr: ran.stderr.toString(),
+    bytes: ran.stdout,
+  }
 }
 
-const script = (content: string | Buffer, args: readonly string[] = []): Partial<Command> => ({ script: { name: 'job', content: Buffer.from(content), args } })
+const script = (content: string | Buffer, args: readonly string[] = []): Partial<Command> => ({
+  script: { name: 'job', content: Buffer.from(content), args },
+})
 const problem = (command: Partial<Command>): string => {
   try {
     encodeCommand({ line: '', ...command })
@@ -27,7 +46,9 @@ const problem = (command: Partial<Command>): string => {
   }
   throw new Error('it was accepted')
 }
-const shells = ['/usr/bin/dash', '/usr/bin/bash', '/bin/sh'].filter((shell) => spawnSync(shell, ['-c', ':']).status === 0)
+const shells = ['/usr/bin/dash', '/usr/bin/bash', '/bin/sh'].filter(
+  (shell) => spawnSync(shell, ['-c', ':']).status === 0,
+)
 const anyText = fc.string({ unit: 'binary' }).filter((text) => !text.includes('\0') && text.isWellFormed())
 
 /** A bare Debian has no python3; bash and perl it has, but they are not promised elsewhere. */
@@ -39,17 +60,36 @@ function isThere(interpreter: string): boolean {
 
 describe('quoting', () => {
   test('plain words stay as they are, all others come back whole from a shell', () => {
-    expect(['web1', 'a/b.txt', 'user@host:22', '50%', '-x'].map(quote)).toEqual(['web1', 'a/b.txt', 'user@host:22', '50%', '-x'])
-    expect(["it's", '', 'a b', '~', 'A=b', '$HOME'].map(quote)).toEqual([`'it'\\''s'`, `''`, `'a b'`, `'~'`, `'A=b'`, `'$HOME'`])
+    expect(['web1', 'a/b.txt', 'user@host:22', '50%', '-x'].map(quote)).toEqual([
+      'web1',
+      'a/b.txt',
+      'user@host:22',
+      '50%',
+      '-x',
+    ])
+    expect(["it's", '', 'a b', '~', 'A=b', '$HOME'].map(quote)).toEqual([
+      `'it'\\''s'`,
+      `''`,
+      `'a b'`,
+      `'~'`,
+      `'A=b'`,
+      `'$HOME'`,
+    ])
   })
 
   test.each(shells)('any words survive %s', (shell) => {
-    fc.assert(fc.property(fc.array(anyText, { minLength: 1, maxLength: 20 }), (words) => {
-      const ran = spawnSync(shell, ['-c', `printf '%s\\0' ${words.map(quote).join(' ')}`])
-      expect(ran.stdout.toString()).toBe(words.map((word) => `${word}\0`).join(''))
-      const nested = spawnSync(shell, ['-c', `/bin/sh -c ${quoteForLogin(`printf '%s\\0' ${words.map(quote).join(' ')}`)}`])
-      expect(nested.stdout.equals(ran.stdout)).toBe(true)
-    }), { numRuns: 40 })
+    fc.assert(
+      fc.property(fc.array(anyText, { minLength: 1, maxLength: 20 }), (words) => {
+        const ran = spawnSync(shell, ['-c', `printf '%s\\0' ${words.map(quote).join(' ')}`])
+        expect(ran.stdout.toString()).toBe(words.map((word) => `${word}\0`).join(''))
+        const nested = spawnSync(shell, [
+          '-c',
+          `/bin/sh -c ${quoteForLogin(`printf '%s\\0' ${words.map(quote).join(' ')}`)}`,
+        ])
+        expect(nested.stdout.equals(ran.stdout)).toBe(true)
+      }),
+      { numRuns: 40 },
+    )
   })
 
   test('the wrapper has no backslash inside of quotes, where fish would read it', () => {
@@ -57,18 +97,37 @@ describe('quoting', () => {
   })
 
   test('a directory keeps its ~ for the remote shell', () => {
-    expect(['~', '~/my app', '~deploy/x', '/a b', 'rel', '-', '~a b/x'].map(quoteDirectory)).toEqual(['~', `~/'my app'`, '~deploy/x', `'/a b'`, 'rel', './-', `'~a b/x'`])
+    expect(['~', '~/my app', '~deploy/x', '/a b', 'rel', '-', '~a b/x'].map(quoteDirectory)).toEqual([
+      '~',
+      `~/'my app'`,
+      '~deploy/x',
+      `'/a b'`,
+      'rel',
+      './-',
+      `'~a b/x'`,
+    ])
   })
 })
 
 describe('a command as it travels', () => {
   test('a bare command goes as it is', () => {
-    expect(encodeCommand({ line: `grep -e 'x y' f | wc -l; exit 3` })).toEqual({ line: `grep -e 'x y' f | wc -l; exit 3`, preamble: Buffer.alloc(0) })
+    expect(encodeCommand({ line: `grep -e 'x y' f | wc -l; exit 3` })).toEqual({
+      line: `grep -e 'x y' f | wc -l; exit 3`,
+      preamble: Buffer.alloc(0),
+    })
   })
 
   test.each(shells)('env and cwd wrap it, in %s', (login) => {
-    expect(send({ line: 'printf "%s\\n" "$ROLE $ODD"; pwd; exit 7', env: { ROLE: 'web', ODD: `it's "$HOME" \\n` }, cwd: '/usr/lib' }, { login }))
-      .toMatchObject({ status: 7, stdout: `web it's "$HOME" \\n\n/usr/lib\n` })
+    expect(
+      send(
+        {
+          line: 'printf "%s\\n" "$ROLE $ODD"; pwd; exit 7',
+          env: { ROLE: 'web', ODD: `it's "$HOME" \\n` },
+          cwd: '/usr/lib',
+        },
+        { login },
+      ),
+    ).toMatchObject({ status: 7, stdout: `web it's "$HOME" \\n\n/usr/lib\n` })
     expect(send({ line: 'pwd', cwd: '~' }, { login }).stdout).toBe(`${tmpdir()}\n`)
   })
 
@@ -84,11 +143,16 @@ describe('a command as it travels', () => {
   })
 
   test.each(shells)('secrets arrive whole, the data behind them is left alone, in %s', (login) => {
-    fc.assert(fc.property(fc.array(anyText, { minLength: 1, maxLength: 3 }), anyText, (values, data) => {
-      const env = Object.fromEntries(values.map((value, index) => [`S${index}`, new Secret(value)]))
-      const print = values.map((_, index) => `printf '%s\\0' "$S${index}";`).join('')
-      expect(send({ line: `${print} cat`, env }, { data, login }).stdout).toBe(values.map((value) => `${value}\0`).join('') + data)
-    }), { numRuns: 60 })
+    fc.assert(
+      fc.property(fc.array(anyText, { minLength: 1, maxLength: 3 }), anyText, (values, data) => {
+        const env = Object.fromEntries(values.map((value, index) => [`S${index}`, new Secret(value)]))
+        const print = values.map((_, index) => `printf '%s\\0' "$S${index}";`).join('')
+        expect(send({ line: `${print} cat`, env }, { data, login }).stdout).toBe(
+          values.map((value) => `${value}\0`).join('') + data,
+        )
+      }),
+      { numRuns: 60 },
+    )
   })
 
   test('a secret is exported, and nothing else of the wrapper is', () => {
@@ -98,7 +162,10 @@ describe('a command as it travels', () => {
   })
 
   test('a secret is in no command line, ours or remote', () => {
-    const command = { line: `tr '\\0' ' ' </proc/$$/cmdline; sh -c 'tr "\\0" " " </proc/$$/cmdline'`, env: { TOKEN: new Secret('canary-4711') } }
+    const command = {
+      line: `tr '\\0' ' ' </proc/$$/cmdline; sh -c 'tr "\\0" " " </proc/$$/cmdline'`,
+      env: { TOKEN: new Secret('canary-4711') },
+    }
     expect(encodeCommand(command).line).not.toContain('canary')
     expect(send(command).stdout).toMatch(/^\/bin\/sh -c .*_xec_r/)
     expect(send(command).stdout).not.toContain('canary')
@@ -119,7 +186,9 @@ describe('a command as it travels', () => {
     expect(problem({ line: 'x', env: { A: 'b\0c' } })).toMatch(/^the value of A holds a NUL byte/)
     expect(problem({ line: 'x', cwd: '' })).toBe('the directory is empty')
     expect(problem({ line: 'x'.repeat(140_000) })).toMatch(/140000 bytes long.*use --script/)
-    expect(problem({ line: 'x', env: { A: new Secret('s') }, pty: { term: 'xterm', rows: 24, cols: 80 } })).toMatch(/^A: a secret in env cannot be used with a terminal/)
+    expect(problem({ line: 'x', env: { A: new Secret('s') }, pty: { term: 'xterm', rows: 24, cols: 80 } })).toMatch(
+      /^A: a secret in env cannot be used with a terminal/,
+    )
     expect(problem(script('\x7fELF\0'))).toMatch(/^job holds a NUL byte/)
   })
 })
@@ -136,35 +205,56 @@ describe('a script', () => {
   })
 
   const interpreters: [string, string, string][] = [
-    ['sh', 'echo "$# $1|$2"; cat; exit 5', '2 a b|it\'s\nDATA'],
-    ['bash', '#!/usr/bin/env bash\nx=(1 2 3)\necho "${#x[@]} $1|$2"; cat; exit 5\n', '3 a b|it\'s\nDATA'],
-    ['bash with an argument', '#!/bin/bash -eu\necho "$- $1|$2" | tr -dc "eu |ab"; echo; cat; false; echo not here', ''],
-    ['python3', '#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:], flush=True)\nsys.stdout.write(sys.stdin.read())\nsys.exit(5)', "['a b', \"it's\"]\nDATA"],
+    ['sh', 'echo "$# $1|$2"; cat; exit 5', "2 a b|it's\nDATA"],
+    ['bash', '#!/usr/bin/env bash\nx=(1 2 3)\necho "${#x[@]} $1|$2"; cat; exit 5\n', "3 a b|it's\nDATA"],
+    [
+      'bash with an argument',
+      '#!/bin/bash -eu\necho "$- $1|$2" | tr -dc "eu |ab"; echo; cat; false; echo not here',
+      '',
+    ],
+    [
+      'python3',
+      '#!/usr/bin/env python3\nimport sys\nprint(sys.argv[1:], flush=True)\nsys.stdout.write(sys.stdin.read())\nsys.exit(5)',
+      "['a b', \"it's\"]\nDATA",
+    ],
     ['perl', '#!/usr/bin/perl -w\nprint join("|", @ARGV), "\\n"; print <STDIN>; exit 5;', "a b|it's\nDATA"],
   ]
-  test.each(interpreters.filter(([name]) => isThere(name.split(' ')[0] ?? '')))('runs by %s with arguments, its stdin free for data', (name, content, expected) => {
-    const ran = send(script(content, ['a b', `it's`]), { data: 'DATA' })
-    expect(ran.stderr).toBe('')
-    if (expected) expect(ran).toMatchObject({ status: 5, stdout: expected })
-    else expect(ran).toMatchObject({ status: 1, stdout: expect.stringMatching(/eu.*DATA$/s) })
-  })
+  test.each(interpreters.filter(([name]) => isThere(name.split(' ')[0] ?? '')))(
+    'runs by %s with arguments, its stdin free for data',
+    (name, content, expected) => {
+      const ran = send(script(content, ['a b', `it's`]), { data: 'DATA' })
+      expect(ran.stderr).toBe('')
+      if (expected) expect(ran).toMatchObject({ status: 5, stdout: expected })
+      else expect(ran).toMatchObject({ status: 1, stdout: expect.stringMatching(/eu.*DATA$/s) })
+    },
+  )
 
   test.each(shells)('any text survives the way through %s', (login) => {
-    fc.assert(fc.property(anyText, fc.string({ unit: 'binary', maxLength: 20 }), (text, data) => {
-      const content = `#!/bin/cat\n${text}`
-      expect(send(script(content), { login, data }).stdout).toBe(content.endsWith('\n') ? content : `${content}\n`)
-    }), { numRuns: 60 })
+    fc.assert(
+      fc.property(anyText, fc.string({ unit: 'binary', maxLength: 20 }), (text, data) => {
+        const content = `#!/bin/cat\n${text}`
+        expect(send(script(content), { login, data }).stdout).toBe(content.endsWith('\n') ? content : `${content}\n`)
+      }),
+      { numRuns: 60 },
+    )
   })
 
   test('one of half a megabyte, far beyond what a command line takes, arrives whole', () => {
-    const lines = Array.from({ length: 10_000 }, (_, index) => `: ${'x'.repeat(40)} ${index} $HOME \\ "quoted"`).join('\n')
-    expect(send(script(`${lines}\necho "end $1"\n`, ['ok']), { data: 'rest' })).toMatchObject({ status: 0, stdout: 'end ok\n' })
+    const lines = Array.from({ length: 10_000 }, (_, index) => `: ${'x'.repeat(40)} ${index} $HOME \\ "quoted"`).join(
+      '\n',
+    )
+    expect(send(script(`${lines}\necho "end $1"\n`, ['ok']), { data: 'rest' })).toMatchObject({
+      status: 0,
+      stdout: 'end ok\n',
+    })
   })
 
   test('leaves nothing behind', () => {
     const dir = mkdtempSync(join(tmpdir(), 'xec-script-'))
     try {
-      expect(send(script(`ls -A "$TMPDIR"; kill -9 $$\n${': filler\n'.repeat(20_000)}`), { env: { TMPDIR: dir } })).toMatchObject({ signal: 'SIGKILL', stdout: '' })
+      expect(
+        send(script(`ls -A "$TMPDIR"; kill -9 $$\n${': filler\n'.repeat(20_000)}`), { env: { TMPDIR: dir } }),
+      ).toMatchObject({ signal: 'SIGKILL', stdout: '' })
       expect(readdirSync(dir)).toEqual([])
     } finally {
       rmSync(dir, { recursive: true })
@@ -172,7 +262,14 @@ describe('a script', () => {
   })
 
   test('env, secrets and cwd hold for it; its text and the secrets are in no command line', () => {
-    const { stdout } = send({ ...script(`echo "$ROLE $TOKEN"; pwd; cat; tr '\\0' ' ' </proc/$$/cmdline # in-the-script`), env: { ROLE: 'web', TOKEN: new Secret('canary-4712') }, cwd: '/usr' }, { data: 'DATA\n' })
+    const { stdout } = send(
+      {
+        ...script(`echo "$ROLE $TOKEN"; pwd; cat; tr '\\0' ' ' </proc/$$/cmdline # in-the-script`),
+        env: { ROLE: 'web', TOKEN: new Secret('canary-4712') },
+        cwd: '/usr',
+      },
+      { data: 'DATA\n' },
+    )
     expect(stdout).toMatch(/^web canary-4712\n\/usr\nDATA\n/)
     expect(stdout.match(/canary/g)).toHaveLength(1)
     expect(stdout).not.toContain('in-the-script')
@@ -194,6 +291,8 @@ describe('a script', () => {
     const encoded = encodeCommand({ line: '', ...script(`echo "it's $1"; cat`, ['me']), pty })
     expect(encoded.preamble).toHaveLength(0)
     expect(spawnSync('/bin/sh', ['-c', encoded.line], { input: 'DATA' }).stdout.toString()).toBe(`it's me\nDATA`)
-    expect(problem({ ...script('x'.repeat(140_000)), pty })).toMatch(/with a terminal \(-t\) the script travels in the command line/)
+    expect(problem({ ...script('x'.repeat(140_000)), pty })).toMatch(
+      /with a terminal \(-t\) the script travels in the command line/,
+    )
   })
 })

@@ -7,7 +7,10 @@ import { makeTarget } from '../transport/fixture.js'
 test('a whole command and the events of its pool are on the channels, while somebody listens', async () => {
   const xec = createXec({ pool: { maxReconnectAttempts: 0 } })
   // Nothing listens on port 1.
-  const target = makeTarget({ port: 1, user: 'u' }, '/nonexistent', { credentials: { password: null }, target: { host: 'nowhere' } })
+  const target = makeTarget({ port: 1, user: 'u' }, '/nonexistent', {
+    credentials: { password: null },
+    target: { host: 'nowhere' },
+  })
   const heard: unknown[] = []
   const onEvent = (event: unknown): void => void heard.push([(event as PoolEvent).type, (event as PoolEvent).host])
   const names = ['requested', 'dialFailed', 'rejected'].map((type) => `xec:pool:${type}`)
@@ -17,13 +20,20 @@ test('a whole command and the events of its pool are on the channels, while some
     start: ({ host, line }: { host: string; line: string }) => void heard.push(['start', host, line]),
     end: () => {},
     asyncStart: () => {},
-    asyncEnd: ({ result }: { result?: unknown }) => void heard.push(['asyncEnd', (result as { outcome: string }).outcome]),
+    asyncEnd: ({ result }: { result?: unknown }) =>
+      void heard.push(['asyncEnd', (result as { outcome: string }).outcome]),
     error: () => void heard.push('error'),
   }
   commands.subscribe(tracers)
   onTestFinished(() => xec.close())
   await xec.execute(target, { line: 'uptime' })
-  expect(heard).toEqual([['start', 'nowhere', 'uptime'], ['requested', 'nowhere'], ['dialFailed', 'nowhere'], ['rejected', 'nowhere'], ['asyncEnd', expect.stringMatching(/^(unreachable|auth)$/)]])
+  expect(heard).toEqual([
+    ['start', 'nowhere', 'uptime'],
+    ['requested', 'nowhere'],
+    ['dialFailed', 'nowhere'],
+    ['rejected', 'nowhere'],
+    ['asyncEnd', expect.stringMatching(/^(unreachable|auth)$/)],
+  ])
   for (const name of names) unsubscribe(name, onEvent)
   commands.unsubscribe(tracers)
   heard.length = 0

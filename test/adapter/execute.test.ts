@@ -14,7 +14,13 @@ class Setting {
   states: string[] = []
 
   run(options: ExecuteOptions = {}, command: Partial<Command> = {}): this {
-    void execute(this.pool, target(), { line: 'job', ...command }, { onState: (state) => this.states.push(state), ...options }, { clock: this.clock }).then((result) => (this.result = result))
+    void execute(
+      this.pool,
+      target(),
+      { line: 'job', ...command },
+      { onState: (state) => this.states.push(state), ...options },
+      { clock: this.clock },
+    ).then((result) => (this.result = result))
     return this
   }
 
@@ -43,7 +49,8 @@ class Setting {
   }
 }
 
-const lost = (executed: 'no' | 'maybe'): XecError => new XecError('XEC_CONNECTION_LOST', 'web1: Connection closed before the command was sent', { executed })
+const lost = (executed: 'no' | 'maybe'): XecError =>
+  new XecError('XEC_CONNECTION_LOST', 'web1: Connection closed before the command was sent', { executed })
 
 describe('a command on a pool', () => {
   test('ends with its output, its status and its lease back', async () => {
@@ -52,7 +59,20 @@ describe('a command on a pool', () => {
     it.pool.last.stderr.write('warn')
     it.pool.last.finish(0, 'hello')
     const result = await it.done()
-    expect(result).toMatchObject({ host: 'web1', address: '10.0.0.1:22', outcome: 'ok', ok: true, exitCode: 0, executed: 'yes', truncated: false, waitMs: 3, connectMs: 2, connection: 1, attempts: [], error: null })
+    expect(result).toMatchObject({
+      host: 'web1',
+      address: '10.0.0.1:22',
+      outcome: 'ok',
+      ok: true,
+      exitCode: 0,
+      executed: 'yes',
+      truncated: false,
+      waitMs: 3,
+      connectMs: 2,
+      connection: 1,
+      attempts: [],
+      error: null,
+    })
     expect([String(result.stdout), String(result.stderr)]).toEqual(['hello', 'warn'])
     expect(it.states).toEqual(['queued', 'running'])
   })
@@ -69,7 +89,9 @@ describe('a command on a pool', () => {
 
   test('a command that cannot be sent as asked rejects before a channel is asked for', async () => {
     const pool = new FakePool()
-    await expect(execute(pool, target(), { line: '' }, {}, { clock: new FakeClock() })).rejects.toMatchObject({ code: 'XEC_CONFIG' })
+    await expect(execute(pool, target(), { line: '' }, {}, { clock: new FakeClock() })).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+    })
     expect(pool.asked).toHaveLength(0)
   })
 
@@ -91,7 +113,12 @@ describe('a command on a pool', () => {
     expect(it.result).toBeNull()
     await it.advance(1)
     const result = await it.done()
-    expect(result).toMatchObject({ outcome: 'ok', exitCode: 0, truncated: true, attempts: [{ phase: 'run', outcome: 'ok', message: expect.stringContaining('keeps the output open') }] })
+    expect(result).toMatchObject({
+      outcome: 'ok',
+      exitCode: 0,
+      truncated: true,
+      attempts: [{ phase: 'run', outcome: 'ok', message: expect.stringContaining('keeps the output open') }],
+    })
     expect(String(result.stdout)).toBe('late')
     expect(it.pool.last.signals).toEqual([])
   })
@@ -111,7 +138,12 @@ describe('a command on a pool', () => {
     const it = await new Setting().started()
     it.pool.last.exits(0)
     it.pool.last.lose()
-    expect(await it.done()).toMatchObject({ outcome: 'ok', exitCode: 0, truncated: true, attempts: [{ message: expect.stringContaining('lost after the exit status') }] })
+    expect(await it.done()).toMatchObject({
+      outcome: 'ok',
+      exitCode: 0,
+      truncated: true,
+      attempts: [{ message: expect.stringContaining('lost after the exit status') }],
+    })
   })
 
   test('the same when all of it came at once, before the answer to the request was read', async () => {
@@ -119,7 +151,12 @@ describe('a command on a pool', () => {
     await settle()
     it.pool.last.exits(0)
     it.pool.last.lose()
-    expect(await it.done()).toMatchObject({ outcome: 'ok', executed: 'yes', truncated: true, attempts: [{ message: expect.stringContaining('lost after the exit status') }] })
+    expect(await it.done()).toMatchObject({
+      outcome: 'ok',
+      executed: 'yes',
+      truncated: true,
+      attempts: [{ message: expect.stringContaining('lost after the exit status') }],
+    })
   })
 })
 
@@ -133,7 +170,12 @@ describe('at most once', () => {
     expect(it.pool.channels).toHaveLength(2)
     it.pool.last.accept()
     it.pool.last.finish()
-    expect(await it.done()).toMatchObject({ outcome: 'ok', attempts: [{ phase: 'connect', outcome: 'lost' }], connection: 2, waitMs: 6 })
+    expect(await it.done()).toMatchObject({
+      outcome: 'ok',
+      attempts: [{ phase: 'connect', outcome: 'lost' }],
+      connection: 2,
+      waitMs: 6,
+    })
   })
 
   test('three in a row are enough: unreachable, not executed, and no loss', async () => {
@@ -145,17 +187,30 @@ describe('at most once', () => {
     }
     const result = await it.done()
     expect(it.pool.channels).toHaveLength(3)
-    expect(result).toMatchObject({ outcome: 'unreachable', executed: 'no', error: { message: expect.stringMatching(/^web1: 3 connections ended before/) } })
+    expect(result).toMatchObject({
+      outcome: 'unreachable',
+      executed: 'no',
+      error: { message: expect.stringMatching(/^web1: 3 connections ended before/) },
+    })
   })
 
-  test.each(['maybe', 'yes'] as const)('lost when it has %s been executed: reported, not repeated', async (executed) => {
-    const it = executed === 'yes' ? await new Setting().started() : new Setting().run()
-    await settle()
-    if (executed === 'maybe') it.pool.last.refuse(lost('maybe'))
-    it.pool.last.lose()
-    expect(await it.done()).toMatchObject({ outcome: 'lost', executed, exitCode: null, remoteProcess: 'maybe-running', error: { message: expect.stringContaining('Connection closed') } })
-    expect(it.pool.channels).toHaveLength(1)
-  })
+  test.each(['maybe', 'yes'] as const)(
+    'lost when it has %s been executed: reported, not repeated',
+    async (executed) => {
+      const it = executed === 'yes' ? await new Setting().started() : new Setting().run()
+      await settle()
+      if (executed === 'maybe') it.pool.last.refuse(lost('maybe'))
+      it.pool.last.lose()
+      expect(await it.done()).toMatchObject({
+        outcome: 'lost',
+        executed,
+        exitCode: null,
+        remoteProcess: 'maybe-running',
+        error: { message: expect.stringContaining('Connection closed') },
+      })
+      expect(it.pool.channels).toHaveLength(1)
+    },
+  )
 
   test('a loss is repeated when that was asked for, with every attempt listed and nothing of the first in the output', async () => {
     const it = await new Setting().started({ retryCommands: 1, stdin: 'in' })
@@ -165,15 +220,31 @@ describe('at most once', () => {
     it.pool.last.accept()
     it.pool.last.finish(0, 'whole')
     const result = await it.done()
-    expect(result).toMatchObject({ outcome: 'ok', attempts: [{ phase: 'run', outcome: 'lost', message: expect.stringContaining('sent again') }, { phase: 'run', outcome: 'ok' }] })
+    expect(result).toMatchObject({
+      outcome: 'ok',
+      attempts: [
+        { phase: 'run', outcome: 'lost', message: expect.stringContaining('sent again') },
+        { phase: 'run', outcome: 'ok' },
+      ],
+    })
     expect(String(result.stdout)).toBe('whole')
     expect(String(it.pool.last.received)).toBe('in')
   })
 
   test('a loss is not undone by a repetition that never gets there: the first sending may have run', async () => {
     for (const [fails, said] of [
-      [async () => { throw new XecError('XEC_CONNECT', 'web1: connection refused', { host: 'web1' }) }, 'connection refused'],
-      [async () => { throw new XecError('XEC_QUEUE_TIMEOUT', 'web1: no channel within 5s', { host: 'web1' }) }, 'no channel within 5s'],
+      [
+        async () => {
+          throw new XecError('XEC_CONNECT', 'web1: connection refused', { host: 'web1' })
+        },
+        'connection refused',
+      ],
+      [
+        async () => {
+          throw new XecError('XEC_QUEUE_TIMEOUT', 'web1: no channel within 5s', { host: 'web1' })
+        },
+        'no channel within 5s',
+      ],
     ] as const) {
       const it = await new Setting().started({ retryCommands: 1 })
       it.pool.next.push(fails)
@@ -181,8 +252,19 @@ describe('at most once', () => {
       it.pool.last.lose()
       const result = await it.done()
       expect(result).toMatchObject({
-        outcome: 'lost', executed: 'yes', remoteProcess: 'maybe-running', connection: 1, truncated: true,
-        error: { code: 'XEC_CONNECTION_LOST', executed: 'yes', safeToRetry: false, message: expect.stringMatching(new RegExp(`Connection closed while the command was running.*; it could not be sent again: .*${said}`)) },
+        outcome: 'lost',
+        executed: 'yes',
+        remoteProcess: 'maybe-running',
+        connection: 1,
+        truncated: true,
+        error: {
+          code: 'XEC_CONNECTION_LOST',
+          executed: 'yes',
+          safeToRetry: false,
+          message: expect.stringMatching(
+            new RegExp(`Connection closed while the command was running.*; it could not be sent again: .*${said}`),
+          ),
+        },
       })
       expect(String(result.stdout)).toBe('half')
       expect(result.attempts.filter(({ phase }) => phase === 'run')).toHaveLength(1)
@@ -194,15 +276,35 @@ describe('at most once', () => {
     refused.pool.last.lose()
     await settle()
     refused.pool.last.refuse(new XecError('XEC_REFUSED', 'web1: the server refused the command', { host: 'web1' }))
-    expect(await refused.done()).toMatchObject({ outcome: 'lost', executed: 'yes', attempts: [{ outcome: 'lost' }, { phase: 'run', outcome: 'refused' }] })
+    expect(await refused.done()).toMatchObject({
+      outcome: 'lost',
+      executed: 'yes',
+      attempts: [{ outcome: 'lost' }, { phase: 'run', outcome: 'refused' }],
+    })
 
     const abort = new AbortController()
     const cancelled = await new Setting().started({ retryCommands: 1, signal: abort.signal })
-    cancelled.pool.next.push((options) => new Promise((_, reject) => options.signal?.addEventListener('abort', () => reject(new XecError('XEC_ABORTED', 'web1: cancelled', { host: 'web1' })))))
+    cancelled.pool.next.push(
+      (options) =>
+        new Promise((_, reject) =>
+          options.signal?.addEventListener('abort', () =>
+            reject(new XecError('XEC_ABORTED', 'web1: cancelled', { host: 'web1' })),
+          ),
+        ),
+    )
     cancelled.pool.last.lose()
     await settle()
     abort.abort()
-    expect(await cancelled.done()).toMatchObject({ outcome: 'cancelled', executed: 'yes', remoteProcess: 'maybe-running', error: { code: 'XEC_ABORTED', executed: 'yes', message: 'web1: cancelled before it was sent again; its connection had been lost, so it may be running' } })
+    expect(await cancelled.done()).toMatchObject({
+      outcome: 'cancelled',
+      executed: 'yes',
+      remoteProcess: 'maybe-running',
+      error: {
+        code: 'XEC_ABORTED',
+        executed: 'yes',
+        message: 'web1: cancelled before it was sent again; its connection had been lost, so it may be running',
+      },
+    })
 
     const again = await new Setting().started({ retryCommands: 1 })
     again.pool.last.lose()
@@ -260,7 +362,13 @@ describe('at most once', () => {
       throw new XecError('XEC_CONNECT', 'web1: connection refused', { host: 'web1' })
     })
     it.run()
-    expect(await it.done()).toMatchObject({ outcome: 'unreachable', executed: 'no', connection: null, attempts: [{ phase: 'connect', outcome: 'unreachable', ms: 7 }], error: { message: 'web1: connection refused' } })
+    expect(await it.done()).toMatchObject({
+      outcome: 'unreachable',
+      executed: 'no',
+      connection: null,
+      attempts: [{ phase: 'connect', outcome: 'unreachable', ms: 7 }],
+      error: { message: 'web1: connection refused' },
+    })
     // Between two dials it waits.
     expect(it.states).toEqual(['queued', 'connecting', 'queued'])
   })
@@ -274,7 +382,14 @@ describe('timeout and cancel', () => {
     await it.advance(1)
     expect(it.pool.last.signals).toEqual(['TERM'])
     it.pool.last.finish({ kind: 'signal', signal: 'TERM', coreDumped: false })
-    expect(await it.done()).toMatchObject({ outcome: 'timeout', executed: 'yes', remoteProcess: 'exited', exitCode: null, signal: null, durationMs: 1_000 })
+    expect(await it.done()).toMatchObject({
+      outcome: 'timeout',
+      executed: 'yes',
+      remoteProcess: 'exited',
+      exitCode: null,
+      signal: null,
+      durationMs: 1_000,
+    })
   })
 
   test('who ignores TERM gets KILL after 5 s, then the channel is closed', async () => {
@@ -314,11 +429,21 @@ describe('timeout and cancel', () => {
     await settle()
     expect(it.pool.last.signals).toEqual(['TERM'])
     it.pool.last.finish(143)
-    expect(await it.done()).toMatchObject({ outcome: 'cancelled', executed: 'yes', remoteProcess: 'exited', exitCode: null })
+    expect(await it.done()).toMatchObject({
+      outcome: 'cancelled',
+      executed: 'yes',
+      remoteProcess: 'exited',
+      exitCode: null,
+    })
 
     const queued = new Setting()
-    queued.pool.next.push(async () => { throw new XecError('XEC_ABORTED', 'web1: cancelled while waiting') })
-    expect(await queued.run({ signal: AbortSignal.abort() }).done()).toMatchObject({ outcome: 'cancelled', executed: 'no' })
+    queued.pool.next.push(async () => {
+      throw new XecError('XEC_ABORTED', 'web1: cancelled while waiting')
+    })
+    expect(await queued.run({ signal: AbortSignal.abort() }).done()).toMatchObject({
+      outcome: 'cancelled',
+      executed: 'no',
+    })
   })
 
   test('an abort between grant and exec sends nothing', async () => {
@@ -336,7 +461,12 @@ describe('timeout and cancel', () => {
     abort.abort()
     expect(it.pool.last.isWanted()).toBe(false)
     it.pool.last.refuse(new XecError('XEC_ABORTED', 'web1: given up before the command was sent'))
-    expect(await it.done()).toMatchObject({ outcome: 'cancelled', executed: 'no', remoteProcess: null, error: { code: 'XEC_ABORTED', message: 'web1: cancelled; it did not run' } })
+    expect(await it.done()).toMatchObject({
+      outcome: 'cancelled',
+      executed: 'no',
+      remoteProcess: null,
+      error: { code: 'XEC_ABORTED', message: 'web1: cancelled; it did not run' },
+    })
   })
 
   test('the queue timeout covers all the waits of a command together, and none of the time it ran', async () => {
@@ -383,7 +513,10 @@ describe('input and output', () => {
     await settle()
     expect([it.pool.last.signals, it.pool.last.stdinEnded]).toEqual([['TERM'], false])
     it.pool.last.finish({ kind: 'signal', signal: 'TERM', coreDumped: false })
-    expect(await it.done()).toMatchObject({ outcome: 'cancelled', error: { message: expect.stringContaining('EIO: read failed') } })
+    expect(await it.done()).toMatchObject({
+      outcome: 'cancelled',
+      error: { message: expect.stringContaining('EIO: read failed') },
+    })
   })
 
   test('a source that breaks off while the command is queued does not bring the process down', async () => {
@@ -411,10 +544,12 @@ describe('input and output', () => {
   test('a sink holds its stream back', async () => {
     let release: () => void = () => {}
     const seen: string[] = []
-    const it = await new Setting().started({ onStdout: (chunk) => {
-      seen.push(String(chunk))
-      return new Promise((resolve) => (release = resolve))
-    } })
+    const it = await new Setting().started({
+      onStdout: (chunk) => {
+        seen.push(String(chunk))
+        return new Promise((resolve) => (release = resolve))
+      },
+    })
     it.pool.last.stdout.write('one')
     await settle()
     it.pool.last.stdout.write('two')
@@ -429,23 +564,29 @@ describe('input and output', () => {
     expect(result).toMatchObject({ outcome: 'ok', truncated: false })
   })
 
-  test.each(['throws', 'rejects'])('a sink that %s cancels the command, also when it had ended already', async (how) => {
-    const fail = (): Promise<void> => {
-      if (how === 'throws') throw new Error('write EPIPE')
-      return Promise.reject(new Error('write EPIPE'))
-    }
-    const running = await new Setting().started({ onStdout: fail })
-    running.pool.last.stdout.write('x')
-    await settle()
-    expect(running.pool.last.signals).toEqual(['TERM'])
-    running.pool.last.finish({ kind: 'signal', signal: 'TERM', coreDumped: false })
-    expect(await running.done()).toMatchObject({ outcome: 'cancelled', error: { message: expect.stringContaining('write EPIPE') } })
+  test.each(['throws', 'rejects'])(
+    'a sink that %s cancels the command, also when it had ended already',
+    async (how) => {
+      const fail = (): Promise<void> => {
+        if (how === 'throws') throw new Error('write EPIPE')
+        return Promise.reject(new Error('write EPIPE'))
+      }
+      const running = await new Setting().started({ onStdout: fail })
+      running.pool.last.stdout.write('x')
+      await settle()
+      expect(running.pool.last.signals).toEqual(['TERM'])
+      running.pool.last.finish({ kind: 'signal', signal: 'TERM', coreDumped: false })
+      expect(await running.done()).toMatchObject({
+        outcome: 'cancelled',
+        error: { message: expect.stringContaining('write EPIPE') },
+      })
 
-    const ended = await new Setting().started({ onStderr: fail })
-    ended.pool.last.stderr.write('x')
-    ended.pool.last.finish(0)
-    expect(await ended.done()).toMatchObject({ outcome: 'cancelled', remoteProcess: 'exited' })
-  })
+      const ended = await new Setting().started({ onStderr: fail })
+      ended.pool.last.stderr.write('x')
+      ended.pool.last.finish(0)
+      expect(await ended.done()).toMatchObject({ outcome: 'cancelled', remoteProcess: 'exited' })
+    },
+  )
 
   test('a sink that hangs does not outlive a cancel', async () => {
     const abort = new AbortController()
@@ -478,7 +619,9 @@ describe('input and output', () => {
 
   test('a callback that throws is heard of, and the command goes on', async () => {
     const thrown = collectUncaught()
-    const oops = (): void => { throw new Error('mine') }
+    const oops = (): void => {
+      throw new Error('mine')
+    }
     const it = await new Setting().started({ onState: oops, onStarted: oops })
     it.pool.last.finish(0, 'done')
     expect(await it.done()).toMatchObject({ outcome: 'ok', attempts: [] })

@@ -8,9 +8,15 @@ import type { Link, Channel, Exit, PtyRequest, SignalName } from '../../src/tran
 
 export function target(host = 'web1', more: Partial<PoolTarget> = {}): PoolTarget {
   return {
-    host, address: '10.0.0.1', port: 22, username: 'u', jump: null, connectTimeoutMs: 1_000,
+    host,
+    address: '10.0.0.1',
+    port: 22,
+    username: 'u',
+    jump: null,
+    connectTimeoutMs: 1_000,
     credentials: { keys: [], agent: null, identitiesOnly: false, password: null },
-    hostKeys: { mode: 'strict', userFiles: [], globalFiles: [], alias: null }, ...more,
+    hostKeys: { mode: 'strict', userFiles: [], globalFiles: [], alias: null },
+    ...more,
   }
 }
 
@@ -127,7 +133,13 @@ export class FakePool implements Pool {
     this.leases++
     let held = true
     return {
-      channel, link: null as unknown as Link, connection: this.channels.length, reused: this.channels.length > 1, waitMs: 3, connectMs: 2, attempts: [],
+      channel,
+      link: null as unknown as Link,
+      connection: this.channels.length,
+      reused: this.channels.length > 1,
+      waitMs: 3,
+      connectMs: 2,
+      attempts: [],
       release: () => {
         if (held) this.released++
         held = false
@@ -141,12 +153,22 @@ export class FakePool implements Pool {
     return channel
   }
 
-  with(): never { throw new Error('not used') }
-  snapshot(): never { throw new Error('not used') }
-  standing(): never { throw new Error('not used') }
-  drain(): never { throw new Error('not used') }
+  with(): never {
+    throw new Error('not used')
+  }
+  snapshot(): never {
+    throw new Error('not used')
+  }
+  standing(): never {
+    throw new Error('not used')
+  }
+  drain(): never {
+    throw new Error('not used')
+  }
   async close(): Promise<void> {}
   reset(): void {}
   retire(): void {}
-  subscribe(): () => void { return () => {} }
+  subscribe(): () => void {
+    return () => {}
+  }
 }

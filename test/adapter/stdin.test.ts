@@ -7,20 +7,31 @@ import { Feed } from '../../src/adapter/stdin.js'
 /** Takes everything at once, and so never holds back. */
 function sink(): { stdin: Writable; writes: Buffer[] } {
   const writes: Buffer[] = []
-  const stdin = new Writable({ write: (chunk: Buffer, _encoding, done) => {
-    writes.push(chunk)
-    done()
-  } })
+  const stdin = new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      writes.push(chunk)
+      done()
+    },
+  })
   return { stdin, writes }
 }
 
 /** Always has two bytes more, at once. */
 function twos(count: number): { source: Readable; read: () => number } {
   let read = 0
-  return { read: () => read, source: new Readable({ read() { this.push(read < count ? `${read++ % 10}\n` : null) } }) }
+  return {
+    read: () => read,
+    source: new Readable({
+      read() {
+        this.push(read < count ? `${read++ % 10}\n` : null)
+      },
+    }),
+  }
 }
 
-const fail = (error: Error): void => { throw error }
+const fail = (error: Error): void => {
+  throw error
+}
 
 test('small pieces are put together, in order', async () => {
   const { stdin, writes } = sink()
@@ -57,10 +68,13 @@ test('what is there is sent without waiting for more', async () => {
 test('large pieces and small ones keep their order, and a slow channel holds the source back', async () => {
   const parts = ['a', 'b'.repeat(40_000), 'c', 'd'.repeat(20_000), 'e', 'f'.repeat(70_000), 'g']
   const written: string[] = []
-  const stdin = new Writable({ highWaterMark: 1_024, write: (chunk: Buffer, _encoding, done) => {
-    written.push(String(chunk))
-    setImmediate(done)
-  } })
+  const stdin = new Writable({
+    highWaterMark: 1_024,
+    write: (chunk: Buffer, _encoding, done) => {
+      written.push(String(chunk))
+      setImmediate(done)
+    },
+  })
   new Feed(Readable.from(parts)).connect(stdin, Buffer.alloc(0), fail)
   await finished(stdin)
   expect(written.join('')).toBe(parts.join(''))
@@ -69,11 +83,20 @@ test('large pieces and small ones keep their order, and a slow channel holds the
 test('a stream that was read already is refused: its end would pass for an empty input', async () => {
   const source = Readable.from(['once'])
   await source.toArray()
-  expect(() => new Feed(source)).toThrow(expect.objectContaining({ code: 'XEC_CONFIG', executed: 'no', message: 'stdin: the stream was read already; give each command a stream of its own, or the text or bytes themselves' }) as Error)
+  expect(() => new Feed(source)).toThrow(
+    expect.objectContaining({
+      code: 'XEC_CONFIG',
+      executed: 'no',
+      message:
+        'stdin: the stream was read already; give each command a stream of its own, or the text or bytes themselves',
+    }) as Error,
+  )
 })
 
 test('a stream of objects is told, not thrown where nobody could catch it', async () => {
   const { stdin } = sink()
-  const told = await new Promise((resolve) => new Feed(Readable.from([{ a: 1 }])).connect(stdin, Buffer.alloc(0), resolve))
+  const told = await new Promise((resolve) =>
+    new Feed(Readable.from([{ a: 1 }])).connect(stdin, Buffer.alloc(0), resolve),
+  )
   expect(told).toEqual(new TypeError('the stream gives objects and not bytes'))
 })

@@ -2,7 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { splitArgv } from '../../src/cli/argv.js'
 
 const VALUED = new Set(['-l', '--login', '-e', '--env', '-g', '--group', '-x', '-w', '--timeout', '--script'])
-const split = (operands: number) => (line: string) => splitArgv(line.split(' ').filter((word) => word !== ''), (option) => VALUED.has(option), operands)
+const split = (operands: number) => (line: string) =>
+  splitArgv(
+    line.split(' ').filter((word) => word !== ''),
+    (option) => VALUED.has(option),
+    operands,
+  )
 
 describe('run: one host, then the command', () => {
   test.each([
@@ -33,7 +38,11 @@ describe('run: one host, then the command', () => {
     ['--bogus web1 ls', '--bogus', 'web1', 'ls'],
   ])('%s', (line, options, operands, words) => {
     const found = split(1)(line)
-    expect({ options: found.options.join(' '), operands: found.operands.join(' '), words: found.words.join(' ') }).toEqual({ options, operands, words })
+    expect({
+      options: found.options.join(' '),
+      operands: found.operands.join(' '),
+      words: found.words.join(' '),
+    }).toEqual({ options, operands, words })
   })
 })
 

@@ -34,7 +34,11 @@ export function ensureBuilt(): void {
     if (isFresh()) return
     const beside = join(ROOT, 'node_modules', `.xec-dist-${process.pid}`)
     try {
-      execFileSync(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json', '--outDir', beside], { cwd: ROOT, stdio: 'pipe' })
+      execFileSync(
+        process.execPath,
+        [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json', '--outDir', beside],
+        { cwd: ROOT, stdio: 'pipe' },
+      )
     } catch (error) {
       // A type error is the business of `npm run types`; what cannot be run at all is ours.
       if (!existsSync(join(beside, 'cli', 'main.js'))) throw error
@@ -49,7 +53,9 @@ export function ensureBuilt(): void {
 function isFresh(): boolean {
   const built = statSync(join(DIST, 'cli', 'main.js'), { throwIfNoEntry: false })?.mtimeMs
   if (built === undefined) return false
-  return readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true }).every((entry) => !entry.isFile() || statSync(join(entry.parentPath, entry.name)).mtimeMs <= built)
+  return readdirSync(join(ROOT, 'src'), { recursive: true, withFileTypes: true }).every(
+    (entry) => !entry.isFile() || statSync(join(entry.parentPath, entry.name)).mtimeMs <= built,
+  )
 }
 
 export interface Ended {
@@ -90,7 +96,12 @@ export function ended(child: ChildProcessWithoutNullStreams, limitMs = 60_000): 
     child.once('error', reject)
     child.once('close', (status, signal) => {
       clearTimeout(timer)
-      resolve({ status, signal, stdout: Buffer.concat(out.stdout).toString('utf8'), stderr: Buffer.concat(out.stderr).toString('utf8') })
+      resolve({
+        status,
+        signal,
+        stdout: Buffer.concat(out.stdout).toString('utf8'),
+        stderr: Buffer.concat(out.stderr).toString('utf8'),
+      })
     })
   })
 }

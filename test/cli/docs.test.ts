@@ -13,5 +13,7 @@ test('docs/cli.md has the options as they are', () => {
 })
 
 test('a block that nobody makes is an error', () => {
-  expect(() => withGenerated('<!-- generated: nothing -->\n<!-- end -->')).toThrow('no generated block is called nothing')
+  expect(() => withGenerated('<!-- generated: nothing -->\n<!-- end -->')).toThrow(
+    'no generated block is called nothing',
+  )
 })

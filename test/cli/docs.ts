@@ -16,15 +16,18 @@ export function withGenerated(document: string): string {
 
 const BLOCKS: Readonly<Record<string, () => string[]>> = {
   commands: () => [
-    '| command | what it does |', '|---|---|',
+    '| command | what it does |',
+    '|---|---|',
     ...COMMANDS.map(({ name, usage, summary }) => `| \`${cell(`xec ${name} ${usage}`.trim())}\` | ${cell(summary)} |`),
   ],
   options: () => [
-    '| option | meaning | default | variable | commands |', '|---|---|---|---|---|',
+    '| option | meaning | default | variable | commands |',
+    '|---|---|---|---|---|',
     ...(Object.keys(OPTIONS) as OptionName[]).map(optionRow),
   ],
   pool: () => [
-    '| option of `pool:` | variable |', '|---|---|',
+    '| option of `pool:` | variable |',
+    '|---|---|',
     ...POOL_OPTION_NAMES.map((name) => {
       const setting = POOL_SETTINGS[name]
       const variable = 'flag' in setting ? optionSpec(setting.flag).env : setting.env
@@ -40,8 +43,12 @@ function optionRow(name: OptionName): string {
 }
 
 function flagsOf({ short, long, value, kind }: OptionSpec): string {
-  const names = [short, long, kind === 'switch' ? `--no-${long?.slice(2)}` : undefined].filter((name) => name !== undefined)
-  return names.map((name, at) => `\`${cell(name)}${value !== undefined && at === names.length - 1 ? ` ${cell(value)}` : ''}\``).join(' ')
+  const names = [short, long, kind === 'switch' ? `--no-${long?.slice(2)}` : undefined].filter(
+    (name) => name !== undefined,
+  )
+  return names
+    .map((name, at) => `\`${cell(name)}${value !== undefined && at === names.length - 1 ? ` ${cell(value)}` : ''}\``)
+    .join(' ')
 }
 
 function cell(text: string): string {

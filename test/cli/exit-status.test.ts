@@ -2,7 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { errorStatus, fleetStatus, pingStatus, runStatus, type Ended } from '../../src/cli/exit-status.js'
 import { XecError, type ErrorCode } from '../../src/errors.js'
 
-const ended = (outcome: Ended['outcome'], rest: Partial<Ended> = {}): Ended => ({ outcome, exitCode: null, signal: null, executed: 'yes', ...rest })
+const ended = (outcome: Ended['outcome'], rest: Partial<Ended> = {}): Ended => ({
+  outcome,
+  exitCode: null,
+  signal: null,
+  executed: 'yes',
+  ...rest,
+})
 
 describe('run exits with the remote status, or says why there is none', () => {
   test.each<[string, Ended, number]>([
@@ -57,7 +63,14 @@ describe('ping exits with 0, 2 or 255', () => {
   const unusable = { outcome: 'unreachable', error: { code: 'XEC_CONFIG' } } as const
   test.each<[string, Parameters<typeof pingStatus>[0], number]>([
     ['all answer', [{ outcome: 'ok', error: null }], 0],
-    ['one does not', [{ outcome: 'ok', error: null }, { outcome: 'unreachable', error: { code: 'XEC_CONNECT' } }], 255],
+    [
+      'one does not',
+      [
+        { outcome: 'ok', error: null },
+        { outcome: 'unreachable', error: { code: 'XEC_CONNECT' } },
+      ],
+      255,
+    ],
     ['a key that no host can use', [unusable, unusable], 2],
     ['a key that some cannot use', [unusable, { outcome: 'ok', error: null }], 255],
   ])('%s', (_, pongs, status) => expect(pingStatus(pongs)).toBe(status))
@@ -65,7 +78,12 @@ describe('ping exits with 0, 2 or 255', () => {
 
 describe('an error without a result', () => {
   test.each<[ErrorCode, number]>([
-    ['XEC_CONFIG', 2], ['XEC_UNKNOWN_HOST', 2], ['XEC_ABORTED', 130], ['XEC_TIMEOUT', 124], ['XEC_CONNECT', 255], ['XEC_POOL_CLOSED', 255],
+    ['XEC_CONFIG', 2],
+    ['XEC_UNKNOWN_HOST', 2],
+    ['XEC_ABORTED', 130],
+    ['XEC_TIMEOUT', 124],
+    ['XEC_CONNECT', 255],
+    ['XEC_POOL_CLOSED', 255],
   ])('%s', (code, status) => expect(errorStatus(new XecError(code, 'words'))).toBe(status))
 
   test('one of ours that should not be', () => expect(errorStatus(new TypeError('bug'))).toBe(255))

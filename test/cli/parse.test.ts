@@ -31,12 +31,18 @@ describe('what a command line means', () => {
     ['run web1 --timeout 1.5s --connect-timeout=500ms id', { options: { timeout: 1_500, connectTimeout: 500 } }],
     ['run -F none -o User=x -o Port=3 web1 id', { options: { sshConfig: 'none', sshOption: ['User=x', 'Port=3'] } }],
     ['run -n -q -vv web1 id', { options: { noStdin: true, quiet: true, verbose: 2 } }],
-    ['exec-all -g web -g db -w x -x web3 -a -- id', { options: { group: ['web', 'db'], hosts: ['x'], exclude: ['web3'], all: true }, words: ['id'] }],
-    ['exec-all -a --fanout 3 --fail-fast --stdin --dry-run --json id', { options: { all: true, fanout: 3, failFast: true, stdin: true, dryRun: true, json: true } }],
+    [
+      'exec-all -g web -g db -w x -x web3 -a -- id',
+      { options: { group: ['web', 'db'], hosts: ['x'], exclude: ['web3'], all: true }, words: ['id'] },
+    ],
+    [
+      'exec-all -a --fanout 3 --fail-fast --stdin --dry-run --json id',
+      { options: { all: true, fanout: 3, failFast: true, stdin: true, dryRun: true, json: true } },
+    ],
     ['hosts web* -g db db1 --json', { options: { group: ['db'], json: true }, operands: ['web*', 'db1'], words: [] }],
   ])('%s', (line, meant) => expect(parse(line)).toMatchObject(meant))
 
-  test('nothing that was not given is set', () => expect((parse('run web1 id')).options).toEqual({}))
+  test('nothing that was not given is set', () => expect(parse('run web1 id').options).toEqual({}))
 })
 
 describe('what is refused, and in which words', () => {
@@ -70,12 +76,20 @@ describe('variables', () => {
   })
 
   test('are checked as flags are, under their own name', () => {
-    expect(() => parse('run web1 id', { XEC_TIMEOUT: '30' })).toThrowError(expect.objectContaining({ code: 'XEC_CONFIG', message: 'XEC_TIMEOUT 30: say 30s or 30ms' }))
+    expect(() => parse('run web1 id', { XEC_TIMEOUT: '30' })).toThrowError(
+      expect.objectContaining({ code: 'XEC_CONFIG', message: 'XEC_TIMEOUT 30: say 30s or 30ms' }),
+    )
   })
 
   test('set the pool too', () => {
     const env = { XEC_POOL_ENABLED: 'false', XEC_IDLE_TIMEOUT: '1m', XEC_KEEP_ALIVE_COUNT_MAX: '5' }
-    expect(poolOptionsOf({ maxConnections: 7, retries: 0 }, env)).toEqual({ maxConnections: 7, maxReconnectAttempts: 0, enabled: false, idleTimeout: 60_000, keepAliveCountMax: 5 })
+    expect(poolOptionsOf({ maxConnections: 7, retries: 0 }, env)).toEqual({
+      maxConnections: 7,
+      maxReconnectAttempts: 0,
+      enabled: false,
+      idleTimeout: 60_000,
+      keepAliveCountMax: 5,
+    })
     expect(() => poolOptionsOf({}, { XEC_KEEP_ALIVE: 'perhaps' })).toThrow('XEC_KEEP_ALIVE perhaps: say true or false')
   })
 })

@@ -14,27 +14,41 @@ describeWorld('xec run', () => {
     sshd = await startSshd()
   })
   afterAll(() => sshd.stop())
-  beforeEach(() => { place = makePlace() })
+  beforeEach(() => {
+    place = makePlace()
+  })
   afterEach(() => place.remove())
 
   const door = (): string[] => ['-l', sshd.user, '-p', String(sshd.port), '-i', sshd.privateKeyPath]
-  const run = (argv: readonly string[], options: Partial<Options> = {}): Promise<Ended> => xec(['run', ...door(), ...argv], { env: place.env, ...options })
+  const run = (argv: readonly string[], options: Partial<Options> = {}): Promise<Ended> =>
+    xec(['run', ...door(), ...argv], { env: place.env, ...options })
   /** Processes of the login user whose command line is exactly this. */
-  const remains = async (commandLine: string): Promise<string> => (await run(['127.0.0.1', `ps -u "$(id -un)" -o args= | grep -Fx '${commandLine}'; :`])).stdout
+  const remains = async (commandLine: string): Promise<string> =>
+    (await run(['127.0.0.1', `ps -u "$(id -un)" -o args= | grep -Fx '${commandLine}'; :`])).stdout
 
   test('passes the remote bytes and nothing else', async () => {
-    expect(await run(['127.0.0.1', 'echo out; echo err >&2'])).toEqual({ status: 0, signal: null, stdout: 'out\n', stderr: 'err\n' })
+    expect(await run(['127.0.0.1', 'echo out; echo err >&2'])).toEqual({
+      status: 0,
+      signal: null,
+      stdout: 'out\n',
+      stderr: 'err\n',
+    })
   })
 
   test.each<[string, string[], string]>([
-    ['options of the command are the command\'s', ['127.0.0.1', 'printf', '%s,', '-l', '-e', 'x'], '-l,-e,x,'],
+    ["options of the command are the command's", ['127.0.0.1', 'printf', '%s,', '-l', '-e', 'x'], '-l,-e,x,'],
     ['words are joined by single spaces', ['127.0.0.1', 'echo', 'a  b', 'c'], 'a b c\n'],
     ['-- ends options', ['127.0.0.1', '--', 'echo', '--', 'x'], '-- x\n'],
     ['a quoted string goes to the remote shell', ['127.0.0.1', 'echo "a  b"'], 'a  b\n'],
     ['variables and directory', ['127.0.0.1', '-e', 'A=x y', '--cwd', '/usr', 'echo "$A $PWD"'], 'x y /usr\n'],
   ])('%s', async (_, argv, stdout) => expect(await run(argv)).toMatchObject({ status: 0, stdout, stderr: '' }))
 
-  test.each<[string, number]>([['exit 3', 3], ['kill -TERM $$', 143], ['kill -KILL $$', 137], ['no-such-command-here', 127]])('%s gives %i', async (command, status) => {
+  test.each<[string, number]>([
+    ['exit 3', 3],
+    ['kill -TERM $$', 143],
+    ['kill -KILL $$', 137],
+    ['no-such-command-here', 127],
+  ])('%s gives %i', async (command, status) => {
     expect((await run(['127.0.0.1', command])).status).toBe(status)
   })
 
@@ -73,17 +87,28 @@ describeWorld('xec run', () => {
 
   test('a script runs by its first line, with its arguments and stdin free', async () => {
     writeFileSync(place.path('s.sh'), '#!/bin/sh\necho "$#: $1|$2"\ncat\n')
-    expect((await run(['127.0.0.1', '--script', 's.sh', 'a b', '-x'], { stdin: 'data' })).stdout).toBe('2: a b|-x\ndata')
+    expect((await run(['127.0.0.1', '--script', 's.sh', 'a b', '-x'], { stdin: 'data' })).stdout).toBe(
+      '2: a b|-x\ndata',
+    )
   })
 
   test('K alone forwards a variable, out of sight of the process list', async () => {
-    const { stdout } = await run(['127.0.0.1', '-e', 'TOKEN', 'echo $TOKEN; ps -o args= -p $$ | grep -c "$TOKEN"; :'], { env: { ...place.env, TOKEN: 'canary31' } })
+    const { stdout } = await run(['127.0.0.1', '-e', 'TOKEN', 'echo $TOKEN; ps -o args= -p $$ | grep -c "$TOKEN"; :'], {
+      env: { ...place.env, TOKEN: 'canary31' },
+    })
     expect(stdout).toBe('canary31\n0\n')
   })
 
   test('--json is one document, also when nothing was reached', async () => {
     const good = await run(['--json', '127.0.0.1', 'printf x'])
-    expect(JSON.parse(good.stdout)).toMatchObject({ schemaVersion: 1, command: 'printf x', ok: true, counts: { total: 1, ok: 1 }, hosts: [{ outcome: 'ok', stdout: 'x' }], pool: { connectionsCreated: 1 } })
+    expect(JSON.parse(good.stdout)).toMatchObject({
+      schemaVersion: 1,
+      command: 'printf x',
+      ok: true,
+      counts: { total: 1, ok: 1 },
+      hosts: [{ outcome: 'ok', stdout: 'x' }],
+      pool: { connectionsCreated: 1 },
+    })
     const bad = await run(['--json', '-p', '1', '--retries', '0', '127.0.0.1', 'id'])
     expect(bad.status).toBe(255)
     expect(JSON.parse(bad.stdout)).toMatchObject({ ok: false, hosts: [{ outcome: 'unreachable', executed: 'no' }] })
@@ -117,16 +142,52 @@ describeWorld('xec run', () => {
 
   test.each<[string, string[], string]>([
     ['no host', ['run'], 'xec: no host given; the form is: xec run <host> <command...>\n'],
-    ['no command', ['run', '127.0.0.1'], 'xec: no command given: what should run there? For a shell, say one: xec run -t HOST sh\n'],
+    [
+      'no command',
+      ['run', '127.0.0.1'],
+      'xec: no command given: what should run there? For a shell, say one: xec run -t HOST sh\n',
+    ],
     ['a bare number', ['run', '--timeout', '30', '127.0.0.1', 'id'], 'xec: --timeout 30: say 30s or 30ms\n'],
-    ['an unknown option', ['run', '--tiemout', '3s', '127.0.0.1', 'id'], "xec: unknown option '--tiemout'; did you mean --timeout?; see xec run --help\n"],
-    ['a script that is not there', ['run', '--script', 'gone.sh', '127.0.0.1'], 'xec: cannot read the script gone.sh: ENOENT'],
-    ['a variable that is not set', ['run', '-e', 'NOT_SET', '127.0.0.1', 'id'], 'xec: --env NOT_SET: NOT_SET is not set here, so there is nothing to forward; say NOT_SET=VALUE\n'],
-    ['-t without a terminal', ['run', '-t', '127.0.0.1', 'id'], 'xec: -t needs a terminal on stdin, and stdin is none; -tt asks for a remote terminal all the same\n'],
-    ['no selection', ['exec-all', 'id'], 'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n'],
-    ['a range for run', ['run', 'web[01-02]', 'id'], "xec: run takes one host, and web[01-02] may be several; for those: xec exec-all -w 'web[01-02]' <command...>\n"],
-    ['a selection for run', ['run', 'web*', 'id'], "xec: run takes one host, and web* may be several; for those: xec exec-all -w 'web*' <command...>\n"],
-    ['a word for a selection', ['exec-all', 'web', 'uptime', '-p'], 'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n'],
+    [
+      'an unknown option',
+      ['run', '--tiemout', '3s', '127.0.0.1', 'id'],
+      "xec: unknown option '--tiemout'; did you mean --timeout?; see xec run --help\n",
+    ],
+    [
+      'a script that is not there',
+      ['run', '--script', 'gone.sh', '127.0.0.1'],
+      'xec: cannot read the script gone.sh: ENOENT',
+    ],
+    [
+      'a variable that is not set',
+      ['run', '-e', 'NOT_SET', '127.0.0.1', 'id'],
+      'xec: --env NOT_SET: NOT_SET is not set here, so there is nothing to forward; say NOT_SET=VALUE\n',
+    ],
+    [
+      '-t without a terminal',
+      ['run', '-t', '127.0.0.1', 'id'],
+      'xec: -t needs a terminal on stdin, and stdin is none; -tt asks for a remote terminal all the same\n',
+    ],
+    [
+      'no selection',
+      ['exec-all', 'id'],
+      'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n',
+    ],
+    [
+      'a range for run',
+      ['run', 'web[01-02]', 'id'],
+      "xec: run takes one host, and web[01-02] may be several; for those: xec exec-all -w 'web[01-02]' <command...>\n",
+    ],
+    [
+      'a selection for run',
+      ['run', 'web*', 'id'],
+      "xec: run takes one host, and web* may be several; for those: xec exec-all -w 'web*' <command...>\n",
+    ],
+    [
+      'a word for a selection',
+      ['exec-all', 'web', 'uptime', '-p'],
+      'xec: which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g web uptime\n',
+    ],
     ['a command that is none', ['rnu'], 'xec: rnu is no xec command; did you mean xec run?\n'],
     ['half a command', ['pool'], 'xec: xec pool needs one more word: stats\n'],
   ])('%s is a usage error', async (_, argv, stderr) => {
@@ -140,7 +201,10 @@ describeWorld('xec run', () => {
   })
 
   test('a key that cannot be read is a mistake of the command line: 2, before anything is dialled', async () => {
-    const { status, stderr } = await xec(['run', '-l', sshd.user, '-p', String(sshd.port), '-i', 'gone', '127.0.0.1', 'id'], { env: place.env })
+    const { status, stderr } = await xec(
+      ['run', '-l', sshd.user, '-p', String(sshd.port), '-i', 'gone', '127.0.0.1', 'id'],
+      { env: place.env },
+    )
     expect(status).toBe(2)
     expect(stderr).toBe('xec: -i gone: gone does not exist\n')
   })
@@ -148,30 +212,56 @@ describeWorld('xec run', () => {
   test('output that a left-behind process still writes is not waited for, and that is said', async () => {
     const { status, stdout, stderr } = await run(['127.0.0.1', '(sleep 4.6; echo late) & echo bg'])
     expect({ status, stdout }).toEqual({ status: 0, stdout: 'bg\n' })
-    expect(stderr).toBe('xec: warning: 127.0.0.1: the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown\n')
+    expect(stderr).toBe(
+      'xec: warning: 127.0.0.1: the command has ended, but a process that it left behind keeps the output open; what that writes later is not shown\n',
+    )
   })
 
   test('help of half a command is the help of the whole', async () => {
-    expect(await xec(['pool', '--help'], { env: place.env })).toMatchObject({ status: 0, stdout: (await xec(['pool', 'stats', '--help'], { env: place.env })).stdout })
+    expect(await xec(['pool', '--help'], { env: place.env })).toMatchObject({
+      status: 0,
+      stdout: (await xec(['pool', 'stats', '--help'], { env: place.env })).stdout,
+    })
   })
 
   test('init writes a file once', async () => {
     expect((await xec(['init'], { env: place.env })).status).toBe(0)
     const text = readFileSync(place.path('xec.config.yaml'), 'utf8')
     expect(text).toContain('maxConnections: 256')
-    expect(await xec(['init'], { env: place.env })).toMatchObject({ status: 2, stderr: `xec: ${place.path('xec.config.yaml')} exists and is left as it is\n` })
+    expect(await xec(['init'], { env: place.env })).toMatchObject({
+      status: 2,
+      stderr: `xec: ${place.path('xec.config.yaml')} exists and is left as it is\n`,
+    })
     expect(readFileSync(place.path('xec.config.yaml'), 'utf8')).toBe(text)
   })
 
   test('a full disk is told, not taken for success', async () => {
-    const child = spawn('/bin/sh', ['-c', 'exec "$0" "$@" > /dev/full', process.execPath, BIN, 'run', ...door(), '127.0.0.1', 'echo x'], { env: place.env, detached: true })
+    const child = spawn(
+      '/bin/sh',
+      ['-c', 'exec "$0" "$@" > /dev/full', process.execPath, BIN, 'run', ...door(), '127.0.0.1', 'echo x'],
+      { env: place.env, detached: true },
+    )
     const { status, stderr } = await ended(child)
     expect(status).toBe(255)
     expect(stderr).toMatch(/^xec: cannot write the output: ENOSPC/)
   })
 
   test('one behind stderr takes nothing from the result', async () => {
-    const child = spawn('/bin/sh', ['-c', 'exec "$0" "$@" 2> /dev/full', process.execPath, BIN, 'run', ...door(), '--metrics', '127.0.0.1', 'echo x; echo y >&2'], { env: place.env, detached: true })
+    const child = spawn(
+      '/bin/sh',
+      [
+        '-c',
+        'exec "$0" "$@" 2> /dev/full',
+        process.execPath,
+        BIN,
+        'run',
+        ...door(),
+        '--metrics',
+        '127.0.0.1',
+        'echo x; echo y >&2',
+      ],
+      { env: place.env, detached: true },
+    )
     expect(await ended(child)).toMatchObject({ status: 0, stdout: 'x\n' })
   })
 })

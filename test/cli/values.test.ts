@@ -36,7 +36,9 @@ describe('a value of an option', () => {
     ['switch', 'maybe', {}, '--x maybe: say true or false'],
     ['choice', 'xml', { choices: ['text', 'json'] }, '--x xml: choose text, json'],
   ])('%s %j is refused', (kind, text, rules, message) => {
-    expect(() => readValue(kind, '--x', text, rules)).toThrowError(expect.objectContaining({ code: 'XEC_CONFIG', message }))
+    expect(() => readValue(kind, '--x', text, rules)).toThrowError(
+      expect.objectContaining({ code: 'XEC_CONFIG', message }),
+    )
   })
 })
 
@@ -59,5 +61,9 @@ describe('colour', () => {
 })
 
 test.each<[Record<string, string>, { isTTY?: boolean }, boolean]>([
-  [{}, { isTTY: true }, true], [{}, {}, false], [{ CI: 'true' }, { isTTY: true }, false], [{ CI: 'false' }, { isTTY: true }, true], [{ TERM: 'dumb' }, { isTTY: true }, false],
+  [{}, { isTTY: true }, true],
+  [{}, {}, false],
+  [{ CI: 'true' }, { isTTY: true }, false],
+  [{ CI: 'false' }, { isTTY: true }, true],
+  [{ TERM: 'dumb' }, { isTTY: true }, false],
 ])('the live view with %j on %j: %s', (env, stream, wanted) => expect(wantsLive(env, stream)).toBe(wanted))

@@ -6,7 +6,9 @@ import { loadConfig, type Config, type LoadConfigOptions } from '../../src/confi
 import { makePlace, type Place } from '../rig/place.js'
 
 let place: Place
-beforeEach(() => { place = makePlace() })
+beforeEach(() => {
+  place = makePlace()
+})
 afterEach(() => place.remove())
 
 function put(name: string, text: string, mode = 0o600): string {
@@ -28,8 +30,12 @@ describe('the configuration is found', () => {
   })
 
   test.each<[string, string]>([
-    ['xec.config.yaml', host('here')], ['xec.config.yml', host('here')], ['xec.config.json', '{ "hosts": { "here": "192.0.2.1" } }'],
-    ['.xecrc', host('here')], ['.xecrc', '{ "hosts": { "here": "192.0.2.1" } }'], ['package.json', '{ "xec": { "hosts": { "here": "192.0.2.1" } } }'],
+    ['xec.config.yaml', host('here')],
+    ['xec.config.yml', host('here')],
+    ['xec.config.json', '{ "hosts": { "here": "192.0.2.1" } }'],
+    ['.xecrc', host('here')],
+    ['.xecrc', '{ "hosts": { "here": "192.0.2.1" } }'],
+    ['package.json', '{ "xec": { "hosts": { "here": "192.0.2.1" } } }'],
   ])('in %s: %s', async (name, text) => {
     const path = put(`a/${name}`, text)
     const config = await load()
@@ -62,7 +68,10 @@ describe('the configuration is found', () => {
     put('a/package.json', '{ "name": "x", "xec": { "hosts": { "here": "192.0.2.1" } }, }')
     expect(names(await load())).toEqual(['here'])
     put('a/package.json', '{ "name": "x", "xec": { "hosts": { "here"')
-    await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('package.json:1:') as string })
+    await expect(load()).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: expect.stringContaining('package.json:1:') as string,
+    })
   })
 
   test('an empty file ends the search', async () => {
@@ -71,13 +80,15 @@ describe('the configuration is found', () => {
     expect(await load()).toMatchObject({ source: path })
   })
 
-  test('in the user\'s configuration, when nothing is upwards', async () => {
+  test("in the user's configuration, when nothing is upwards", async () => {
     put('.config/xec/config.yaml', host('mine'))
     expect(names(await load())).toEqual(['mine'])
     put('elsewhere/xec/config.yaml', host('xdg'))
     expect(names(await load('a', { env: { XDG_CONFIG_HOME: place.path('elsewhere') } }))).toEqual(['xdg'])
     // A relative one is none.
-    expect(names(await load('a', { env: { XDG_CONFIG_HOME: relative(process.cwd(), place.path('elsewhere')) } }))).not.toEqual(['xdg'])
+    expect(
+      names(await load('a', { env: { XDG_CONFIG_HOME: relative(process.cwd(), place.path('elsewhere')) } })),
+    ).not.toEqual(['xdg'])
     put('a/xec.config.yaml', host('nearer'))
     expect(names(await load())).toEqual(['nearer'])
   })
@@ -85,7 +96,10 @@ describe('the configuration is found', () => {
   test.runIf(process.getuid?.() === 0)('not when it belongs to somebody else, unless it is named', async () => {
     const path = put('a/xec.config.yaml', host('theirs'))
     chownSync(path, 54_321, 54_321)
-    await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: `${path} belongs to another user (uid 54321), and a configuration can run programs; if you trust it, name it: -c ${path}` })
+    await expect(load()).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: `${path} belongs to another user (uid 54321), and a configuration can run programs; if you trust it, name it: -c ${path}`,
+    })
     expect(names(await load('a', { file: path }))).toEqual(['theirs'])
   })
 
@@ -99,19 +113,28 @@ describe('the configuration is found', () => {
   })
 
   test('a named file that is missing, a directory, or code, is an error', async () => {
-    await expect(load('a', { file: 'gone.yaml' })).rejects.toThrow('cannot read the configuration gone.yaml: there is no such file')
+    await expect(load('a', { file: 'gone.yaml' })).rejects.toThrow(
+      'cannot read the configuration gone.yaml: there is no such file',
+    )
     await expect(load('a', { file: '.' })).rejects.toThrow('cannot read the configuration .: EISDIR')
     put('a/xec.config.js', 'throw new Error("it ran")')
-    await expect(load('a', { file: 'xec.config.js' })).rejects.toThrow('xec.config.js: a configuration is data, YAML or JSON; no code is run')
+    await expect(load('a', { file: 'xec.config.js' })).rejects.toThrow(
+      'xec.config.js: a configuration is data, YAML or JSON; no code is run',
+    )
   })
 })
 
 describe('what lies nearest and cannot be used ends the search: another inventory is never used in its place', () => {
-  beforeEach(() => { put('xec.config.yaml', host('far')) })
+  beforeEach(() => {
+    put('xec.config.yaml', host('far'))
+  })
 
   test('a directory of that name', async () => {
     mkdirSync(place.path('a/.xecrc'), { recursive: true })
-    await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: `${place.path('a/.xecrc')} is a directory, and a configuration of that name is looked for there: rename it, or name a configuration: -c FILE` })
+    await expect(load()).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: `${place.path('a/.xecrc')} is a directory, and a configuration of that name is looked for there: rename it, or name a configuration: -c FILE`,
+    })
   })
 
   test('a named pipe, which would hold its reader for good', async () => {
@@ -128,7 +151,7 @@ describe('what lies nearest and cannot be used ends the search: another inventor
     await expect(load()).rejects.toThrow(`cannot read ${place.path('a/b/xec.config.yml')}: its links go in a circle`)
   })
 
-  test('a link to a file of one\'s own is followed', async () => {
+  test("a link to a file of one's own is followed", async () => {
     mkdirSync(place.path('a'))
     symlinkSync(put('dotfiles/xec.yaml', host('linked')), place.path('a/xec.config.yaml'))
     expect(await load()).toMatchObject({ source: place.path('a/xec.config.yaml') })
@@ -142,7 +165,10 @@ describe('what lies nearest and cannot be used ends the search: another inventor
   test('a file that may not be read', async () => {
     const path = put('a/xec.config.yaml', host('near'), 0o000)
     await unprivileged(async () => {
-      await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: `cannot read ${path}: permission denied` })
+      await expect(load()).rejects.toMatchObject({
+        code: 'XEC_CONFIG',
+        message: `cannot read ${path}: permission denied`,
+      })
     })
   })
 
@@ -170,8 +196,19 @@ test('code is never run, by whatever name it lies there', async () => {
   const code = `require('fs').writeFileSync(${JSON.stringify(ran)}, '')`
   const module = `import { writeFileSync } from 'node:fs'; writeFileSync(${JSON.stringify(ran)}, '')`
   for (const dir of ['a/b/c', 'a']) {
-    for (const name of ['xec.config.js', 'xec.config.cjs', '.xecrc.js', '.xecrc.cjs', '.config/config.js', '.config/config.cjs', '.config/xecrc.js', 'config.js']) put(`${dir}/${name}`, code)
-    for (const name of ['xec.config.mjs', 'xec.config.ts', '.xecrc.mjs', '.config/config.mjs', '.config/config.ts']) put(`${dir}/${name}`, module)
+    for (const name of [
+      'xec.config.js',
+      'xec.config.cjs',
+      '.xecrc.js',
+      '.xecrc.cjs',
+      '.config/config.js',
+      '.config/config.cjs',
+      '.config/xecrc.js',
+      'config.js',
+    ])
+      put(`${dir}/${name}`, code)
+    for (const name of ['xec.config.mjs', 'xec.config.ts', '.xecrc.mjs', '.config/config.mjs', '.config/config.ts'])
+      put(`${dir}/${name}`, module)
     put(`${dir}/package.json`, '{ "cosmiconfig": { "searchPlaces": ["xec.config.js"] } }')
     put(`${dir}/.config/config.yaml`, 'cosmiconfig: { searchPlaces: [xec.config.js] }')
   }
@@ -180,11 +217,13 @@ test('code is never run, by whatever name it lies there', async () => {
 })
 
 describe('a secret in a file that others can read', () => {
-  test('is a warning that says what to do, and none in a file of one\'s own', async () => {
+  test("is a warning that says what to do, and none in a file of one's own", async () => {
     const path = put('a/xec.config.yaml', 'hosts: { a: { password: canary } }', 0o600)
     expect((await load()).warnings).toEqual([])
     chmodSync(path, 0o640)
-    expect((await load()).warnings).toEqual([`${path} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`])
+    expect((await load()).warnings).toEqual([
+      `${path} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`,
+    ])
   })
 
   test('is no matter when there is none', async () => {

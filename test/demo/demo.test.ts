@@ -6,7 +6,9 @@ import { makePlace, type Place } from '../rig/place.js'
 
 let place: Place
 beforeAll(() => ensureBuilt(), 120_000)
-beforeEach(() => { place = makePlace() })
+beforeEach(() => {
+  place = makePlace()
+})
 afterEach(() => place.remove())
 
 const WEB = Array.from({ length: 10 }, (_, at) => `web${String(at + 1).padStart(2, '0')}`)
@@ -19,7 +21,10 @@ function leftOf(mark: string): string[] {
   return readdirSync('/proc').filter((pid) => {
     if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false
     try {
-      return readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark) || readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(mark)
+      return (
+        readFileSync(`/proc/${pid}/environ`, 'latin1').includes(mark) ||
+        readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes(mark)
+      )
     } catch {
       return false
     }
@@ -28,10 +33,12 @@ function leftOf(mark: string): string[] {
 
 function expectTour(text: string): void {
   expect(text).toContain("$ xec exec-all --all --no-metrics 'uname -sm'\n")
-  expect(text).toContain("$ xec exec-all --all 'echo \"a $ROLE server\"'\n")
+  expect(text).toContain('$ xec exec-all --all \'echo "a $ROLE server"\'\n')
   expect(text.match(/^12 hosts · 11 ok · 1 failed · /gm)).toHaveLength(2)
   expect(text.match(/^cache1 {2}failed {2}exit status 1$/gm)).toHaveLength(2)
-  expect(text).toContain('12 connections opened, 24 commands, 12 reused: the second round opened 0 new\nconnections and found one open on 12 of 12 hosts.')
+  expect(text).toContain(
+    '12 connections opened, 24 commands, 12 reused: the second round opened 0 new\nconnections and found one open on 12 of 12 hosts.',
+  )
   expect(text).toContain('\nNothing is left behind: no connection, no port, no process, no file.\n')
 }
 
@@ -61,11 +68,14 @@ describe('xec demo in a pipe', () => {
     ['a HOME that does not exist', ({ env, path }) => ({ PATH: env['PATH'] ?? '', HOME: path('no', 'such', 'home') })],
     // As root no mode keeps anyone out; /proc does.
     ['a HOME in which nobody can write', ({ env }) => ({ PATH: env['PATH'] ?? '', HOME: '/proc/self' })],
-    ['a broken configuration and ssh_config around it', ({ env, path }) => {
-      writeFileSync(path('xec.config.yaml'), 'hosts: [')
-      writeFileSync(path('.ssh', 'config'), 'Nonsense yes\n')
-      return { ...env, XEC_CONFIG: path('missing.yaml') }
-    }],
+    [
+      'a broken configuration and ssh_config around it',
+      ({ env, path }) => {
+        writeFileSync(path('xec.config.yaml'), 'hosts: [')
+        writeFileSync(path('.ssh', 'config'), 'Nonsense yes\n')
+        return { ...env, XEC_CONFIG: path('missing.yaml') }
+      },
+    ],
   ])('%s does not matter', async (_, env) => {
     const own = makePlace()
     const { status, stdout, stderr } = await xec(['demo'], { env: env(own), cwd: own.home })
@@ -82,30 +92,40 @@ describe('xec demo in a pipe', () => {
     expect({ status, signal, stderr }).toEqual({ status: 141, signal: null, stderr: '' })
   })
 
-  test.each([['SIGINT', 130], ['SIGTERM', 143]] as const)('%s ends it with %i, in the first round and in the second, and nothing is left', async (name, expected) => {
-    for (const seen of ['web05: Linux', 'web05: a web']) {
-      const child = start(['demo'], { env: place.env })
-      child.stdin.end()
-      let text = ''
-      let sent = false
-      child.stdout.on('data', (chunk: Buffer) => {
-        text += chunk.toString('utf8')
-        if (sent || !text.includes(seen)) return
-        sent = true
-        child.kill(name)
-      })
-      const { status, stdout, stderr } = await ended(child)
-      expect({ status, stderr, sent }).toEqual({ status: expected, stderr: '', sent: true })
-      expect(stdout).toMatch(/12 hosts · .*\d cancelled/)
-      expect(stdout).toMatch(/\nStopped early\. Nothing is left behind: no connection, no port, no process, no file\.\n$/)
-      // The remote side heard the signal, and said so.
-      expect(stdout).toMatch(/ cancelled {2}cancelled; the remote process has ended$/m)
-      expect(leftOf(place.home)).toEqual([])
-    }
-  })
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)(
+    '%s ends it with %i, in the first round and in the second, and nothing is left',
+    async (name, expected) => {
+      for (const seen of ['web05: Linux', 'web05: a web']) {
+        const child = start(['demo'], { env: place.env })
+        child.stdin.end()
+        let text = ''
+        let sent = false
+        child.stdout.on('data', (chunk: Buffer) => {
+          text += chunk.toString('utf8')
+          if (sent || !text.includes(seen)) return
+          sent = true
+          child.kill(name)
+        })
+        const { status, stdout, stderr } = await ended(child)
+        expect({ status, stderr, sent }).toEqual({ status: expected, stderr: '', sent: true })
+        expect(stdout).toMatch(/12 hosts · .*\d cancelled/)
+        expect(stdout).toMatch(
+          /\nStopped early\. Nothing is left behind: no connection, no port, no process, no file\.\n$/,
+        )
+        // The remote side heard the signal, and said so.
+        expect(stdout).toMatch(/ cancelled {2}cancelled; the remote process has ended$/m)
+        expect(leftOf(place.home)).toEqual([])
+      }
+    },
+  )
 
   test('several at once: each is a fleet of its own, ends by itself, and leaves no process', async () => {
-    const runs = await Promise.all([1, 2, 3].map(() => xec(['demo'], { env: { ...place.env, XEC_TEST_MARK: place.home } })))
+    const runs = await Promise.all(
+      [1, 2, 3].map(() => xec(['demo'], { env: { ...place.env, XEC_TEST_MARK: place.home } })),
+    )
     for (const { status, stdout } of runs) {
       expect(status).toBe(0)
       expectTour(stdout)
@@ -117,7 +137,11 @@ describe('xec demo in a pipe', () => {
 describe('xec demo at a terminal', () => {
   /** On a terminal of its own (script(1)); `then` is typed when `seen` is on it. */
   async function onTerminal(command: string, seen = '', then = ''): Promise<string> {
-    const child = spawn('script', ['-qefc', command, '/dev/null'], { env: { ...place.env, TERM: 'xterm', NO_COLOR: '' }, cwd: place.home, detached: true })
+    const child = spawn('script', ['-qefc', command, '/dev/null'], {
+      env: { ...place.env, TERM: 'xterm', NO_COLOR: '' },
+      cwd: place.home,
+      detached: true,
+    })
     let screen = ''
     const timer = setTimeout(() => child.kill('SIGKILL'), 20_000)
     child.stdout.on('data', (chunk: Buffer) => {
@@ -145,7 +169,11 @@ describe('xec demo at a terminal', () => {
 
   test('Ctrl-C takes the view away, says what became of the hosts, and ends with 130', async () => {
     // The shell around it hears the Ctrl-C, too, and is to go on.
-    const screen = await onTerminal(`trap : INT; stty rows 40 cols 100; stty -g > before; ${demo}; echo status $?; stty -g > after`, '✖ 1 failed', '\x03')
+    const screen = await onTerminal(
+      `trap : INT; stty rows 40 cols 100; stty -g > before; ${demo}; echo status $?; stty -g > after`,
+      '✖ 1 failed',
+      '\x03',
+    )
     expect(screen).toContain('status 130')
     expect(screen).toContain('Stopped early. Nothing is left behind')
     expect(readFileSync(place.path('after'), 'utf8')).toBe(readFileSync(place.path('before'), 'utf8'))

@@ -67,7 +67,9 @@ describe('who gets in', () => {
     const fleet = await fleetOf(['web1'])
     const target = fleet.target('web1')
     const keys = [{ origin: 'a key', from: { text: makeKey().privateKey }, passphrase: null, optional: false }]
-    expect(await errorOf(dial({ ...target, credentials: { ...target.credentials, keys } }))).toMatchObject({ code: 'XEC_AUTH' })
+    expect(await errorOf(dial({ ...target, credentials: { ...target.credentials, keys } }))).toMatchObject({
+      code: 'XEC_AUTH',
+    })
     expect(fleet.seen()).toMatchObject({ connections: 1, logins: 0 })
   })
 
@@ -82,10 +84,19 @@ describe('who gets in', () => {
     const known = ssh2.utils.parseKey(fleet.privateKey.reveal()) as ParsedKey
     const stranger = ssh2.utils.parseKey(makeKey().privateKey.reveal()) as ParsedKey
     // It shows the right key, and signs with another.
-    const forged: ParsedKey = Object.assign(Object.create(known) as ParsedKey, { sign: (data: Buffer, algorithm?: string) => stranger.sign(data, algorithm) })
+    const forged: ParsedKey = Object.assign(Object.create(known) as ParsedKey, {
+      sign: (data: Buffer, algorithm?: string) => stranger.sign(data, algorithm),
+    })
     const client = new ssh2.Client()
-    const ended = new Promise<string>((resolve) => client.on('ready', () => resolve('in')).on('error', (error) => resolve(error.message)))
-    client.connect({ host: '127.0.0.1', port: fleet.target('web1').port, username: fleet.user, authHandler: [{ type: 'publickey', username: fleet.user, key: forged } as PublicKeyAuthMethod] })
+    const ended = new Promise<string>((resolve) =>
+      client.on('ready', () => resolve('in')).on('error', (error) => resolve(error.message)),
+    )
+    client.connect({
+      host: '127.0.0.1',
+      port: fleet.target('web1').port,
+      username: fleet.user,
+      authHandler: [{ type: 'publickey', username: fleet.user, key: forged } as PublicKeyAuthMethod],
+    })
     expect(await ended).toBe('All configured authentication methods failed')
     client.end()
     expect(fleet.seen()).toMatchObject({ connections: 1, logins: 0 })
@@ -95,8 +106,15 @@ describe('who gets in', () => {
     const fleet = await fleetOf(['web1'])
     for (const method of [{ type: 'none' }, { type: 'password', password: '' }] as const) {
       const client = new ssh2.Client()
-      const ended = new Promise<string>((resolve) => client.on('ready', () => resolve('in')).on('error', (error) => resolve(error.message)))
-      client.connect({ host: '127.0.0.1', port: fleet.target('web1').port, username: fleet.user, authHandler: [{ username: fleet.user, ...method }] })
+      const ended = new Promise<string>((resolve) =>
+        client.on('ready', () => resolve('in')).on('error', (error) => resolve(error.message)),
+      )
+      client.connect({
+        host: '127.0.0.1',
+        port: fleet.target('web1').port,
+        username: fleet.user,
+        authHandler: [{ username: fleet.user, ...method }],
+      })
       expect(await ended).toBe('All configured authentication methods failed')
       client.end()
     }
@@ -111,7 +129,14 @@ describe('who gets in', () => {
     for (const target of fleet.targets) {
       const client = new ssh2.Client()
       const shown = new Promise<Buffer>((resolve) => {
-        client.on('error', () => {}).connect({ host: '127.0.0.1', port: target.port, username: fleet.user, hostVerifier: (key: Buffer) => (resolve(Buffer.from(key)), false) })
+        client
+          .on('error', () => {})
+          .connect({
+            host: '127.0.0.1',
+            port: target.port,
+            username: fleet.user,
+            hostVerifier: (key: Buffer) => (resolve(Buffer.from(key)), false),
+          })
       })
       expect(fleet.knownHosts).toContain(`[127.0.0.1]:${target.port} ssh-ed25519 ${(await shown).toString('base64')}\n`)
     }
@@ -133,10 +158,18 @@ describe('keys', () => {
 describe('commands', () => {
   test('run here, each with the name of its host, and nothing else of our environment but what a login gives', async () => {
     process.env['XEC_TEST_CANARY'] = 'canary'
-    cleanups.push(async () => { delete process.env['XEC_TEST_CANARY'] })
+    cleanups.push(async () => {
+      delete process.env['XEC_TEST_CANARY']
+    })
     const fleet = await fleetOf(['web1', 'web2'], { web2: { env: { ROLE: 'web' } } })
     const xec = xecOf()
-    const report = await xec.run(fleet.targets.map((target) => ({ target, command: { line: 'echo "$XEC_DEMO_HOST ${ROLE-} ${XEC_TEST_CANARY-}"; id -un' } })), { commandText: '' })
+    const report = await xec.run(
+      fleet.targets.map((target) => ({
+        target,
+        command: { line: 'echo "$XEC_DEMO_HOST ${ROLE-} ${XEC_TEST_CANARY-}"; id -un' },
+      })),
+      { commandText: '' },
+    )
     const me = out(await xec.execute(fleet.target('web1'), { line: 'id -un' }))
     expect(report.results.map(out)).toEqual([`web1  \n${me}`, `web2 web \n${me}`])
   })
@@ -145,15 +178,26 @@ describe('commands', () => {
     const fleet = await fleetOf(['web1'])
     const xec = xecOf()
     const statuses = [0, 1, 2, 124, 127, 128, 255]
-    expect(await Promise.all(statuses.map(async (status) => (await xec.execute(fleet.target('web1'), { line: `exit ${status}` })).exitCode))).toEqual(statuses)
-    expect(await xec.execute(fleet.target('web1'), { line: '/no/such/program' })).toMatchObject({ outcome: 'failed', exitCode: 127 })
+    expect(
+      await Promise.all(
+        statuses.map(async (status) => (await xec.execute(fleet.target('web1'), { line: `exit ${status}` })).exitCode),
+      ),
+    ).toEqual(statuses)
+    expect(await xec.execute(fleet.target('web1'), { line: '/no/such/program' })).toMatchObject({
+      outcome: 'failed',
+      exitCode: 127,
+    })
   })
 
   test('give the signal that ended them', async () => {
     const fleet = await fleetOf(['web1'])
     const xec = xecOf()
     for (const name of ['TERM', 'KILL', 'SEGV']) {
-      expect(await xec.execute(fleet.target('web1'), { line: `kill -${name} $$` })).toMatchObject({ outcome: 'signal', signal: name, exitCode: null })
+      expect(await xec.execute(fleet.target('web1'), { line: `kill -${name} $$` })).toMatchObject({
+        outcome: 'signal',
+        signal: name,
+        exitCode: null,
+      })
     }
   })
 
@@ -164,7 +208,7 @@ describe('commands', () => {
     const errors = text(channel.stderr)
     await channel.exec('echo $$; sleep 600 | sleep 600')
     channel.stdin.end()
-    const [pid] = await once(channel.stdout, 'data') as [Buffer]
+    const [pid] = (await once(channel.stdout, 'data')) as [Buffer]
     channel.stdout.resume()
     channel.signal('TERM')
     expect(await channel.exit).toEqual({ kind: 'signal', signal: 'TERM', coreDumped: false })
@@ -184,7 +228,11 @@ describe('commands', () => {
 
   test('input that nobody reads holds nothing up', async () => {
     const fleet = await fleetOf(['web1'])
-    const result = await xecOf().execute(fleet.target('web1'), { line: 'exec <&-; echo done' }, { stdin: Buffer.alloc(8 * 1024 * 1024) })
+    const result = await xecOf().execute(
+      fleet.target('web1'),
+      { line: 'exec <&-; echo done' },
+      { stdin: Buffer.alloc(8 * 1024 * 1024) },
+    )
     expect([result.outcome, out(result)]).toEqual(['ok', 'done\n'])
   })
 
@@ -205,7 +253,7 @@ describe('commands', () => {
     const link = await dial(fleet.target('web1'))
     const channel = await link.openSession()
     await channel.exec('echo $$; exec cat /dev/zero')
-    const [first] = await once(channel.stdout, 'data') as [Buffer]
+    const [first] = (await once(channel.stdout, 'data')) as [Buffer]
     channel.stdout.pause()
     const pid = Number(first.toString('latin1').split('\n')[0])
     const written = (): number => Number(/wchar: (\d+)/.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1])
@@ -229,7 +277,7 @@ describe('commands', () => {
     const channel = await link.openSession()
     channel.stderr.resume()
     await channel.exec("trap '' TERM HUP; echo $$; sleep 600; sleep 600")
-    const [pid] = await once(channel.stdout, 'data') as [Buffer]
+    const [pid] = (await once(channel.stdout, 'data')) as [Buffer]
     channel.stdout.resume()
     channel.close()
     await channel.closed
@@ -245,7 +293,7 @@ describe('commands', () => {
     const channel = await link.openSession()
     channel.stderr.resume()
     await channel.exec('echo $$; exec sleep 600')
-    const [pid] = await once(channel.stdout, 'data') as [Buffer]
+    const [pid] = (await once(channel.stdout, 'data')) as [Buffer]
     channel.stdout.resume()
     link.destroy()
     expect(await gone(Number(pid))).toBe(true)
@@ -257,7 +305,9 @@ describe('commands', () => {
     const target = fleet.target('web1')
     const place = makePlace()
     cleanups.push(async () => place.remove())
-    const outputs = Array.from({ length: 50 }, async (_, at) => out(await xec.execute(target, { line: `until [ -e ${place.path('go')} ]; do sleep 0.1; done; echo ${at}` })))
+    const outputs = Array.from({ length: 50 }, async (_, at) =>
+      out(await xec.execute(target, { line: `until [ -e ${place.path('go')} ]; do sleep 0.1; done; echo ${at}` })),
+    )
     await until(() => fleet.seen().commands === 50)
     writeFileSync(place.path('go'), '')
     expect(await Promise.all(outputs)).toEqual(Array.from({ length: 50 }, (_, at) => `${at}\n`))
@@ -269,7 +319,9 @@ describe('commands', () => {
   test('a terminal is refused, and the connection goes on', async () => {
     const fleet = await fleetOf(['web1'])
     const xec = xecOf()
-    expect(await xec.execute(fleet.target('web1'), { line: 'tty', pty: { term: 'xterm', rows: 24, cols: 80 } })).toMatchObject({ outcome: 'refused', executed: 'no' })
+    expect(
+      await xec.execute(fleet.target('web1'), { line: 'tty', pty: { term: 'xterm', rows: 24, cols: 80 } }),
+    ).toMatchObject({ outcome: 'refused', executed: 'no' })
     expect(await xec.execute(fleet.target('web1'), { line: 'true' })).toMatchObject({ outcome: 'ok', reused: true })
     await until(() => fleet.seen().sessions === 0)
     expect(fleet.seen()).toMatchObject({ connections: 1 })
@@ -299,13 +351,20 @@ describe('knobs', () => {
     const result = await xec.execute(fleet.target('db1'), { line: 'echo late' })
     expect([result.outcome, out(result)]).toEqual(['ok', 'late\n'])
     expect(result.durationMs).toBeGreaterThan(290)
-    expect(await xec.execute(fleet.target('db2'), { line: 'echo never' }, { timeoutMs: 50 })).toMatchObject({ outcome: 'timeout', remoteProcess: 'exited' })
+    expect(await xec.execute(fleet.target('db2'), { line: 'echo never' }, { timeoutMs: 50 })).toMatchObject({
+      outcome: 'timeout',
+      remoteProcess: 'exited',
+    })
     expect(fleet.processes).toBe(0)
   })
 
   test('failing and says: a status and a word, in place of the command', async () => {
     const fleet = await fleetOf(['cache1'], { cache1: { failing: 3, says: 'out of order' } })
-    const result = await xecOf().execute(fleet.target('cache1'), { line: 'echo ok' }, { stdin: Buffer.alloc(4 * 1024 * 1024) })
+    const result = await xecOf().execute(
+      fleet.target('cache1'),
+      { line: 'echo ok' },
+      { stdin: Buffer.alloc(4 * 1024 * 1024) },
+    )
     expect(result).toMatchObject({ outcome: 'failed', exitCode: 3, executed: 'yes' })
     expect([out(result), result.stderr.toString('utf8')]).toEqual(['', 'out of order\n'])
   })
@@ -324,22 +383,37 @@ describe('knobs', () => {
   test('down: the connection is refused', async () => {
     const fleet = await fleetOf(['web1', 'web2'], { web2: { down: true } })
     const xec = xecOf({ pool: { maxReconnectAttempts: 0 } })
-    const report = await xec.run(fleet.targets.map((target) => ({ target, command: { line: 'true' } })), { commandText: 'true' })
+    const report = await xec.run(
+      fleet.targets.map((target) => ({ target, command: { line: 'true' } })),
+      { commandText: 'true' },
+    )
     expect(report.results.map(({ outcome }) => outcome)).toEqual(['ok', 'unreachable'])
   })
 
   test('handshakeDelayMs: the server is silent at first', async () => {
-    const fleet = await fleetOf(['web1', 'web2'], { web1: { handshakeDelayMs: 200 }, web2: { handshakeDelayMs: 600_000 } })
+    const fleet = await fleetOf(['web1', 'web2'], {
+      web1: { handshakeDelayMs: 200 },
+      web2: { handshakeDelayMs: 600_000 },
+    })
     const xec = xecOf({ pool: { maxReconnectAttempts: 0 } })
     const slow = await xec.execute(fleet.target('web1'), { line: 'true' })
     expect(slow.outcome).toBe('ok')
     expect(slow.connectMs).toBeGreaterThan(190)
-    expect(await xec.execute({ ...fleet.target('web2'), connectTimeoutMs: 100 }, { line: 'true' })).toMatchObject({ outcome: 'unreachable', executed: 'no' })
+    expect(await xec.execute({ ...fleet.target('web2'), connectTimeoutMs: 100 }, { line: 'true' })).toMatchObject({
+      outcome: 'unreachable',
+      executed: 'no',
+    })
   })
 
   test('a name that is no host is refused with the names that are', async () => {
-    await expect(startFleet(['web1', 'web2'], { web3: {} })).rejects.toMatchObject({ code: 'XEC_CONFIG', message: 'knobs for web3, which is no host of the fleet; its hosts are web1, web2' })
-    await expect(startFleet(['web1', 'web1'])).rejects.toMatchObject({ code: 'XEC_CONFIG', message: 'web1 is named twice; a host of the fleet has one server' })
+    await expect(startFleet(['web1', 'web2'], { web3: {} })).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: 'knobs for web3, which is no host of the fleet; its hosts are web1, web2',
+    })
+    await expect(startFleet(['web1', 'web1'])).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: 'web1 is named twice; a host of the fleet has one server',
+    })
     const fleet = await fleetOf(['web1'])
     expect(() => fleet.target('web2')).toThrow('web2 is no host of the fleet; its hosts are web1')
   })
@@ -350,7 +424,15 @@ describe('stop', () => {
     const fleet = await fleetOf(['web1'])
     const xec = xecOf()
     let pid = 0
-    const running = xec.execute(fleet.target('web1'), { line: "trap '' TERM; echo $$; sleep 600; sleep 600" }, { onStdout: (chunk) => { pid = Number(chunk) } })
+    const running = xec.execute(
+      fleet.target('web1'),
+      { line: "trap '' TERM; echo $$; sleep 600; sleep 600" },
+      {
+        onStdout: (chunk) => {
+          pid = Number(chunk)
+        },
+      },
+    )
     await until(() => pid > 0)
     fleet.abandon()
     expect(await running).toMatchObject({ outcome: 'signal', signal: 'KILL' })
@@ -360,13 +442,22 @@ describe('stop', () => {
   test('leaves nothing: no process, socket, listener or timer', async () => {
     const before = openFiles().length
     const resources = process.getActiveResourcesInfo().length
-    const fleet = await startFleet(['web1', 'db1', 'slow1'], { db1: { delayMs: 600_000 }, slow1: { handshakeDelayMs: 600_000 } })
+    const fleet = await startFleet(['web1', 'db1', 'slow1'], {
+      db1: { delayMs: 600_000 },
+      slow1: { handshakeDelayMs: 600_000 },
+    })
     const xec = createXec({ pool: { maxReconnectAttempts: 0 } })
     const pids: number[] = []
-    const hear = (chunk: Buffer): void => { pids.push(...chunk.toString('utf8').trim().split('\n').map(Number)) }
+    const hear = (chunk: Buffer): void => {
+      pids.push(...chunk.toString('utf8').trim().split('\n').map(Number))
+    }
     const running = [
       // A child that ignores everything, one left behind with our output, and one left behind without.
-      xec.execute(fleet.target('web1'), { line: "trap '' TERM HUP INT; echo $$; sleep 600; sleep 600" }, { onStdout: hear }),
+      xec.execute(
+        fleet.target('web1'),
+        { line: "trap '' TERM HUP INT; echo $$; sleep 600; sleep 600" },
+        { onStdout: hear },
+      ),
       xec.execute(fleet.target('web1'), { line: 'sleep 600 & echo $!' }, { onStdout: hear }),
       xec.execute(fleet.target('web1'), { line: 'sleep 600 >/dev/null 2>&1 </dev/null & echo $!' }, { onStdout: hear }),
       xec.execute(fleet.target('db1'), { line: 'echo never' }),
@@ -379,7 +470,7 @@ describe('stop', () => {
     expect(fleet.seen()).toMatchObject({ open: 0, sessions: 0 })
     for (const pid of pids) expect(await gone(pid)).toBe(true)
     for (const { port } of fleet.targets) {
-      const [error] = await once(connect(port, '127.0.0.1'), 'error') as [NodeJS.ErrnoException]
+      const [error] = (await once(connect(port, '127.0.0.1'), 'error')) as [NodeJS.ErrnoException]
       expect(error.code).toBe('ECONNREFUSED')
     }
     const ended = (await Promise.all(running)).map(({ outcome }) => outcome)

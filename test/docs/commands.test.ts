@@ -14,7 +14,8 @@ interface Line {
 }
 
 /** What is no business of this test, because others run it or because it is the reader's own. */
-const ELSEWHERE = /^(npm (install|test|run|ci)|npx xec demo|npx vitest|git clone|cd |node |bash \.ci|XEC_\w+=\S+ (npm|npx|node)|pipx? )/
+const ELSEWHERE =
+  /^(npm (install|test|run|ci)|npx xec demo|npx vitest|git clone|cd |node |bash \.ci|XEC_\w+=\S+ (npm|npx|node)|pipx? )/
 
 function linesOf(fence: Fence): Line[] {
   const joined = fence.text.replace(/\\\n/g, (mark) => mark.replace('\\\n', '\u0000'))
@@ -42,9 +43,15 @@ describeWorld('commands in the pages', () => {
 
   test.each(lines)('$place $text', async ({ text, status }) => {
     expect(text, 'every line of an sh fence is a command with xec in it').toMatch(/\bxec /)
-    const child = spawn('/bin/sh', ['-c', text], { cwd: world.cwd, env: { ...world.env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+    const child = spawn('/bin/sh', ['-c', text], {
+      cwd: world.cwd,
+      env: { ...world.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+    })
     let said = ''
-    for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (chunk: string) => (said += chunk))
     const ended = await new Promise<number | null>((resolve) => child.once('close', resolve))
     expect({ status: ended, said: ended === status ? '' : said }).toEqual({ status, said: '' })
   })

@@ -7,11 +7,25 @@ import { fences, pages, read, ROOT } from './pages.js'
 /** GitHub's anchors: lower case, punctuation gone, spaces as dashes. */
 function anchorsOf(page: string): Set<string> {
   const prose = read(page).replace(/^```[^]*?^```/gm, '')
-  return new Set([...prose.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) => title.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, '').trim().replace(/\s/g, '-')))
+  return new Set(
+    [...prose.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+        .trim()
+        .replace(/\s/g, '-'),
+    ),
+  )
 }
 
 describe('links', () => {
-  const links = pages.flatMap((page) => [...read(page).replace(/^```[^]*?^```/gm, '').matchAll(/\]\((?!https?:)([^)\s]+)\)/g)].map(([, to = '']) => ({ page, to })))
+  const links = pages.flatMap((page) =>
+    [
+      ...read(page)
+        .replace(/^```[^]*?^```/gm, '')
+        .matchAll(/\]\((?!https?:)([^)\s]+)\)/g),
+    ].map(([, to = '']) => ({ page, to })),
+  )
 
   test('there are some', () => expect(links.length).toBeGreaterThan(10))
 
@@ -38,5 +52,9 @@ describe('json', () => {
 })
 
 test('every fence says what it is', () => {
-  expect(fences.filter(({ language }) => !['sh', 'yaml', 'json', 'ts', 'text'].includes(language)).map(({ place, language }) => `${place}: ${language || 'nothing'}`)).toEqual([])
+  expect(
+    fences
+      .filter(({ language }) => !['sh', 'yaml', 'json', 'ts', 'text'].includes(language))
+      .map(({ place, language }) => `${place}: ${language || 'nothing'}`),
+  ).toEqual([])
 })

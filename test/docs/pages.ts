@@ -16,7 +16,9 @@ export interface Fence {
 
 export const pages: readonly string[] = [
   ...readdirSync(ROOT).filter((name) => name.endsWith('.md')),
-  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md')).map((name) => join('docs', name)),
+  ...readdirSync(join(ROOT, 'docs'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => join('docs', name)),
 ].sort()
 
 export function read(page: string): string {
@@ -26,15 +28,23 @@ export function read(page: string): string {
 export function fencesOf(page: string): Fence[] {
   const fences: Fence[] = []
   let open: { language: string; line: number; lines: string[] } | undefined
-  read(page).split('\n').forEach((text, i) => {
-    const mark = /^```(\w*)\s*$/.exec(text)
-    if (!mark) open?.lines.push(text)
-    else if (!open) open = { language: mark[1] ?? '', line: i + 2, lines: [] }
-    else {
-      fences.push({ place: `${relative('.', page)}:${open.line}`, page, language: open.language, text: open.lines.join('\n'), line: open.line })
-      open = undefined
-    }
-  })
+  read(page)
+    .split('\n')
+    .forEach((text, i) => {
+      const mark = /^```(\w*)\s*$/.exec(text)
+      if (!mark) open?.lines.push(text)
+      else if (!open) open = { language: mark[1] ?? '', line: i + 2, lines: [] }
+      else {
+        fences.push({
+          place: `${relative('.', page)}:${open.line}`,
+          page,
+          language: open.language,
+          text: open.lines.join('\n'),
+          line: open.line,
+        })
+        open = undefined
+      }
+    })
   if (open) throw new Error(`${page}:${open.line}: this fence is not closed`)
   return fences
 }

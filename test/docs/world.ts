@@ -12,7 +12,26 @@ export interface DocsWorld {
 }
 
 /** Programs that the examples run on hosts, and that should do nothing there. */
-const REMOTE = ['systemctl', 'nginx', 'apt-get', 'apt', 'top', 'vim', 'journalctl', 'reboot', 'git', 'npm', 'pm2', 'psql', 'pg_dump', '-odd-command', 'yum', 'dnf', 'docker', 'tail']
+const REMOTE = [
+  'systemctl',
+  'nginx',
+  'apt-get',
+  'apt',
+  'top',
+  'vim',
+  'journalctl',
+  'reboot',
+  'git',
+  'npm',
+  'pm2',
+  'psql',
+  'pg_dump',
+  '-odd-command',
+  'yum',
+  'dnf',
+  'docker',
+  'tail',
+]
 
 const LOCAL = { editor: 'true' }
 
@@ -27,7 +46,9 @@ export async function makeDocsWorld(): Promise<DocsWorld> {
   const cwd = place.path('project')
   mkdirSync(cwd)
   const at = (address: string): string => `{ host: ${address} }`
-  writeFileSync(join(cwd, 'xec.config.yaml'), `
+  writeFileSync(
+    join(cwd, 'xec.config.yaml'),
+    `
 defaults: { username: ${sshd.user}, privateKey: ${sshd.privateKeyPath}, port: ${sshd.port} }
 hosts:
   'web[01-20]': ${at('127.0.1.1')}
@@ -40,7 +61,8 @@ groups:
   db: ['db[1-3]']
   prod: { groups: [web, db] }
   staging: [cache1]
-`)
+`,
+  )
   writeFileSync(join(cwd, 'deploy.sh'), '#!/bin/sh\necho "deploying $1"\n')
   writeFileSync(join(cwd, 'check.sh'), '#!/bin/sh\necho "checking"\n')
   writeFileSync(join(cwd, 'notes.txt'), 'some notes\n')

@@ -32,8 +32,14 @@ export interface OddServer {
   stop(): Promise<void>
 }
 
-export async function startOddServer({ list, files = new Map(), instead = () => false }: OddOptions): Promise<OddServer> {
-  const hostKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' }).toString()
+export async function startOddServer({
+  list,
+  files = new Map(),
+  instead = () => false,
+}: OddOptions): Promise<OddServer> {
+  const hostKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    .privateKey.export({ type: 'pkcs1', format: 'pem' })
+    .toString()
   const requests: string[] = []
   const connections = new Set<ssh2.Connection>()
   const server = new ssh2.Server({ hostKeys: [hostKey] }, (connection) => {
@@ -51,18 +57,33 @@ export async function startOddServer({ list, files = new Map(), instead = () => 
       handle.writeUInt32BE(next++)
       return handle
     }
-    const of = (handle: Buffer): { path: string; listed: boolean } => handles.get(handle.readUInt32BE()) ?? { path: '', listed: false }
-    const attributes = (file: OddFile): ssh2.Attributes => ({ mode: file.mode, size: file.size ?? file.content?.length ?? 0, uid: 0, gid: 0, atime: 0, mtime: 0 })
+    const of = (handle: Buffer): { path: string; listed: boolean } =>
+      handles.get(handle.readUInt32BE()) ?? { path: '', listed: false }
+    const attributes = (file: OddFile): ssh2.Attributes => ({
+      mode: file.mode,
+      size: file.size ?? file.content?.length ?? 0,
+      uid: 0,
+      gid: 0,
+      atime: 0,
+      mtime: 0,
+    })
     const lookUp = (path: string): OddFile | undefined => {
       const at = path.lastIndexOf('/')
-      return files.get(path) ?? (at > 0 ? list(path.slice(0, at)).find(([name]) => name === path.slice(at + 1))?.[1] : undefined) ?? (path === '/tree' ? { mode: DIRECTORY } : undefined)
+      return (
+        files.get(path) ??
+        (at > 0 ? list(path.slice(0, at)).find(([name]) => name === path.slice(at + 1))?.[1] : undefined) ??
+        (path === '/tree' ? { mode: DIRECTORY } : undefined)
+      )
     }
     sftp.on('end', () => sftp.end()) // it does not answer the channel's close by itself
     const on = (request: string, answer: (id: number, ...rest: never[]) => void): void => {
-      sftp.on(request as never, ((id: number, ...rest: never[]) => {
-        requests.push(request)
-        if (!instead(request, sftp, id, ...rest)) answer(id, ...rest)
-      }) as never)
+      sftp.on(
+        request as never,
+        ((id: number, ...rest: never[]) => {
+          requests.push(request)
+          if (!instead(request, sftp, id, ...rest)) answer(id, ...rest)
+        }) as never,
+      )
     }
     const stat = (id: number, path: string): void => {
       const found = lookUp(path)
@@ -72,14 +93,19 @@ export async function startOddServer({ list, files = new Map(), instead = () => 
     on('STAT', stat)
     on('LSTAT', stat)
     on('FSTAT', (id, handle: Buffer) => stat(id, of(handle).path))
-    on('REALPATH', (id, path: string) => sftp.name(id, [{ filename: path, longname: path, attrs: attributes({ mode: FILE }) }]))
+    on('REALPATH', (id, path: string) =>
+      sftp.name(id, [{ filename: path, longname: path, attrs: attributes({ mode: FILE }) }]),
+    )
     on('READLINK', (id) => sftp.name(id, [{ filename: '/etc', longname: '', attrs: attributes({ mode: LINK }) }]))
     on('OPENDIR', (id, path: string) => sftp.handle(id, open(path)))
     on('READDIR', (id, handle: Buffer) => {
       const directory = of(handle)
       if (directory.listed) return sftp.status(id, STATUS_CODE.EOF)
       directory.listed = true
-      return sftp.name(id, list(directory.path).map(([filename, file]) => ({ filename, longname: filename, attrs: attributes(file) })))
+      return sftp.name(
+        id,
+        list(directory.path).map(([filename, file]) => ({ filename, longname: filename, attrs: attributes(file) })),
+      )
     })
     on('OPEN', (id, path: string, flags: number) => {
       if (flags & 8) files.set(path, { mode: FILE, content: Buffer.alloc(0) })

@@ -1,5 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -13,15 +26,21 @@ import { failed, leftovers, makeWorld, type World } from './world.js'
 describeWorld('files to and from a real server', () => {
   let sshd: Sshd
   let world: World
-  beforeAll(async () => { sshd = await startSshd() })
+  beforeAll(async () => {
+    sshd = await startSshd()
+  })
   afterAll(() => sshd.stop())
-  beforeEach(() => { world = makeWorld(sshd) })
+  beforeEach(() => {
+    world = makeWorld(sshd)
+  })
   afterEach(async () => {
     expect(world.xec.snapshot()).toMatchObject({ activeConnections: 0, waiting: 0 })
     await world.end()
   })
-  const put = (local: UploadSource, remote: string, options?: TransferOptions): Promise<TransferResult> => upload(world.xec.pool, world.target, local, remote, options)
-  const get = (remote: string, local: string, options?: TransferOptions): Promise<TransferResult> => download(world.xec.pool, world.target, remote, local, options)
+  const put = (local: UploadSource, remote: string, options?: TransferOptions): Promise<TransferResult> =>
+    upload(world.xec.pool, world.target, local, remote, options)
+  const get = (remote: string, local: string, options?: TransferOptions): Promise<TransferResult> =>
+    download(world.xec.pool, world.target, remote, local, options)
   const there = (...names: string[]): string => join(world.there, ...names)
   const here = (...names: string[]): string => join(world.here, ...names)
   const modeOf = (path: string): number => statSync(path).mode & 0o7777
@@ -43,15 +62,18 @@ describeWorld('files to and from a real server', () => {
     expect(timers()).toBe(0)
   })
 
-  test.each([0, 1, 32 * 1024 - 1, 32 * 1024, 32 * 1024 + 1, 255 * 1024, 255 * 1024 + 1, 30_000_000])('%i bytes, there and back', async (size) => {
-    const data = randomBytes(size)
-    writeFileSync(here('a'), data)
-    expect(await put(here('a'), there('a'))).toMatchObject({ files: 1, bytes: size, skipped: [] })
-    expect(readFileSync(there('a')).equals(data)).toBe(true)
-    expect(await get(there('a'), here('b'))).toMatchObject({ files: 1, bytes: size, skipped: [] })
-    expect(readFileSync(here('b')).equals(data)).toBe(true)
-    expect([...leftovers(world.there), ...leftovers(world.here)]).toEqual([])
-  })
+  test.each([0, 1, 32 * 1024 - 1, 32 * 1024, 32 * 1024 + 1, 255 * 1024, 255 * 1024 + 1, 30_000_000])(
+    '%i bytes, there and back',
+    async (size) => {
+      const data = randomBytes(size)
+      writeFileSync(here('a'), data)
+      expect(await put(here('a'), there('a'))).toMatchObject({ files: 1, bytes: size, skipped: [] })
+      expect(readFileSync(there('a')).equals(data)).toBe(true)
+      expect(await get(there('a'), here('b'))).toMatchObject({ files: 1, bytes: size, skipped: [] })
+      expect(readFileSync(here('b')).equals(data)).toBe(true)
+      expect([...leftovers(world.there), ...leftovers(world.here)]).toEqual([])
+    },
+  )
 
   test('a file keeps its permissions, or gets those that are given; never the right to run as somebody else', async () => {
     writeFileSync(here('tool'), 'x')
@@ -72,7 +94,12 @@ describeWorld('files to and from a real server', () => {
   test('what comes is as open as the umask lets new files be, whatever the host says', async () => {
     mkdirSync(there('tree', 'in'), { recursive: true })
     writeFileSync(there('tree', 'in', 'x'), 'x')
-    for (const [path, mode] of [[there('tree'), 0o777], [there('tree', 'in'), 0o755], [there('tree', 'in', 'x'), 0o666]] as const) chmodSync(path, mode)
+    for (const [path, mode] of [
+      [there('tree'), 0o777],
+      [there('tree', 'in'), 0o755],
+      [there('tree', 'in', 'x'), 0o666],
+    ] as const)
+      chmodSync(path, mode)
     const before = process.umask(0o027)
     try {
       await get(there('tree'), here('back'))
@@ -80,14 +107,21 @@ describeWorld('files to and from a real server', () => {
     } finally {
       process.umask(before)
     }
-    expect([here('back'), here('back', 'in'), here('back', 'in', 'x'), here('asked', 'in', 'x')].map((path) => modeOf(path).toString(8))).toEqual(['750', '750', '640', '666'])
+    expect(
+      [here('back'), here('back', 'in'), here('back', 'in', 'x'), here('asked', 'in', 'x')].map((path) =>
+        modeOf(path).toString(8),
+      ),
+    ).toEqual(['750', '750', '640', '666'])
   })
 
   test('bytes and streams are sources too', async () => {
     await put(Buffer.from('some bytes'), there('bytes'))
     expect(readFileSync(there('bytes'), 'utf8')).toBe('some bytes')
     const chunks = Array.from({ length: 500 }, (_, index) => Buffer.alloc(1_000 + index, index))
-    expect(await put(Readable.from(chunks), there('stream'))).toMatchObject({ files: 1, bytes: 500 * 1_000 + (499 * 500) / 2 })
+    expect(await put(Readable.from(chunks), there('stream'))).toMatchObject({
+      files: 1,
+      bytes: 500 * 1_000 + (499 * 500) / 2,
+    })
     expect(readFileSync(there('stream')).equals(Buffer.concat(chunks))).toBe(true)
     await put(Readable.from(['täxt ', 'in pieces']), there('text'))
     expect(readFileSync(there('text'), 'utf8')).toBe('täxt in pieces')
@@ -95,12 +129,19 @@ describeWorld('files to and from a real server', () => {
 
   test('a stream that fails leaves what was there', async () => {
     writeFileSync(there('a'), 'old')
-    const broken = Readable.from((async function* () {
-      yield Buffer.alloc(600_000)
-      throw new Error('the disk makes a noise')
-    })())
+    const broken = Readable.from(
+      (async function* () {
+        yield Buffer.alloc(600_000)
+        throw new Error('the disk makes a noise')
+      })(),
+    )
     const error = await failed(put(broken, there('a')))
-    expect(error).toMatchObject({ code: 'XEC_FILE', executed: 'no', host: 'web1', message: `web1: upload to ${there('a')}: the disk makes a noise` })
+    expect(error).toMatchObject({
+      code: 'XEC_FILE',
+      executed: 'no',
+      host: 'web1',
+      message: `web1: upload to ${there('a')}: the disk makes a noise`,
+    })
     expect(readFileSync(there('a'), 'utf8')).toBe('old')
     expect(leftovers(world.there)).toEqual([])
     expect(broken.destroyed).toBe(true)
@@ -133,12 +174,21 @@ describeWorld('files to and from a real server', () => {
       symlinkSync('d1/in', join(root, 'to-directory'))
       symlinkSync('/nowhere/at all', join(root, 'dangling'))
     }
-    const listing = (root: string | Buffer): string[] => readdirSync(root, 'buffer').flatMap((name) => {
-      const path = Buffer.concat([Buffer.from(root), Buffer.from('/'), name])
-      const found = lstatSync(path)
-      const content = found.isFile() ? [readFileSync(path, 'utf8')] : found.isSymbolicLink() ? [readlinkSync(path)] : ['', ...listing(path).map((line) => `/${line}`)]
-      return content.map((line) => `${name.toString('latin1')} ${found.isSymbolicLink() ? 'link' : found.mode.toString(8)} ${line}`)
-    }).sort()
+    const listing = (root: string | Buffer): string[] =>
+      readdirSync(root, 'buffer')
+        .flatMap((name) => {
+          const path = Buffer.concat([Buffer.from(root), Buffer.from('/'), name])
+          const found = lstatSync(path)
+          const content = found.isFile()
+            ? [readFileSync(path, 'utf8')]
+            : found.isSymbolicLink()
+              ? [readlinkSync(path)]
+              : ['', ...listing(path).map((line) => `/${line}`)]
+          return content.map(
+            (line) => `${name.toString('latin1')} ${found.isSymbolicLink() ? 'link' : found.mode.toString(8)} ${line}`,
+          )
+        })
+        .sort()
 
     test('200 files, modes, links, empty directories and names that are no text, there and back', async () => {
       grow(here('tree'))
@@ -177,16 +227,25 @@ describeWorld('files to and from a real server', () => {
     test('links that lead in circles are an error when they are followed', async () => {
       mkdirSync(here('tree', 'a', 'b'), { recursive: true })
       symlinkSync('../..', here('tree', 'a', 'b', 'up'))
-      expect(await failed(put(here('tree'), there('tree'), { follow: true }))).toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('leads back into a directory that it is in') as string })
+      expect(await failed(put(here('tree'), there('tree'), { follow: true }))).toMatchObject({
+        code: 'XEC_CONFIG',
+        message: expect.stringContaining('leads back into a directory that it is in') as string,
+      })
       await put(here('tree'), there('tree'))
-      expect(await failed(get(there('tree'), here('back'), { follow: true }))).toMatchObject({ code: 'XEC_FILE', executed: 'no', message: expect.stringContaining('leads back into a directory that it is in') as string })
+      expect(await failed(get(there('tree'), here('back'), { follow: true }))).toMatchObject({
+        code: 'XEC_FILE',
+        executed: 'no',
+        message: expect.stringContaining('leads back into a directory that it is in') as string,
+      })
       expect(existsSync(here('back'))).toBe(false)
     })
 
     test('what is neither file, directory nor link is named and left out', async () => {
       mkdirSync(there('tree'))
       owned(there('tree'))
-      await world.xec.execute(world.target, { line: `mkfifo '${there('tree', 'pipe')}'; echo x > '${there('tree', 'file')}'` })
+      await world.xec.execute(world.target, {
+        line: `mkfifo '${there('tree', 'pipe')}'; echo x > '${there('tree', 'file')}'`,
+      })
       expect(await get(there('tree'), here('tree'))).toMatchObject({ files: 1, skipped: ['pipe'] })
       expect(readdirSync(here('tree'))).toEqual(['file'])
     })
@@ -197,7 +256,12 @@ describeWorld('files to and from a real server', () => {
       mkdirSync(here('back'))
       mkdirSync(here('elsewhere'))
       symlinkSync(here('elsewhere'), here('back', 'sub'))
-      expect(await failed(get(there('tree'), here('back')))).toMatchObject({ code: 'XEC_FILE', message: expect.stringContaining(`${here('back', 'sub')} is a link here, and a directory on the host`) as string })
+      expect(await failed(get(there('tree'), here('back')))).toMatchObject({
+        code: 'XEC_FILE',
+        message: expect.stringContaining(
+          `${here('back', 'sub')} is a link here, and a directory on the host`,
+        ) as string,
+      })
       expect(readdirSync(here('elsewhere'))).toEqual([])
     })
 
@@ -207,18 +271,27 @@ describeWorld('files to and from a real server', () => {
       mkdirSync(there('tree', 'f20'), { recursive: true })
       owned(there('tree'))
       const error = await failed(put(here('tree'), there('tree')))
-      expect(error).toMatchObject({ code: 'XEC_FILE', executed: 'yes', message: expect.stringMatching(/f20 is a directory on the host; to put it in there, end the path with \/; \d+ files? (is|are) in place$/) as string })
+      expect(error).toMatchObject({
+        code: 'XEC_FILE',
+        executed: 'yes',
+        message: expect.stringMatching(
+          /f20 is a directory on the host; to put it in there, end the path with \/; \d+ files? (is|are) in place$/,
+        ) as string,
+      })
       expect(leftovers(world.there)).toEqual([])
     })
   })
 
   describe('paths', () => {
-    test.each(['with space', 'ünïcødé ✓', '-dash', "quote'\"s", '$HOME `x`', '*', 'new\nline'])('%j is a name like any other', async (name) => {
-      await put(Buffer.from(name), there(name))
-      expect(readFileSync(there(name), 'utf8')).toBe(name)
-      await get(there(name), here(name))
-      expect(readFileSync(here(name), 'utf8')).toBe(name)
-    })
+    test.each(['with space', 'ünïcødé ✓', '-dash', 'quote\'"s', '$HOME `x`', '*', 'new\nline'])(
+      '%j is a name like any other',
+      async (name) => {
+        await put(Buffer.from(name), there(name))
+        expect(readFileSync(there(name), 'utf8')).toBe(name)
+        await get(there(name), here(name))
+        expect(readFileSync(here(name), 'utf8')).toBe(name)
+      },
+    )
 
     test('~ and relative paths are in the home directory of the account', async () => {
       const name = `xec-${randomBytes(6).toString('hex')}`
@@ -238,11 +311,20 @@ describeWorld('files to and from a real server', () => {
     })
 
     test('a directory that is missing is named, or made when asked for', async () => {
-      expect(await failed(put(Buffer.from('x'), there('a', 'b', 'c')))).toMatchObject({ code: 'XEC_FILE', executed: 'no', message: `web1: upload to ${there('a', 'b', 'c')}: the directory ${there('a', 'b')} does not exist on the host; make it, or give { parents: true }` })
+      expect(await failed(put(Buffer.from('x'), there('a', 'b', 'c')))).toMatchObject({
+        code: 'XEC_FILE',
+        executed: 'no',
+        message: `web1: upload to ${there('a', 'b', 'c')}: the directory ${there('a', 'b')} does not exist on the host; make it, or give { parents: true }`,
+      })
       await put(Buffer.from('x'), there('a', 'b', 'c'), { parents: true })
       await put(Buffer.from('y'), there('a', 'b', 'd'), { parents: true })
       expect(readdirSync(there('a', 'b'))).toEqual(['c', 'd'])
-      expect(await failed(get(there('a', 'b', 'c'), here('a', 'c')))).toMatchObject({ code: 'XEC_FILE', message: expect.stringContaining(`the directory ${here('a')} does not exist here; make it, or give { parents: true }`) as string })
+      expect(await failed(get(there('a', 'b', 'c'), here('a', 'c')))).toMatchObject({
+        code: 'XEC_FILE',
+        message: expect.stringContaining(
+          `the directory ${here('a')} does not exist here; make it, or give { parents: true }`,
+        ) as string,
+      })
       await get(there('a', 'b', 'c'), here('a', 'b', 'c'), { parents: true })
       expect(readFileSync(here('a', 'b', 'c'), 'utf8')).toBe('x')
     })
@@ -250,21 +332,47 @@ describeWorld('files to and from a real server', () => {
     test('no permission, no such file, a directory in the way', async () => {
       chmodSync(there(), 0o555)
       writeFileSync(here('a'), 'x')
-      expect(await failed(put(here('a'), there('a')))).toMatchObject({ code: 'XEC_FILE', executed: 'no', message: `web1: upload of ${here('a')} to ${there('a')}: ${there('a')}: permission denied: ${sshd.user} may not write in ${there()} on the host` })
+      expect(await failed(put(here('a'), there('a')))).toMatchObject({
+        code: 'XEC_FILE',
+        executed: 'no',
+        message: `web1: upload of ${here('a')} to ${there('a')}: ${there('a')}: permission denied: ${sshd.user} may not write in ${there()} on the host`,
+      })
       chmodSync(there(), 0o755)
       writeFileSync(there('private'), 'x', { mode: 0o600 })
-      expect(await failed(get(there('private'), here('b')))).toMatchObject({ code: 'XEC_FILE', executed: 'no', message: `web1: download of ${there('private')} to ${here('b')}: ${there('private')}: permission denied by the host` })
-      expect(await failed(get(there('nothing'), here('b')))).toMatchObject({ code: 'XEC_FILE', message: `web1: download of ${there('nothing')} to ${here('b')}: ${there('nothing')}: no such file or directory on the host` })
+      expect(await failed(get(there('private'), here('b')))).toMatchObject({
+        code: 'XEC_FILE',
+        executed: 'no',
+        message: `web1: download of ${there('private')} to ${here('b')}: ${there('private')}: permission denied by the host`,
+      })
+      expect(await failed(get(there('nothing'), here('b')))).toMatchObject({
+        code: 'XEC_FILE',
+        message: `web1: download of ${there('nothing')} to ${here('b')}: ${there('nothing')}: no such file or directory on the host`,
+      })
       mkdirSync(there('dir'))
-      expect(await failed(put(here('a'), there('dir')))).toMatchObject({ code: 'XEC_FILE', executed: 'no', message: expect.stringContaining(`${there('dir')} is a directory on the host; to put it in there, end the path with /`) as string })
+      expect(await failed(put(here('a'), there('dir')))).toMatchObject({
+        code: 'XEC_FILE',
+        executed: 'no',
+        message: expect.stringContaining(
+          `${there('dir')} is a directory on the host; to put it in there, end the path with /`,
+        ) as string,
+      })
       mkdirSync(here('dir'))
       chmodSync(there('private'), 0o644)
-      expect(await failed(get(there('private'), here('dir')))).toMatchObject({ code: 'XEC_FILE', message: expect.stringContaining(`${here('dir')} is a directory here; to put it in there, end the path with /`) as string })
+      expect(await failed(get(there('private'), here('dir')))).toMatchObject({
+        code: 'XEC_FILE',
+        message: expect.stringContaining(
+          `${here('dir')} is a directory here; to put it in there, end the path with /`,
+        ) as string,
+      })
       expect([...leftovers(world.there), ...leftovers(world.here)]).toEqual([])
     })
 
     test('what cannot be read here costs no connection', async () => {
-      expect(await failed(put(here('nothing'), there('a')))).toMatchObject({ code: 'XEC_CONFIG', executed: 'no', message: expect.stringContaining('cannot be read here: ENOENT') as string })
+      expect(await failed(put(here('nothing'), there('a')))).toMatchObject({
+        code: 'XEC_CONFIG',
+        executed: 'no',
+        message: expect.stringContaining('cannot be read here: ENOENT') as string,
+      })
       expect(await failed(put(here(), '~bob/x'))).toMatchObject({ code: 'XEC_CONFIG' })
       expect(await failed(put(Buffer.from(''), 'a/'))).toMatchObject({ code: 'XEC_CONFIG' })
       expect(await failed(put('a\0b', 'a'))).toMatchObject({ code: 'XEC_CONFIG' })
@@ -284,7 +392,7 @@ describeWorld('files to and from a real server', () => {
     test.each(['up', 'down'])('%s: bytes and files only grow, and end at the whole', async (way) => {
       mkdirSync(here('tree'))
       for (let i = 0; i < 30; i++) writeFileSync(here('tree', `f${i}`), Buffer.alloc(i * 50_000))
-      const total = (29 * 30) / 2 * 50_000
+      const total = ((29 * 30) / 2) * 50_000
       const steps: TransferProgress[] = []
       const onProgress = (step: TransferProgress): void => void steps.push(step)
       await put(here('tree'), there('tree'), way === 'up' ? { onProgress } : {})
@@ -302,7 +410,19 @@ describeWorld('files to and from a real server', () => {
       const totals = new Set<number | null>()
       await put(Readable.from([Buffer.alloc(10)]), there('a'), { onProgress: ({ total }) => totals.add(total) })
       expect([...totals]).toEqual([null])
-      expect(await failed(put(Buffer.alloc(3_000_000), there('b'), { onProgress: () => { throw new Error('enough') } }))).toMatchObject({ code: 'XEC_ABORTED', executed: 'no', message: `web1: upload to ${there('b')}: ended by onProgress: enough` })
+      expect(
+        await failed(
+          put(Buffer.alloc(3_000_000), there('b'), {
+            onProgress: () => {
+              throw new Error('enough')
+            },
+          }),
+        ),
+      ).toMatchObject({
+        code: 'XEC_ABORTED',
+        executed: 'no',
+        message: `web1: upload to ${there('b')}: ended by onProgress: enough`,
+      })
       expect(readdirSync(there())).toEqual(['a'])
     })
   })
@@ -310,10 +430,21 @@ describeWorld('files to and from a real server', () => {
   describe('an end ahead of time', () => {
     test.each(['up', 'down'])('%s: abort leaves no temporary file and no half one', async (way) => {
       const abort = new AbortController()
-      const options: TransferOptions = { signal: abort.signal, onProgress: ({ bytes }) => { if (bytes > 1_000_000) abort.abort() } }
+      const options: TransferOptions = {
+        signal: abort.signal,
+        onProgress: ({ bytes }) => {
+          if (bytes > 1_000_000) abort.abort()
+        },
+      }
       if (way === 'down') await put(Buffer.alloc(20_000_000), there('big'))
-      const error = await failed(way === 'up' ? put(Buffer.alloc(20_000_000), there('a'), options) : get(there('big'), here('a'), options))
-      expect(error).toMatchObject({ code: 'XEC_ABORTED', executed: 'no', message: expect.stringMatching(/: cancelled$/) as string })
+      const error = await failed(
+        way === 'up' ? put(Buffer.alloc(20_000_000), there('a'), options) : get(there('big'), here('a'), options),
+      )
+      expect(error).toMatchObject({
+        code: 'XEC_ABORTED',
+        executed: 'no',
+        message: expect.stringMatching(/: cancelled$/) as string,
+      })
       expect(readdirSync(there())).toEqual(way === 'up' ? [] : ['big'])
       expect(readdirSync(here())).toEqual([])
     })
@@ -330,12 +461,19 @@ describeWorld('files to and from a real server', () => {
 
     test('a timeout', async () => {
       const silent = new Readable({ read() {} })
-      expect(await failed(put(silent, there('a'), { timeoutMs: 200 }))).toMatchObject({ code: 'XEC_TIMEOUT', executed: 'no', message: `web1: upload to ${there('a')}: not finished within 200ms` })
+      expect(await failed(put(silent, there('a'), { timeoutMs: 200 }))).toMatchObject({
+        code: 'XEC_TIMEOUT',
+        executed: 'no',
+        message: `web1: upload to ${there('a')}: not finished within 200ms`,
+      })
       expect(readdirSync(there())).toEqual([])
     })
 
     test('abort before there is a channel', async () => {
-      expect(await failed(put(Buffer.alloc(1), there('a'), { signal: AbortSignal.abort() }))).toMatchObject({ code: 'XEC_ABORTED', executed: 'no' })
+      expect(await failed(put(Buffer.alloc(1), there('a'), { signal: AbortSignal.abort() }))).toMatchObject({
+        code: 'XEC_ABORTED',
+        executed: 'no',
+      })
     })
 
     test.each(['up', 'down'])('%s: a connection that is killed is lost, and what was there is whole', async (way) => {
@@ -345,13 +483,20 @@ describeWorld('files to and from a real server', () => {
       owned(there('a'))
       writeFileSync(here('a'), 'old')
       let killed = false
-      const options: TransferOptions = { onProgress: ({ bytes }) => {
-        if (killed || bytes < 1_000_000) return
-        killed = true
-        for (const pid of [...sshd.connections(), ...sshd.children()]) process.kill(pid, 'SIGKILL')
-      } }
+      const options: TransferOptions = {
+        onProgress: ({ bytes }) => {
+          if (killed || bytes < 1_000_000) return
+          killed = true
+          for (const pid of [...sshd.connections(), ...sshd.children()]) process.kill(pid, 'SIGKILL')
+        },
+      }
       const error = await failed(way === 'up' ? put(big, there('a'), options) : get(there('big'), here('a'), options))
-      expect(error).toMatchObject({ code: 'XEC_CONNECTION_LOST', executed: 'no', safeToRetry: true, message: expect.stringContaining(`web1: Connection closed during the ${way}load`) as string })
+      expect(error).toMatchObject({
+        code: 'XEC_CONNECTION_LOST',
+        executed: 'no',
+        safeToRetry: true,
+        message: expect.stringContaining(`web1: Connection closed during the ${way}load`) as string,
+      })
       expect(readFileSync(there('a'), 'utf8')).toBe('old')
       expect(readFileSync(here('a'), 'utf8')).toBe('old')
       // Nobody could take it away on the host, so the message names it; here it can be.
@@ -363,16 +508,28 @@ describeWorld('files to and from a real server', () => {
 
     test('a server whose SFTP ends in the middle', async () => {
       let killed = 0
-      const error = await failed(put(Buffer.alloc(40_000_000), there('a'), { onProgress: () => {
-        if (killed > 0) return
-        // It is a child of the process that speaks the protocol.
-        for (const pid of sshd.children().flatMap((child) => readFileSync(`/proc/${child}/task/${child}/children`, 'utf8').match(/\d+/g) ?? [])) {
-          process.kill(Number(pid), 'SIGKILL')
-          killed++
-        }
-      } }))
+      const error = await failed(
+        put(Buffer.alloc(40_000_000), there('a'), {
+          onProgress: () => {
+            if (killed > 0) return
+            // It is a child of the process that speaks the protocol.
+            for (const pid of sshd
+              .children()
+              .flatMap((child) => readFileSync(`/proc/${child}/task/${child}/children`, 'utf8').match(/\d+/g) ?? [])) {
+              process.kill(Number(pid), 'SIGKILL')
+              killed++
+            }
+          },
+        }),
+      )
       expect(killed).toBe(1)
-      expect(error).toMatchObject({ code: 'XEC_EXIT', executed: 'no', message: expect.stringMatching(/the server ended the SFTP session (by signal KILL|without an exit status)/) as string })
+      expect(error).toMatchObject({
+        code: 'XEC_EXIT',
+        executed: 'no',
+        message: expect.stringMatching(
+          /the server ended the SFTP session (by signal KILL|without an exit status)/,
+        ) as string,
+      })
       expect(existsSync(there('a'))).toBe(false)
     })
   })
@@ -386,7 +543,11 @@ describeWorld('files to and from a real server', () => {
       world.xec.execute(world.target, { line: 'echo two' }),
     ])
     expect(String(results[2].stdout) + String(results[3].stdout)).toBe('one\ntwo\n')
-    await Promise.all([get(there('a'), here('a')), get(there('b'), here('b')), world.xec.execute(world.target, { line: 'true' })])
+    await Promise.all([
+      get(there('a'), here('a')),
+      get(there('b'), here('b')),
+      world.xec.execute(world.target, { line: 'true' }),
+    ])
     expect(readFileSync(here('a')).equals(data) && readFileSync(here('b')).equals(data)).toBe(true)
     expect(world.xec.snapshot()).toMatchObject({ connectionsCreated: 1, acquired: 7, idleConnections: 1 })
   })
@@ -403,7 +564,13 @@ describeWorld('transfers and the limits of the pool', () => {
         most = Math.max(most, totalConnections + connecting)
         expect(sshd.connections().length).toBeLessThanOrEqual(2)
       }
-      await Promise.all(Array.from({ length: 40 }, (_, i) => upload(world.xec.pool, world.target, Buffer.alloc(100_000, i), join(world.there, `f${i}`), { onProgress: look })))
+      await Promise.all(
+        Array.from({ length: 40 }, (_, i) =>
+          upload(world.xec.pool, world.target, Buffer.alloc(100_000, i), join(world.there, `f${i}`), {
+            onProgress: look,
+          }),
+        ),
+      )
       expect(readdirSync(world.there)).toHaveLength(40)
       expect(most).toBeLessThanOrEqual(2)
       expect(world.xec.snapshot()).toMatchObject({ acquired: 40, activeConnections: 0, waiting: 0 })
@@ -447,29 +614,45 @@ describeWorld('servers that cannot', () => {
     expect(error).toMatchObject({ code: 'XEC_REFUSED', executed: 'no', phase: 'exec', host: 'web1' })
     return error.message
   }
-  const HINT = 'look for "Subsystem sftp" in its sshd_config and for a ForceCommand or a restricted shell of the account'
+  const HINT =
+    'look for "Subsystem sftp" in its sshd_config and for a ForceCommand or a restricted shell of the account'
 
-  test('no subsystem of that name; commands go on', () => on(['Subsystem other /bin/true', 'Subsystem sftp-not internal-sftp'], async (world) => {
-    expect(await refused(world)).toBe(`web1: no files can be transferred: the server refused the sftp subsystem; ${HINT}`)
-    expect(await world.xec.execute(world.target, { line: 'true' })).toMatchObject({ outcome: 'ok' })
-  }))
+  test('no subsystem of that name; commands go on', () =>
+    on(['Subsystem other /bin/true', 'Subsystem sftp-not internal-sftp'], async (world) => {
+      expect(await refused(world)).toBe(
+        `web1: no files can be transferred: the server refused the sftp subsystem; ${HINT}`,
+      )
+      expect(await world.xec.execute(world.target, { line: 'true' })).toMatchObject({ outcome: 'ok' })
+    }))
 
-  test('a program that is not there', () => on(['Subsystem sftp /nowhere/sftp-server'], async (world) => {
-    expect(await refused(world)).toMatch(/the server ended the SFTP session with exit status 127/)
-  }))
+  test('a program that is not there', () =>
+    on(['Subsystem sftp /nowhere/sftp-server'], async (world) => {
+      expect(await refused(world)).toMatch(/the server ended the SFTP session with exit status 127/)
+    }))
 
-  test('a program that says something else', () => on(['Subsystem sftp /bin/echo Welcome to web1, have a nice day'], async (world) => {
-    expect(await refused(world)).toContain('what the server sends is not SFTP (it begins with "Welcome to web1, have a nice day"); a startup file of the account may print text')
-  }))
+  test('a program that says something else', () =>
+    on(['Subsystem sftp /bin/echo Welcome to web1, have a nice day'], async (world) => {
+      expect(await refused(world)).toContain(
+        'what the server sends is not SFTP (it begins with "Welcome to web1, have a nice day"); a startup file of the account may print text',
+      )
+    }))
 
   test('no room for the file', async () => {
     const place = makePlace()
     chmodSync(place.home, 0o711)
-    writeFileSync(place.path('narrow'), "#!/bin/sh\ntrap '' XFSZ\nulimit -f 200\nexec /usr/lib/openssh/sftp-server\n", { mode: 0o755 })
+    writeFileSync(place.path('narrow'), "#!/bin/sh\ntrap '' XFSZ\nulimit -f 200\nexec /usr/lib/openssh/sftp-server\n", {
+      mode: 0o755,
+    })
     await on([`Subsystem sftp ${place.path('narrow')}`], async (world) => {
       const to = join(world.there, 'a')
       const error = await failed(upload(world.xec.pool, world.target, Buffer.alloc(2_000_000), to))
-      expect(error).toMatchObject({ code: 'XEC_FILE', executed: 'no', message: expect.stringContaining(`${to}: the host could not do it; version 3 of SFTP does not say why: a full disk or quota`) as string })
+      expect(error).toMatchObject({
+        code: 'XEC_FILE',
+        executed: 'no',
+        message: expect.stringContaining(
+          `${to}: the host could not do it; version 3 of SFTP does not say why: a full disk or quota`,
+        ) as string,
+      })
       expect(readdirSync(world.there)).toEqual([])
     })
     place.remove()

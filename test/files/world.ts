@@ -29,7 +29,10 @@ export function makeWorld(sshd: Sshd, pool: Partial<PoolOptions> = {}): World {
   mkdirSync(here)
   const xec = createXec({ pool: { maxReconnectAttempts: 0, ...pool } })
   return {
-    place, xec, there, here,
+    place,
+    xec,
+    there,
+    here,
     target: makeTarget(sshd, place.knownHosts, { credentials: { keys: [keyFile(sshd.privateKeyPath)] } }),
     async end() {
       await xec.close()
@@ -40,10 +43,17 @@ export function makeWorld(sshd: Sshd, pool: Partial<PoolOptions> = {}): World {
 
 /** The error of what must fail. */
 export async function failed(work: Promise<unknown>): Promise<XecError> {
-  return work.then(() => { throw new Error('it did not fail') }, (error: unknown) => error as XecError)
+  return work.then(
+    () => {
+      throw new Error('it did not fail')
+    },
+    (error: unknown) => error as XecError,
+  )
 }
 
 /** Names of unfinished files. */
 export function leftovers(directory: string): string[] {
-  return readdirSync(directory, { recursive: true }).map(String).filter((name) => name.includes('.xec-'))
+  return readdirSync(directory, { recursive: true })
+    .map(String)
+    .filter((name) => name.includes('.xec-'))
 }

@@ -1,18 +1,37 @@
 import { chmodSync, writeFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/parse.js'
-import { resolveTargets, type HostOverrides, type ResolveContext, type ResolvedTarget } from '../../src/inventory/resolve.js'
+import {
+  resolveTargets,
+  type HostOverrides,
+  type ResolveContext,
+  type ResolvedTarget,
+} from '../../src/inventory/resolve.js'
 import type { PoolTarget } from '../../src/pool/types.js'
 import { Secret } from '../../src/runtime/secret.js'
 import { makePlace, type Place } from '../rig/place.js'
 import { linesOf } from '../world/stage.js'
 import { parseSshConfig } from './ssh.js'
 
-interface Given { readonly yaml?: string; readonly ssh?: string; readonly overrides?: HostOverrides; readonly env?: Readonly<Record<string, string>>; readonly secrets?: boolean }
+interface Given {
+  readonly yaml?: string
+  readonly ssh?: string
+  readonly overrides?: HostOverrides
+  readonly env?: Readonly<Record<string, string>>
+  readonly secrets?: boolean
+}
 
-const context = ({ yaml = '', ssh = '', overrides = {}, env = {}, secrets }: Given): ResolveContext =>
-  ({ inventory: parseConfig('c.yaml', yaml).inventory, ssh: parseSshConfig(ssh), overrides, env, home: '/home/me', user: 'me', ...(secrets === undefined ? {} : { secrets }) })
-const resolveAll = async (names: readonly string[], given: Given): Promise<readonly ResolvedTarget[]> => (await resolveTargets(names, context(given))).targets
+const context = ({ yaml = '', ssh = '', overrides = {}, env = {}, secrets }: Given): ResolveContext => ({
+  inventory: parseConfig('c.yaml', yaml).inventory,
+  ssh: parseSshConfig(ssh),
+  overrides,
+  env,
+  home: '/home/me',
+  user: 'me',
+  ...(secrets === undefined ? {} : { secrets }),
+})
+const resolveAll = async (names: readonly string[], given: Given): Promise<readonly ResolvedTarget[]> =>
+  (await resolveTargets(names, context(given))).targets
 const resolve = async (name: string, given: Given = {}): Promise<ResolvedTarget> => {
   const [found] = await resolveAll([name], given)
   if (!found) throw new Error('one name in, one target out')
@@ -23,14 +42,30 @@ const path = (hop: PoolTarget | null): string[] => (hop ? [...path(hop.jump), ho
 
 describe('each setting comes from the first layer that has it', () => {
   const layers = {
-    host: 'hosts: { w: { username: of-host } }', group: 'hosts: { w: { } }\ngroups: { g: { hosts: [w], username: of-group } }',
-    defaults: 'hosts: { w: { } }\ndefaults: { username: of-defaults }', nothing: 'hosts: { w: { } }',
+    host: 'hosts: { w: { username: of-host } }',
+    group: 'hosts: { w: { } }\ngroups: { g: { hosts: [w], username: of-group } }',
+    defaults: 'hosts: { w: { } }\ndefaults: { username: of-defaults }',
+    nothing: 'hosts: { w: { } }',
   }
   test.each<[string, Given, string]>([
     ['flag before host', { yaml: layers.host, overrides: { username: 'of-flag' } }, 'of-flag'],
-    ['host before group', { yaml: 'hosts: { w: { username: of-host } }\ngroups: { g: { hosts: [w], username: of-group } }' }, 'of-host'],
-    ['the nearest group before those that hold it', { yaml: 'hosts: { w: { } }\ngroups: { outer: { groups: [g], username: of-outer }, g: { hosts: [w], username: of-group } }' }, 'of-group'],
-    ['among equal groups the first that is written', { yaml: 'hosts: { w: { } }\ngroups: { b: { hosts: [w], username: of-b }, a: { hosts: [w], username: of-a } }' }, 'of-b'],
+    [
+      'host before group',
+      { yaml: 'hosts: { w: { username: of-host } }\ngroups: { g: { hosts: [w], username: of-group } }' },
+      'of-host',
+    ],
+    [
+      'the nearest group before those that hold it',
+      {
+        yaml: 'hosts: { w: { } }\ngroups: { outer: { groups: [g], username: of-outer }, g: { hosts: [w], username: of-group } }',
+      },
+      'of-group',
+    ],
+    [
+      'among equal groups the first that is written',
+      { yaml: 'hosts: { w: { } }\ngroups: { b: { hosts: [w], username: of-b }, a: { hosts: [w], username: of-a } }' },
+      'of-b',
+    ],
     ['group before defaults', { yaml: `${layers.group}\ndefaults: { username: of-defaults }` }, 'of-group'],
     ['defaults before ssh_config', { yaml: layers.defaults, ssh: 'User of-ssh' }, 'of-defaults'],
     ['ssh_config before the local user', { yaml: layers.nothing, ssh: 'User of-ssh' }, 'of-ssh'],
@@ -46,10 +81,24 @@ describe('each setting comes from the first layer that has it', () => {
 
   test('-o goes before the inventory, the files after it', async () => {
     const yaml = 'hosts: { w: { connectTimeout: 5s, strictHostKeyChecking: ask } }'
-    expect(await target('w', { yaml, ssh: 'ConnectTimeout 7\nStrictHostKeyChecking yes' })).toMatchObject({ connectTimeoutMs: 5_000, hostKeys: { mode: 'ask' } })
-    expect(await target('w', { yaml, overrides: { ssh: { connectTimeoutMs: 9_000, strictHostKeyChecking: 'strict' } } })).toMatchObject({ connectTimeoutMs: 9_000, hostKeys: { mode: 'strict' } })
-    expect(await target('w', { yaml: 'hosts: { w: { } }', ssh: 'ConnectTimeout 7' })).toMatchObject({ connectTimeoutMs: 7_000 })
-    expect(await target('w', { yaml: 'hosts: { w: { } }' })).toMatchObject({ connectTimeoutMs: 15_000, hostKeys: { mode: 'accept-new', alias: null, userFiles: ['/home/me/.ssh/known_hosts', '/home/me/.ssh/known_hosts2'] } })
+    expect(await target('w', { yaml, ssh: 'ConnectTimeout 7\nStrictHostKeyChecking yes' })).toMatchObject({
+      connectTimeoutMs: 5_000,
+      hostKeys: { mode: 'ask' },
+    })
+    expect(
+      await target('w', { yaml, overrides: { ssh: { connectTimeoutMs: 9_000, strictHostKeyChecking: 'strict' } } }),
+    ).toMatchObject({ connectTimeoutMs: 9_000, hostKeys: { mode: 'strict' } })
+    expect(await target('w', { yaml: 'hosts: { w: { } }', ssh: 'ConnectTimeout 7' })).toMatchObject({
+      connectTimeoutMs: 7_000,
+    })
+    expect(await target('w', { yaml: 'hosts: { w: { } }' })).toMatchObject({
+      connectTimeoutMs: 15_000,
+      hostKeys: {
+        mode: 'accept-new',
+        alias: null,
+        userFiles: ['/home/me/.ssh/known_hosts', '/home/me/.ssh/known_hosts2'],
+      },
+    })
   })
 
   test('env adds up over the layers, variable by variable, and pool option by option', async () => {
@@ -63,10 +112,23 @@ defaults: { env: { A: d, B: d, C: d }, pool: { keepAlive: false, idleTimeout: 9s
   })
 
   test('ServerAlive is keepalive in other words', async () => {
-    expect((await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 10s, serverAliveCountMax: 6 } }' })).pool).toEqual({ keepAliveInterval: 10_000, keepAliveCountMax: 6 })
-    expect((await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 0s } }' })).pool).toEqual({ keepAlive: false })
-    expect((await target('w', { yaml: 'hosts: { w: { } }', ssh: 'ServerAliveInterval 20' })).pool).toEqual({ keepAliveInterval: 20_000 })
-    expect((await target('w', { yaml: 'hosts: { w: { pool: { keepAliveInterval: 9s } } }', overrides: { ssh: { serverAliveIntervalMs: 5_000 } } })).pool).toEqual({ keepAlive: true, keepAliveInterval: 5_000 })
+    expect(
+      (await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 10s, serverAliveCountMax: 6 } }' })).pool,
+    ).toEqual({ keepAliveInterval: 10_000, keepAliveCountMax: 6 })
+    expect((await target('w', { yaml: 'hosts: { w: { serverAliveInterval: 0s } }' })).pool).toEqual({
+      keepAlive: false,
+    })
+    expect((await target('w', { yaml: 'hosts: { w: { } }', ssh: 'ServerAliveInterval 20' })).pool).toEqual({
+      keepAliveInterval: 20_000,
+    })
+    expect(
+      (
+        await target('w', {
+          yaml: 'hosts: { w: { pool: { keepAliveInterval: 9s } } }',
+          overrides: { ssh: { serverAliveIntervalMs: 5_000 } },
+        })
+      ).pool,
+    ).toEqual({ keepAlive: true, keepAliveInterval: 5_000 })
   })
 })
 
@@ -75,9 +137,17 @@ describe('where a host is', () => {
     ['w1', { yaml: "hosts: { 'w[1-2]': { host: '{name}.example.com' } }" }, { host: 'w1', address: 'w1.example.com' }],
     ['w', { yaml: 'hosts: { w: }' }, { host: 'w', address: 'w', port: 22 }],
     ['w', { yaml: 'hosts: { w: 192.0.2.1 }', ssh: 'Host 192.0.2.1\n  HostName 192.0.2.2' }, { address: '192.0.2.2' }],
-    ['ops@w', { yaml: 'hosts: { w: { host: 192.0.2.1, username: x } }' }, { host: 'ops@w', address: '192.0.2.1', username: 'ops' }],
+    [
+      'ops@w',
+      { yaml: 'hosts: { w: { host: 192.0.2.1, username: x } }' },
+      { host: 'ops@w', address: '192.0.2.1', username: 'ops' },
+    ],
     ['w:2222', { yaml: 'hosts: { w: { host: 192.0.2.1, port: 9 } }' }, { address: '192.0.2.1', port: 2222 }],
-    ['alias', { ssh: 'Host alias\n  HostName 192.0.2.3\n  User u\n  Port 2022' }, { host: 'alias', address: '192.0.2.3', username: 'u', port: 2022 }],
+    [
+      'alias',
+      { ssh: 'Host alias\n  HostName 192.0.2.3\n  User u\n  Port 2022' },
+      { host: 'alias', address: '192.0.2.3', username: 'u', port: 2022 },
+    ],
     ['u@192.0.2.4:23', {}, { address: '192.0.2.4', username: 'u', port: 23 }],
     ['ssh://u@[2001:db8::1]:23', {}, { address: '2001:db8::1', username: 'u', port: 23 }],
     ['host.example.com', { yaml: 'defaults: { username: d }' }, { address: 'host.example.com', username: 'd' }],
@@ -85,46 +155,94 @@ describe('where a host is', () => {
 })
 
 describe('credentials', () => {
-  const origins = async (given: Given): Promise<string[]> => (await target('w', given)).credentials.keys.map(({ origin }) => origin)
+  const origins = async (given: Given): Promise<string[]> =>
+    (await target('w', given)).credentials.keys.map(({ origin }) => origin)
   test.each<[string, Given, string[]]>([
-    ['OpenSSH\'s files without a word', { yaml: 'hosts: { w: }' }, ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'].map((name) => `/home/me/.ssh/${name}`)],
-    ['the inventory\'s', { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other' }, ['/home/me/k']],
-    ['ssh_config\'s', { yaml: 'hosts: { w: }', ssh: 'IdentityFile ~/a\nIdentityFile /b' }, ['/home/me/a', '/b']],
-    ['-i in their place', { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other', overrides: { identityFiles: ['~/i'] } }, ['/home/me/i']],
-    ['-o IdentityFile in their place', { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other', overrides: { ssh: { identityFiles: ['~/o'] } } }, ['/home/me/o']],
-    ['-i and -o IdentityFile', { yaml: 'hosts: { w: { privateKey: ~/k } }', overrides: { identityFiles: ['~/i'], ssh: { identityFiles: ['~/o'] } } }, ['/home/me/i', '/home/me/o']],
+    [
+      "OpenSSH's files without a word",
+      { yaml: 'hosts: { w: }' },
+      ['id_rsa', 'id_ecdsa', 'id_ecdsa_sk', 'id_ed25519', 'id_ed25519_sk'].map((name) => `/home/me/.ssh/${name}`),
+    ],
+    ["the inventory's", { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other' }, ['/home/me/k']],
+    ["ssh_config's", { yaml: 'hosts: { w: }', ssh: 'IdentityFile ~/a\nIdentityFile /b' }, ['/home/me/a', '/b']],
+    [
+      '-i in their place',
+      { yaml: 'hosts: { w: { privateKey: ~/k } }', ssh: 'IdentityFile ~/other', overrides: { identityFiles: ['~/i'] } },
+      ['/home/me/i'],
+    ],
+    [
+      '-o IdentityFile in their place',
+      {
+        yaml: 'hosts: { w: { privateKey: ~/k } }',
+        ssh: 'IdentityFile ~/other',
+        overrides: { ssh: { identityFiles: ['~/o'] } },
+      },
+      ['/home/me/o'],
+    ],
+    [
+      '-i and -o IdentityFile',
+      {
+        yaml: 'hosts: { w: { privateKey: ~/k } }',
+        overrides: { identityFiles: ['~/i'], ssh: { identityFiles: ['~/o'] } },
+      },
+      ['/home/me/i', '/home/me/o'],
+    ],
     ['none', { yaml: 'hosts: { w: }', ssh: 'IdentityFile none' }, []],
-    ['a key\'s text', { yaml: 'hosts: { w: { privateKey: "-----BEGIN X-----\\nabc\\n" } }' }, ['the privateKey of w']],
+    ["a key's text", { yaml: 'hosts: { w: { privateKey: "-----BEGIN X-----\\nabc\\n" } }' }, ['the privateKey of w']],
   ])('%s', async (_, given, expected) => expect(await origins(given)).toEqual(expected))
 
   test.each<[string, Given, string | null]>([
     ['SSH_AUTH_SOCK', { yaml: 'hosts: { w: }', env: { SSH_AUTH_SOCK: '/run/a' } }, '/run/a'],
     ['none without it', { yaml: 'hosts: { w: }' }, null],
-    ['another', { yaml: 'hosts: { w: { identityAgent: ~/agent } }', env: { SSH_AUTH_SOCK: '/run/a' } }, '/home/me/agent'],
+    [
+      'another',
+      { yaml: 'hosts: { w: { identityAgent: ~/agent } }', env: { SSH_AUTH_SOCK: '/run/a' } },
+      '/home/me/agent',
+    ],
     ['none', { yaml: 'hosts: { w: { identityAgent: none } }', env: { SSH_AUTH_SOCK: '/run/a' } }, null],
   ])('the agent: %s', async (_, given, agent) => expect((await target('w', given)).credentials.agent).toBe(agent))
 
   test('a piece of a key is refused, and a password in an address, and neither is repeated', async () => {
     const body = 'b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtz'
-    await expect(resolve('w', { yaml: `hosts: { w: { privateKey: ${body} } }` })).rejects.toThrow(/^w: privateKey looks like a key's text that lacks its -----BEGIN … PRIVATE KEY----- line;(?!.*b3Bl)/)
+    await expect(resolve('w', { yaml: `hosts: { w: { privateKey: ${body} } }` })).rejects.toThrow(
+      /^w: privateKey looks like a key's text that lacks its -----BEGIN … PRIVATE KEY----- line;(?!.*b3Bl)/,
+    )
     for (const name of ['ssh://u:hunter2@w.example', 'u:hunter2@w.example']) {
       await expect(resolve(name)).rejects.toThrow(/^the address of w\.example has a password in it(?!.*hunter2)/)
-      await expect(resolve('w', { yaml: 'hosts: { w: 192.0.2.1 }', overrides: { proxyJump: name } })).rejects.toThrow(/^w: jump host: the address of w\.example has a password in it(?!.*hunter2)/)
-      expect(() => parseConfig('c.yaml', `hosts: { w: "${name}" }`)).toThrow(/^c\.yaml:1:13: hosts\.w: the address of w\.example has a password in it(?!.*hunter2)/)
+      await expect(resolve('w', { yaml: 'hosts: { w: 192.0.2.1 }', overrides: { proxyJump: name } })).rejects.toThrow(
+        /^w: jump host: the address of w\.example has a password in it(?!.*hunter2)/,
+      )
+      expect(() => parseConfig('c.yaml', `hosts: { w: "${name}" }`)).toThrow(
+        /^c\.yaml:1:13: hosts\.w: the address of w\.example has a password in it(?!.*hunter2)/,
+      )
     }
-    expect(await target('ssh://u%40corp@w.example:2222')).toMatchObject({ username: 'u@corp', address: 'w.example', port: 2222 })
+    expect(await target('ssh://u%40corp@w.example:2222')).toMatchObject({
+      username: 'u@corp',
+      address: 'w.example',
+      port: 2222,
+    })
   })
 
-  test.each(['privateKey: ~root/k', 'identityAgent: ~root/s', 'userKnownHostsFile: ~root/known'])('somebody else\'s home is refused, not looked for below this directory: %s', async (setting) => {
-    await expect(resolve('w', { yaml: `hosts: { w: { ${setting} } }` })).rejects.toThrow(/^w: ~root\/\w+ uses ~root: only your own home directory can be written with ~$/)
-  })
+  test.each(['privateKey: ~root/k', 'identityAgent: ~root/s', 'userKnownHostsFile: ~root/known'])(
+    "somebody else's home is refused, not looked for below this directory: %s",
+    async (setting) => {
+      await expect(resolve('w', { yaml: `hosts: { w: { ${setting} } }` })).rejects.toThrow(
+        /^w: ~root\/\w+ uses ~root: only your own home directory can be written with ~$/,
+      )
+    },
+  )
 })
 
 describe('a ProxyCommand of ssh_config', () => {
   const ssh = 'Host 192.0.2.1\n ProxyCommand nc %h %p'
-  const yaml = 'hosts: { w: 192.0.2.1, jumps: { host: 192.0.2.1, proxyJump: b }, direct: { host: 192.0.2.1, proxyJump: none }, b: 192.0.2.2 }'
+  const yaml =
+    'hosts: { w: 192.0.2.1, jumps: { host: 192.0.2.1, proxyJump: b }, direct: { host: 192.0.2.1, proxyJump: none }, b: 192.0.2.2 }'
   test('is refused for its host: to dial that directly would not be what was asked for', async () => {
-    await expect(target('w', { yaml, ssh })).rejects.toMatchObject({ code: 'XEC_CONFIG', message: 'w: config:2: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly' })
+    await expect(target('w', { yaml, ssh })).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message:
+        'w: config:2: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly',
+    })
     expect((await target('b', { yaml, ssh })).address).toBe('192.0.2.2')
   })
   test('is no matter where the way is said otherwise', async () => {
@@ -164,12 +282,17 @@ hosts:
   ])('%s', async (name, given, hops) => expect(path((await target(name, given)).jump)).toEqual(hops))
 
   test('a hop is one object for all that is behind it, so that it is one connection', async () => {
-    const targets = (await resolveAll(['app1', 'app2', 'app3', 'three'], { yaml })).map((resolved) => resolved.target.jump)
+    const targets = (await resolveAll(['app1', 'app2', 'app3', 'three'], { yaml })).map(
+      (resolved) => resolved.target.jump,
+    )
     expect(new Set(targets).size).toBe(1)
   })
 
   test('a hop has its own settings, not those of what is behind it', async () => {
-    const { jump } = await target('w', { yaml: 'hosts: { hop: { host: h, username: hopper, port: 5 }, w: { host: x, username: u, proxyJump: hop } }', overrides: { username: 'flag', port: 9 } })
+    const { jump } = await target('w', {
+      yaml: 'hosts: { hop: { host: h, username: hopper, port: 5 }, w: { host: x, username: u, proxyJump: hop } }',
+      overrides: { username: 'flag', port: 9 },
+    })
     expect(jump).toMatchObject({ address: 'h', username: 'hopper', port: 5 })
   })
 
@@ -184,7 +307,9 @@ hosts:
 
 describe('secrets', () => {
   let place: Place
-  beforeEach(() => { place = makePlace() })
+  beforeEach(() => {
+    place = makePlace()
+  })
   afterEach(() => place.remove())
   /** A program that notes each of its runs, and prints a secret. */
   const program = (): string => {
@@ -218,17 +343,33 @@ hosts:
   })
 
   test('a key from a program', async () => {
-    const { credentials } = await target('w', { yaml: `hosts: { w: { privateKey: { command: [printf, 'line1\\nline2\\n'] } } }` })
+    const { credentials } = await target('w', {
+      yaml: `hosts: { w: { privateKey: { command: [printf, 'line1\\nline2\\n'] } } }`,
+    })
     const [key] = credentials.keys
     expect(key && 'text' in key.from && key.from.text.reveal()).toBe('line1\nline2')
   })
 
   test.each<[string, string, string]>([
-    ['a variable that is not set', '{ env: GONE }', 'c.yaml:1:41: w: password is to come from the environment variable GONE, which is not set'],
-    ['a program that is not there', '{ command: [no-such-program] }', 'c.yaml:1:45: w: password is to come from the program no-such-program, which was not found'],
-    ['a program that fails', '{ command: [sh, -c, "echo canary; exit 3"] }', 'c.yaml:1:45: w: password is to come from the program sh, which ended with status 3'],
+    [
+      'a variable that is not set',
+      '{ env: GONE }',
+      'c.yaml:1:41: w: password is to come from the environment variable GONE, which is not set',
+    ],
+    [
+      'a program that is not there',
+      '{ command: [no-such-program] }',
+      'c.yaml:1:45: w: password is to come from the program no-such-program, which was not found',
+    ],
+    [
+      'a program that fails',
+      '{ command: [sh, -c, "echo canary; exit 3"] }',
+      'c.yaml:1:45: w: password is to come from the program sh, which ended with status 3',
+    ],
   ])('%s is an error with its place and without its words', async (_, source, message) => {
-    const problem = await resolve('w', { yaml: `hosts: { w: { host: x, password: ${source} } }` }).catch((error: unknown) => error)
+    const problem = await resolve('w', { yaml: `hosts: { w: { host: x, password: ${source} } }` }).catch(
+      (error: unknown) => error,
+    )
     expect(problem).toMatchObject({ code: 'XEC_CONFIG', message })
   })
 })

@@ -16,17 +16,27 @@ afterEach(() => place.remove())
 const ask = (script: string): Promise<string> => {
   const path = place.path('program')
   writeFileSync(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
-  const asked = new Secrets({}, clock).of({ kind: 'command', argv: [path, 'argument'], place: 'c.yaml:1:1' }, 'web1: password').then((secret) => secret.reveal())
+  const asked = new Secrets({}, clock)
+    .of({ kind: 'command', argv: [path, 'argument'], place: 'c.yaml:1:1' }, 'web1: password')
+    .then((secret) => secret.reveal())
   asked.catch(() => {})
   return asked
 }
 const problem = async (asked: Promise<string>): Promise<string | undefined> => {
-  const error = await asked.then(() => { throw new Error('it did not fail') }, (cause: unknown) => cause as XecError)
+  const error = await asked.then(
+    () => {
+      throw new Error('it did not fail')
+    },
+    (cause: unknown) => cause as XecError,
+  )
   expect(error.code).toBe('XEC_CONFIG')
-  return error.message.split(`c.yaml:1:1: web1: password is to come from the program ${place.path('program')}, which `)[1]
+  return error.message.split(
+    `c.yaml:1:1: web1: password is to come from the program ${place.path('program')}, which `,
+  )[1]
 }
 /** `mark` is there. */
-const reached = (mark: string): Promise<void> => expect.poll(() => existsSync(place.path(mark)), { timeout: 60_000 }).toBe(true)
+const reached = (mark: string): Promise<void> =>
+  expect.poll(() => existsSync(place.path(mark)), { timeout: 60_000 }).toBe(true)
 
 describe('a program that is asked for a secret', () => {
   test('gives it by its output, without the last newline', async () => {
@@ -35,7 +45,10 @@ describe('a program that is asked for a secret', () => {
   })
 
   test.each([
-    ['exit 3', 'ended with status 3'], ['kill -HUP $$', 'was killed by SIGHUP'], ['true', 'printed nothing'], ['echo', 'printed nothing'],
+    ['exit 3', 'ended with status 3'],
+    ['kill -HUP $$', 'was killed by SIGHUP'],
+    ['true', 'printed nothing'],
+    ['echo', 'printed nothing'],
     ['head -c 1000001 /dev/zero; exec sleep 60', 'printed more than 1000000 bytes'],
   ])('%s: %s', async (script, expected) => {
     expect(await problem(ask(script))).toBe(expected)

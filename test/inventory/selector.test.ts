@@ -6,17 +6,21 @@ import { checkHost } from '../../src/inventory/outside.js'
 import { evaluate, parseSelector, select, type SelectionRequest } from '../../src/inventory/selector.js'
 import { parseSshConfig } from './ssh.js'
 
-const inventory = parseConfig('c.yaml', `
+const inventory = parseConfig(
+  'c.yaml',
+  `
 hosts: { bastion: x, 'web[01-06]': x, 'db[1-2]': x, cache1: x }
 groups:
   web: ['web[01-06]']
   odd: [web05, web03, web01, db1]
   prod: { groups: [web], hosts: ['db[1-2]'] }
   none: []
-`).inventory
+`,
+).inventory
 const ssh = parseSshConfig('Host myalias\n  HostName 192.0.2.9\n')
 const outside = (name: string): void => void checkHost(name, inventory, ssh)
-const chosen = (request: SelectionRequest | string): string => select(inventory, typeof request === 'string' ? { hosts: [request] } : request, outside).join(' ')
+const chosen = (request: SelectionRequest | string): string =>
+  select(inventory, typeof request === 'string' ? { hosts: [request] } : request, outside).join(' ')
 
 describe('an expression', () => {
   test.each<[string, string]>([
@@ -55,7 +59,10 @@ describe('an expression', () => {
     ['web01,', 'the selection "web01,", column 7: nothing follows ,'],
     ['&web01', 'the selection "&web01", column 1: nothing stands before &'],
     ['web01,&web02', 'the selection "web01,&web02", column 7: & follows ,; a name belongs between them'],
-    ['web01 web02', 'the selection "web01 web02", column 7: an operator is missing: , for or, & for and, ! for but not'],
+    [
+      'web01 web02',
+      'the selection "web01 web02", column 7: an operator is missing: , for or, & for and, ! for but not',
+    ],
     ['~/web', 'the selection "~/web", column 1: the regular expression has no closing /'],
     ['a,~/(/', 'the selection "a,~/(/", column 3: Invalid regular expression: /(/u: Unterminated group'],
     ['@', 'the selection "@", column 1: @ needs the name of a group'],
@@ -66,7 +73,10 @@ describe('an expression', () => {
     ['web', 'unknown host "web"; it is a group: -g web'],
     ['web[9-1]', '"web[9-1]": the range 9-1 runs backwards; a range looks like web[01-20,30]'],
     ['myalais', 'unknown host "myalais"; did you mean myalias?'],
-    ['zzzzzz', 'unknown host "zzzzzz"; a host is a name of the inventory or of ~/.ssh/config, user@host, host:port, an address, or a name with a dot'],
+    [
+      'zzzzzz',
+      'unknown host "zzzzzz"; a host is a name of the inventory or of ~/.ssh/config, user@host, host:port, an address, or a name with a dot',
+    ],
   ])('%j is refused', (text, message) => expect(() => chosen(text)).toThrow(message))
 })
 
@@ -79,15 +89,29 @@ describe('a request', () => {
     [{ all: true }, 'bastion web01 web02 web03 web04 web05 web06 db1 db2 cache1'],
     [{ hosts: 'web01,db1' }, 'web01 db1'],
     [{ groups: 'odd', hosts: [], exclude: 'web*' }, 'db1'],
-  ])('%j', (request, names) => expect(chosen(request.exclude?.[0] === 'web0[1-4],db*' ? { ...request, exclude: ['web[01-04],db*'] } : request)).toBe(names))
+  ])('%j', (request, names) =>
+    expect(
+      chosen(request.exclude?.[0] === 'web0[1-4],db*' ? { ...request, exclude: ['web[01-04],db*'] } : request),
+    ).toBe(names),
+  )
 
   test.each<[SelectionRequest, string]>([
     [{ groups: ['none'] }, 'nothing is selected: -g none stands for none of the 10 hosts of the inventory'],
-    [{ hosts: ['web01'], exclude: ['@web'] }, 'nothing is selected: -w web01 without @web stands for none of the 10 hosts of the inventory'],
+    [
+      { hosts: ['web01'], exclude: ['@web'] },
+      'nothing is selected: -w web01 without @web stands for none of the 10 hosts of the inventory',
+    ],
     [{ hosts: ['zz*'] }, 'nothing is selected: -w zz* stands for none of the 10 hosts of the inventory'],
   ])('%j selects nothing, which is an error', (request, message) => expect(() => chosen(request)).toThrow(message))
 
-  test.each<SelectionRequest>([{}, { hosts: [] }, { groups: [] }, { hosts: undefined }, { exclude: ['web*'] }, { all: false }])('%j does not stand for every host', (request) => {
+  test.each<SelectionRequest>([
+    {},
+    { hosts: [] },
+    { groups: [] },
+    { hosts: undefined },
+    { exclude: ['web*'] },
+    { all: false },
+  ])('%j does not stand for every host', (request) => {
     expect(() => chosen(request)).toThrow('the selection names no groups and no hosts; every host is all: true')
   })
 
@@ -115,19 +139,38 @@ function naive(model: Inventory, steps: readonly (readonly [operator: string, te
 }
 
 test('the algebra is what it says, on any inventory and any expression', () => {
-  const arbitrary = fc.uniqueArray(fc.constantFrom('a1', 'a2', 'a3', 'b1', 'b2', 'c1', 'ab'), { minLength: 1 }).chain((hosts) => fc.record({
-    hosts: fc.constant(hosts),
-    groups: fc.dictionary(fc.constantFrom('x', 'y', 'z'), fc.subarray(hosts)),
-    steps: fc.array(fc.tuple(fc.constantFrom(',', '&', '!'), fc.oneof(fc.constantFrom(...hosts), fc.constantFrom('all', 'a*', 'b*', 'q*', '@x', '@y', '@z'))), { minLength: 1, maxLength: 8 }),
-  }))
-  fc.assert(fc.property(arbitrary, ({ hosts, groups, steps }) => {
-    const model = parseConfig('c.yaml', JSON.stringify({ hosts: Object.fromEntries(hosts.map((name) => [name, 'x'])), groups: { x: [], y: [], z: [], ...groups } })).inventory
-    const terms = steps.map(([operator, term], i) => [i === 0 ? ',' : operator, term] as const)
-    const text = terms.map(([operator, term], i) => (i === 0 ? term : operator + term)).join('')
-    const expected = naive(model, terms)
-    expect(evaluate(parseSelector(text), model, () => {})).toEqual(expected)
-    const inOrder = hosts.filter((name) => expected.has(name))
-    if (inOrder.length > 0) expect(select(model, { hosts: [text] }, () => {})).toEqual(inOrder)
-    else expect(() => select(model, { hosts: [text] }, () => {})).toThrow('nothing is selected')
-  }), { numRuns: 1_000 })
+  const arbitrary = fc
+    .uniqueArray(fc.constantFrom('a1', 'a2', 'a3', 'b1', 'b2', 'c1', 'ab'), { minLength: 1 })
+    .chain((hosts) =>
+      fc.record({
+        hosts: fc.constant(hosts),
+        groups: fc.dictionary(fc.constantFrom('x', 'y', 'z'), fc.subarray(hosts)),
+        steps: fc.array(
+          fc.tuple(
+            fc.constantFrom(',', '&', '!'),
+            fc.oneof(fc.constantFrom(...hosts), fc.constantFrom('all', 'a*', 'b*', 'q*', '@x', '@y', '@z')),
+          ),
+          { minLength: 1, maxLength: 8 },
+        ),
+      }),
+    )
+  fc.assert(
+    fc.property(arbitrary, ({ hosts, groups, steps }) => {
+      const model = parseConfig(
+        'c.yaml',
+        JSON.stringify({
+          hosts: Object.fromEntries(hosts.map((name) => [name, 'x'])),
+          groups: { x: [], y: [], z: [], ...groups },
+        }),
+      ).inventory
+      const terms = steps.map(([operator, term], i) => [i === 0 ? ',' : operator, term] as const)
+      const text = terms.map(([operator, term], i) => (i === 0 ? term : operator + term)).join('')
+      const expected = naive(model, terms)
+      expect(evaluate(parseSelector(text), model, () => {})).toEqual(expected)
+      const inOrder = hosts.filter((name) => expected.has(name))
+      if (inOrder.length > 0) expect(select(model, { hosts: [text] }, () => {})).toEqual(inOrder)
+      else expect(() => select(model, { hosts: [text] }, () => {})).toThrow('nothing is selected')
+    }),
+    { numRuns: 1_000 },
+  )
 })

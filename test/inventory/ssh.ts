@@ -3,5 +3,11 @@ import { parseSshConfig as parseBlocks } from '../../src/openssh/config-blocks.j
 import { sshConfig, type SshConfig } from '../../src/openssh/ssh-config.js'
 
 export function parseSshConfig(text: string): SshConfig {
-  return sshConfig([parseBlocks(text, 'config')], { home: '/home/me', env: {}, localUser: 'me', localHost: 'laptop.example.com', uid: 1000 })
+  return sshConfig([parseBlocks(text, 'config')], {
+    home: '/home/me',
+    env: {},
+    localUser: 'me',
+    localHost: 'laptop.example.com',
+    uid: 1000,
+  })
 }

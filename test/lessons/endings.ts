@@ -11,7 +11,11 @@ export async function aLossIsNoEndOfInput({ adapter, fleet, fresh, on, gate }: S
     const pool = adapter()
     const [running, whole] = [gate(), fresh()]
     // The second command would take an end of its input for all there was.
-    const pipe = reasonOf(on(pool, 'web1', proxy.port)`${running.line}`.pipe(on(pool, 'web2')`cat > ${whole}.part && mv ${whole}.part ${whole}`))
+    const pipe = reasonOf(
+      on(pool, 'web1', proxy.port)`${running.line}`.pipe(
+        on(pool, 'web2')`cat > ${whole}.part && mv ${whole}.part ${whole}`,
+      ),
+    )
     await until(() => running.begun && existsSync(`${whole}.part`))
     proxy.reset()
     expect(await pipe).toMatchObject({ outcome: 'lost', host: 'web1' })
@@ -23,7 +27,12 @@ export async function aLossIsNoEndOfInput({ adapter, fleet, fresh, on, gate }: S
 
 export async function aSignalIsNoSuccess({ adapter, on }: Stage): Promise<void> {
   const ssh = on(adapter())
-  expect(await ssh`kill -9 $$`.nothrow()).toMatchObject({ ok: false, outcome: 'signal', signal: 'KILL', exitCode: null })
+  expect(await ssh`kill -9 $$`.nothrow()).toMatchObject({
+    ok: false,
+    outcome: 'signal',
+    signal: 'KILL',
+    exitCode: null,
+  })
   expect(await reasonOf(ssh`kill -TERM $$`)).toMatchObject({ code: 'XEC_EXIT', signal: 'TERM' })
 }
 
@@ -40,7 +49,10 @@ export async function whatWeStopIsNoSuccess({ adapter, on, gate }: Stage): Promi
   await until(() => speaking === 2)
   expect(one.kill()).toBe(true)
   stop.abort()
-  expect(await both).toMatchObject([{ ok: false, outcome: 'signal', signal: 'TERM' }, { ok: false, outcome: 'cancelled', exitCode: null }])
+  expect(await both).toMatchObject([
+    { ok: false, outcome: 'signal', signal: 'TERM' },
+    { ok: false, outcome: 'cancelled', exitCode: null },
+  ])
 }
 
 export async function aLossIsCalledALoss({ adapter, fleet, on, gate }: Stage): Promise<void> {
@@ -53,7 +65,14 @@ export async function aLossIsCalledALoss({ adapter, fleet, on, gate }: Stage): P
     const command = reasonOf(ssh`${running.line}`.timeout('20s'))
     await until(() => heard)
     proxy.reset()
-    expect(await command).toMatchObject({ code: 'XEC_CONNECTION_LOST', outcome: 'lost', exitCode: null, executed: 'yes', stdout: 'begun\n', message: expect.stringContaining('Connection closed') as unknown })
+    expect(await command).toMatchObject({
+      code: 'XEC_CONNECTION_LOST',
+      outcome: 'lost',
+      exitCode: null,
+      executed: 'yes',
+      stdout: 'begun\n',
+      message: expect.stringContaining('Connection closed') as unknown,
+    })
   } finally {
     await proxy.stop()
   }
@@ -66,10 +85,16 @@ export async function whoGaveUpWaitingIsNeverSent({ adapter, on, gate, fresh }: 
   const first = ssh`${running.line}`.text()
   await until(() => running.begun)
   const [stop, aborted, late] = [new AbortController(), fresh(), fresh()]
-  const waits = Promise.all([ssh`touch ${aborted}`.signal(stop.signal).nothrow(), ssh.with({ queueTimeoutMs: 20 })`touch ${late}`.nothrow()])
+  const waits = Promise.all([
+    ssh`touch ${aborted}`.signal(stop.signal).nothrow(),
+    ssh.with({ queueTimeoutMs: 20 })`touch ${late}`.nothrow(),
+  ])
   await until(() => pool.getConnectionPoolMetrics().waiting === 1)
   stop.abort()
-  expect(await waits).toMatchObject([{ outcome: 'cancelled', executed: 'no' }, { outcome: 'timeout', executed: 'no', error: { code: 'XEC_QUEUE_TIMEOUT' } }])
+  expect(await waits).toMatchObject([
+    { outcome: 'cancelled', executed: 'no' },
+    { outcome: 'timeout', executed: 'no', error: { code: 'XEC_QUEUE_TIMEOUT' } },
+  ])
   running.open()
   await first
   await ssh`true`
@@ -105,7 +130,11 @@ export async function anOldTimeoutLeavesTheNewConnectionAlone({ adapter, fleet, 
     await sleep(limit + 100)
     young.open()
     expect(await survivor).toBe('begun\nthrough')
-    expect(pool.getConnectionPoolMetrics()).toMatchObject({ connectionsCreated: 2, connectionsDestroyed: 1, totalConnections: 1 })
+    expect(pool.getConnectionPoolMetrics()).toMatchObject({
+      connectionsCreated: 2,
+      connectionsDestroyed: 1,
+      totalConnections: 1,
+    })
   } finally {
     await proxy.stop()
   }
@@ -123,9 +152,13 @@ export async function noLimitUnlessOneIsSet({ adapter, on, gate }: Stage): Promi
 
 export async function durationsHaveUnits({ adapter, on }: Stage): Promise<void> {
   const ssh = on(adapter())
-  for (const wrong of ['5', '5x', 'soon', '', '-1s']) expect(() => ssh`true`.timeout(wrong), wrong).toThrow('is not a duration')
+  for (const wrong of ['5', '5x', 'soon', '', '-1s'])
+    expect(() => ssh`true`.timeout(wrong), wrong).toThrow('is not a duration')
   for (const wrong of [NaN, Infinity, -1]) expect(() => ssh.timeout(wrong), String(wrong)).toThrow('is not a duration')
   expect(await ssh.timeout('5m')`echo in time`.text()).toBe('in time')
   // The context's own limit holds for what is made of it.
-  expect(await reasonOf(ssh.timeout('50ms').cd('/').env({ A: 'b' })`sleep 60`)).toMatchObject({ code: 'XEC_TIMEOUT', message: expect.stringContaining('50ms') as unknown })
+  expect(await reasonOf(ssh.timeout('50ms').cd('/').env({ A: 'b' })`sleep 60`)).toMatchObject({
+    code: 'XEC_TIMEOUT',
+    message: expect.stringContaining('50ms') as unknown,
+  })
 }

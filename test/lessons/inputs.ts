@@ -7,7 +7,9 @@ import type { Stage } from './stage.js'
 export function numbersAreChecked(): void {
   for (const wrong of [NaN, 0, -1, 1.5, '10' as never]) {
     expect(() => new SSHAdapter({ connectionPool: { maxConnections: wrong } }), String(wrong)).toThrow('maxConnections')
-    expect(() => resolveTarget({ host: 'web1', pool: { maxConnectionsPerHost: wrong } }), String(wrong)).toThrow('maxConnectionsPerHost')
+    expect(() => resolveTarget({ host: 'web1', pool: { maxConnectionsPerHost: wrong } }), String(wrong)).toThrow(
+      'maxConnectionsPerHost',
+    )
   }
 }
 
@@ -15,7 +17,9 @@ export async function aFanoutThatIsNoneIsRefused({ adapter, fleet }: Stage): Pro
   const targets = fleet.targets.map((target) => ({ target, env: {} }))
   const pool = adapter()
   for (const fanout of [NaN, 0, -1, 1.5]) {
-    await expect($.with({ adapter: pool }).all(targets, { fanout })`true`, String(fanout)).rejects.toMatchObject({ code: 'XEC_CONFIG' })
+    await expect($.with({ adapter: pool }).all(targets, { fanout })`true`, String(fanout)).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+    })
   }
   expect(pool.getConnectionPoolMetrics()).toMatchObject({ connectionsCreated: 0 })
 }
@@ -30,7 +34,8 @@ export function addressesAreReadAlike(): void {
   expect(read('deploy@[2001:db8::1]:2222')).toEqual(['deploy', '2001:db8::1', 2222])
   expect(read('deploy@[::1]')).toEqual(['deploy', '::1', 22])
   expect(read({ host: 'local', username: 'deploy' })).toEqual(['deploy', 'local', 22])
-  for (const wrong of ['', 'deploy@', 'web1:0', 'web1:65536', 'web1:ssh', '-oProxyCommand=x', 'two words']) expect(() => resolveTarget(wrong), wrong).toThrow()
+  for (const wrong of ['', 'deploy@', 'web1:0', 'web1:65536', 'web1:ssh', '-oProxyCommand=x', 'two words'])
+    expect(() => resolveTarget(wrong), wrong).toThrow()
 }
 
 export function userIsUsername(): void {
@@ -43,7 +48,13 @@ export function userIsUsername(): void {
 export async function valuesNeverBecomeCode({ adapter, on, fresh }: Stage): Promise<void> {
   const ssh = on(adapter())
   const trace = fresh()
-  for (const value of [`$(touch ${trace})`, `\`touch ${trace}\``, `'; touch ${trace}; '`, `"$(touch ${trace})"`, `a b\n; touch ${trace}`]) {
+  for (const value of [
+    `$(touch ${trace})`,
+    `\`touch ${trace}\``,
+    `'; touch ${trace}; '`,
+    `"$(touch ${trace})"`,
+    `a b\n; touch ${trace}`,
+  ]) {
     expect((await ssh`printf %s ${value}`).stdout).toBe(value)
     // The second half of a pipe is quoted by the same rule.
     expect((await ssh`true`.pipe(ssh`printf %s ${value}`)).stdout).toBe(value)
@@ -73,13 +84,16 @@ export async function aMissingDirectoryRunsNothing({ adapter, on, fresh }: Stage
 export async function readingAConfigurationRunsNothing({ place, fresh }: Stage): Promise<void> {
   const trace = fresh()
   const file = place.path('with-commands.yaml')
-  writeFileSync(file, `
+  writeFileSync(
+    file,
+    `
 hosts:
   web1:
     host: 127.0.0.1
     password: { command: [touch, ${trace}] }
     env: { TOKEN: { command: [touch, ${trace}] }, PLAIN: '$(touch ${trace})' }
-`)
+`,
+  )
   const inventory = await loadInventory({ file, env: place.env, sshConfig: 'none' })
   expect(inventory.select('web*')).toEqual(['web1'])
   expect(existsSync(trace)).toBe(false)
@@ -87,10 +101,16 @@ hosts:
 
 export async function secretsAreReadBeforeAnyHost({ place }: Stage): Promise<void> {
   const file = place.path('with-secret.yaml')
-  writeFileSync(file, `
+  writeFileSync(
+    file,
+    `
 hosts:
   web1: { host: 127.0.0.1, port: 1, password: { env: XEC_TEST_NOT_SET } }
-`)
+`,
+  )
   const inventory = await loadInventory({ file, env: place.env, sshConfig: 'none' })
-  await expect(inventory.targets()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('XEC_TEST_NOT_SET') as unknown })
+  await expect(inventory.targets()).rejects.toMatchObject({
+    code: 'XEC_CONFIG',
+    message: expect.stringContaining('XEC_TEST_NOT_SET') as unknown,
+  })
 }

@@ -41,7 +41,15 @@ export async function everyDialVerifiesTheHost({ adapter, fleet, place }: Stage)
     const [right, wrong] = fleet.knownHosts.split('\n').map((line) => line.replace(/^\S+/, `[127.0.0.1]:${proxy.port}`))
     writeFileSync(place.knownHosts, `${right}\n`)
     const pool = adapter()
-    const ssh = $.with({ adapter: pool }).ssh({ host: '127.0.0.1', port: proxy.port, username: fleet.user, privateKey: fleet.privateKey, strictHostKeyChecking: 'yes', userKnownHostsFile: place.knownHosts, globalKnownHostsFile: 'none' })
+    const ssh = $.with({ adapter: pool }).ssh({
+      host: '127.0.0.1',
+      port: proxy.port,
+      username: fleet.user,
+      privateKey: fleet.privateKey,
+      strictHostKeyChecking: 'yes',
+      userKnownHostsFile: place.knownHosts,
+      globalKnownHostsFile: 'none',
+    })
     expect(await ssh`echo strict`.text()).toBe('strict')
     writeFileSync(place.knownHosts, `${wrong}\n`)
     proxy.reset()
@@ -56,13 +64,20 @@ export async function failingCommandsSayNothingOfTheConnection({ adapter, on }: 
   const pool = adapter()
   const ssh = on(pool)
   for (let i = 0; i < 10; i++) expect(await ssh`exit 1`.nothrow()).toMatchObject({ outcome: 'failed', exitCode: 1 })
-  expect(pool.getConnectionPoolMetrics()).toMatchObject({ connectionsCreated: 1, connectionsDestroyed: 0, connectionsFailed: 0, totalConnections: 1 })
+  expect(pool.getConnectionPoolMetrics()).toMatchObject({
+    connectionsCreated: 1,
+    connectionsDestroyed: 0,
+    connectionsFailed: 0,
+    totalConnections: 1,
+  })
 }
 
 export async function firstCommandsShareOneDial({ adapter, on }: Stage): Promise<void> {
   const pool = adapter()
   const ssh = on(pool)
-  expect(await Promise.all(Array.from({ length: 8 }, (_, i) => ssh`echo ${i}`.text()))).toEqual(Array.from({ length: 8 }, (_, i) => String(i)))
+  expect(await Promise.all(Array.from({ length: 8 }, (_, i) => ssh`echo ${i}`.text()))).toEqual(
+    Array.from({ length: 8 }, (_, i) => String(i)),
+  )
   expect(pool.getConnectionPoolMetrics()).toMatchObject({ connectionsCreated: 1 })
 }
 
@@ -86,12 +101,16 @@ export async function everyHostAnswersForItself({ adapter, fleet, fresh }: Stage
   for (let round = 1; round <= 2; round++) {
     const report = await all`echo . >> ${count}; echo $XEC_DEMO_HOST`
     expect(report.results.map(({ stdout }) => stdout.trim())).toEqual([...HOSTS])
-    expect((await $.with({ adapter: pool }).ssh({ target: fleet.target('web1'), env: {} })`wc -l < ${count}`.text()).trim()).toBe(String(round * HOSTS.length))
+    expect(
+      (await $.with({ adapter: pool }).ssh({ target: fleet.target('web1'), env: {} })`wc -l < ${count}`.text()).trim(),
+    ).toBe(String(round * HOSTS.length))
   }
 }
 
 export async function aFailureIsCountedAsOne({ adapter, fleet }: Stage): Promise<void> {
-  const report = await $.with({ adapter: adapter() }).all(fleet.targets.map((target) => ({ target, env: {} })))`[ $XEC_DEMO_HOST != web3 ]`
+  const report = await $.with({ adapter: adapter() }).all(
+    fleet.targets.map((target) => ({ target, env: {} })),
+  )`[ $XEC_DEMO_HOST != web3 ]`
   expect(report).toMatchObject({ ok: false, counts: { total: 6, ok: 5, failed: 1 } })
   expect(report.failed.map(({ host, ok }) => [host, ok])).toEqual([['web3', false]])
 }

@@ -35,9 +35,13 @@ export async function openStage(): Promise<Stage> {
   const adapters: SSHAdapter[] = []
   let count = 0
   const fresh = (): string => place.path(`thing-${count++}`)
-  const clear = async (): Promise<void> => void await Promise.all(adapters.splice(0).map((adapter) => adapter.dispose()))
+  const clear = async (): Promise<void> =>
+    void (await Promise.all(adapters.splice(0).map((adapter) => adapter.dispose())))
   return {
-    fleet, place, fresh, clear,
+    fleet,
+    place,
+    fresh,
+    clear,
     adapter(options) {
       const adapter = new SSHAdapter(options)
       adapters.push(adapter)
@@ -45,13 +49,18 @@ export async function openStage(): Promise<Stage> {
     },
     on(adapter, host = 'web1', port) {
       const target = fleet.target(host)
-      return $.with({ adapter }).ssh({ target: port === undefined ? target : Object.freeze({ ...target, port }), env: {} })
+      return $.with({ adapter }).ssh({
+        target: port === undefined ? target : Object.freeze({ ...target, port }),
+        env: {},
+      })
     },
     gate() {
       const [begun, go] = [fresh(), fresh()]
       return {
         line: `touch ${begun}; echo begun; until [ -e ${go} ]; do sleep 0.02; done; echo through`,
-        get begun() { return existsSync(begun) },
+        get begun() {
+          return existsSync(begun)
+        },
         open: () => writeFileSync(go, ''),
       }
     },
@@ -70,5 +79,10 @@ export async function until(isSo: () => boolean): Promise<void> {
 
 /** What it is rejected with. @throws Error when it is not */
 export function reasonOf(promise: PromiseLike<unknown>): Promise<unknown> {
-  return Promise.resolve(promise).then(() => { throw new Error('it succeeded') }, (error: unknown) => error)
+  return Promise.resolve(promise).then(
+    () => {
+      throw new Error('it succeeded')
+    },
+    (error: unknown) => error,
+  )
 }

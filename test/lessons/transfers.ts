@@ -18,14 +18,18 @@ export async function aTransferHoldsItsConnection(stage: Stage): Promise<void> {
   const remote = `/tmp/xec-lesson-${process.pid}-held`
   try {
     const pooled = { ...targetOf(sshd, stage, 'web1'), pool: { idleTimeout: 50 } }
-    const slow = Readable.from((async function* () {
-      yield Buffer.from('a beginning, ')
-      await sleep(250)
-      yield Buffer.from('and an end')
-    })())
+    const slow = Readable.from(
+      (async function* () {
+        yield Buffer.from('a beginning, ')
+        await sleep(250)
+        yield Buffer.from('and an end')
+      })(),
+    )
     await upload(xec.pool, pooled, slow, remote)
     expect(xec.snapshot()).toMatchObject({ connectionsCreated: 1, connectionsDestroyed: 0 })
-    expect((await xec.execute(pooled, { line: `cat ${remote}; rm ${remote}` })).stdout.toString()).toBe('a beginning, and an end')
+    expect((await xec.execute(pooled, { line: `cat ${remote}; rm ${remote}` })).stdout.toString()).toBe(
+      'a beginning, and an end',
+    )
   } finally {
     await xec.close()
     await sshd.stop()
@@ -43,12 +47,17 @@ export async function aTransferIsWholeOrAnError(stage: Stage): Promise<void> {
     for (const name of ['.env', join('.config', '.rc'), 'plain']) writeFileSync(join(from, name), `this is ${name}`)
     await upload(xec.pool, target, from, remote)
     await download(xec.pool, target, remote, to)
-    for (const name of ['.env', join('.config', '.rc'), 'plain']) expect(readFileSync(join(to, name), 'utf8')).toBe(`this is ${name}`)
+    for (const name of ['.env', join('.config', '.rc'), 'plain'])
+      expect(readFileSync(join(to, name), 'utf8')).toBe(`this is ${name}`)
     await xec.execute(target, { line: `rm -rf ${remote}/* ${remote}/.[a-z]*` })
 
     const proxy = await startProxy({ port: sshd.port, cutAt: { toServer: 200_000 } })
     try {
-      expect(await reasonOf(upload(xec.pool, { ...target, port: proxy.port }, Buffer.alloc(1_000_000, 'x'), `${remote}/file`))).toMatchObject({ code: 'XEC_CONNECTION_LOST' })
+      expect(
+        await reasonOf(
+          upload(xec.pool, { ...target, port: proxy.port }, Buffer.alloc(1_000_000, 'x'), `${remote}/file`),
+        ),
+      ).toMatchObject({ code: 'XEC_CONNECTION_LOST' })
       expect(existsSync(join(remote, 'file'))).toBe(false)
     } finally {
       await proxy.stop()

@@ -26,19 +26,30 @@ async function withEcho(show: (port: number) => Promise<void>): Promise<void> {
 async function echoes(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1')
   socket.write('hello')
-  const [answer] = await once(socket, 'data') as [Buffer]
+  const [answer] = (await once(socket, 'data')) as [Buffer]
   socket.destroy()
   expect(String(answer)).toBe('hello')
 }
 
 export const targetOf = (sshd: Sshd, { place }: Stage, host: string) => ({
-  ...resolveTarget({ host: sshd.host, port: sshd.port, username: sshd.user, privateKey: sshd.privateKeyPath, identityAgent: 'none', userKnownHostsFile: place.path('tunnel_hosts'), globalKnownHostsFile: 'none' }).target,
+  ...resolveTarget({
+    host: sshd.host,
+    port: sshd.port,
+    username: sshd.user,
+    privateKey: sshd.privateKeyPath,
+    identityAgent: 'none',
+    userKnownHostsFile: place.path('tunnel_hosts'),
+    globalKnownHostsFile: 'none',
+  }).target,
   host,
 })
 
 export async function aTunnelBelongsToItsHost(stage: Stage): Promise<void> {
   // Told at this level: which channels a server was asked for.
-  const [one, other] = await Promise.all([startSshd({ config: ['LogLevel DEBUG1'] }), startSshd({ config: ['LogLevel DEBUG1'] })])
+  const [one, other] = await Promise.all([
+    startSshd({ config: ['LogLevel DEBUG1'] }),
+    startSshd({ config: ['LogLevel DEBUG1'] }),
+  ])
   const xec = createXec()
   try {
     await withEcho(async (port) => {
@@ -63,7 +74,10 @@ export async function aTunnelSurvivesItsGuests(stage: Stage): Promise<void> {
   try {
     await withEcho(async (port) => {
       const told: XecError[] = []
-      await using tunnel = await openTunnel(xec.pool, targetOf(sshd, stage, 'web1'), { remotePort: port, onError: (error) => told.push(error) })
+      await using tunnel = await openTunnel(xec.pool, targetOf(sshd, stage, 'web1'), {
+        remotePort: port,
+        onError: (error) => told.push(error),
+      })
       for (let i = 0; i < 20; i++) {
         const guest = connect(tunnel.localPort, '127.0.0.1')
         guest.write(Buffer.alloc(100_000))

@@ -1,1 +1,6 @@
-export const MUTANTS: readonly { readonly file: string; readonly tests: readonly string[]; readonly before: string; readonly after: string }[]
+export const MUTANTS: readonly {
+  readonly file: string
+  readonly tests: readonly string[]
+  readonly before: string
+  readonly after: string
+}[]

@@ -10,6 +10,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MUTANTS } from './list.mjs'
+import { locate } from './locate.mjs'
 
 /** A busy machine may be this many times slower than it was for the control, before a run counts as endless. */
 const PATIENCE = 6
@@ -18,7 +19,8 @@ const root = new URL('../..', import.meta.url).pathname
 const copy = mkdtempSync(join(tmpdir(), 'xec-mutants-'))
 const filters = process.argv.slice(2)
 const chosen = MUTANTS.filter(({ file }) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-for (const name of ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts']) cpSync(join(root, name), join(copy, name), { recursive: true })
+for (const name of ['src', 'test', 'package.json', 'tsconfig.json', 'vitest.config.ts'])
+  cpSync(join(root, name), join(copy, name), { recursive: true })
 symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
 
 const lines = []
@@ -39,12 +41,13 @@ try {
     const path = join(copy, file)
     const source = readFileSync(path, 'utf8')
     const label = `${file}: ${before.trim().split('\n')[0]} → ${after.trim().split('\n')[0] || '(nothing)'}`
-    if (source.split(before).length !== 2) {
+    const [place, ...more] = locate(source, before)
+    if (!place || more.length > 0) {
       counts.survived++
       say(`SURVIVED  ${label}\n    does not stand there exactly once; the list is out of date`)
       continue
     }
-    writeFileSync(path, source.replace(before, () => after))
+    writeFileSync(path, source.slice(0, place.start) + after + source.slice(place.end))
     const { inTime, failure } = await runTests(tests, limits.get(tests.join(' ')))
     writeFileSync(path, source)
     if (!inTime) {
@@ -63,7 +66,10 @@ try {
 }
 say(`\n${counts.caught} caught, ${counts.endless} endless, ${counts.survived} survived`)
 mkdirSync(join(root, 'bench/results'), { recursive: true })
-writeFileSync(join(root, 'bench/results/mutants.txt'), `${new Date().toISOString()} ${filters.join(' ') || 'all'}\n${lines.join('\n')}\n`)
+writeFileSync(
+  join(root, 'bench/results/mutants.txt'),
+  `${new Date().toISOString()} ${filters.join(' ') || 'all'}\n${lines.join('\n')}\n`,
+)
 process.exitCode = counts.survived > 0 ? 1 : 0
 
 function say(line) {
@@ -75,14 +81,22 @@ function say(line) {
 function runTests(tests, limitMs) {
   const report = join(copy, 'report.json')
   rmSync(report, { force: true })
-  const child = spawn('npx', ['vitest', 'run', ...tests, '--bail', '1', '--reporter=json', `--outputFile=${report}`], { cwd: copy, stdio: 'ignore', detached: true, env: { ...process.env, XEC_MODEL_RUNS: '500', XEC_MODEL_SEED: '1' } })
+  const child = spawn('npx', ['vitest', 'run', ...tests, '--bail', '1', '--reporter=json', `--outputFile=${report}`], {
+    cwd: copy,
+    stdio: 'ignore',
+    detached: true,
+    env: { ...process.env, XEC_MODEL_RUNS: '500', XEC_MODEL_SEED: '1' },
+  })
   return new Promise((resolve) => {
     let inTime = true
     // The whole group: a worker in an endless loop does not hear of its parent's end.
-    const timer = limitMs === Infinity ? undefined : setTimeout(() => {
-      inTime = false
-      process.kill(-child.pid, 'SIGKILL')
-    }, limitMs)
+    const timer =
+      limitMs === Infinity
+        ? undefined
+        : setTimeout(() => {
+            inTime = false
+            process.kill(-child.pid, 'SIGKILL')
+          }, limitMs)
     child.once('close', (code) => {
       clearTimeout(timer)
       resolve({ inTime, failure: firstFailure(report, code) })

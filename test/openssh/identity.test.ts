@@ -13,7 +13,9 @@ beforeEach(() => {
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
 const PEM = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
-const LOCKED = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'opens' }).toString()
+const LOCKED = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  .privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'opens' })
+  .toString()
 const PUBLIC = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE1haW4gc3RyZWV0IHRlc3Qga2V5IG5vdCByZWFsISEh ops@example'
 const PUBLIC_BLOB = Buffer.from(PUBLIC.split(' ')[1] ?? '', 'base64')
 
@@ -28,7 +30,11 @@ const load = (path: string, passphrase?: string): Promise<LoadedKey> =>
 
 test('the default identities are those of OpenSSH, in its order', () => {
   expect(defaultIdentityFiles('/home/ops')).toEqual([
-    '/home/ops/.ssh/id_rsa', '/home/ops/.ssh/id_ecdsa', '/home/ops/.ssh/id_ecdsa_sk', '/home/ops/.ssh/id_ed25519', '/home/ops/.ssh/id_ed25519_sk',
+    '/home/ops/.ssh/id_rsa',
+    '/home/ops/.ssh/id_ecdsa',
+    '/home/ops/.ssh/id_ecdsa_sk',
+    '/home/ops/.ssh/id_ed25519',
+    '/home/ops/.ssh/id_ed25519_sk',
   ])
 })
 
@@ -41,7 +47,12 @@ describe('a key file', () => {
   })
 
   test('that is missing says so', async () => {
-    expect(await load(join(dir, 'none'))).toEqual({ kind: 'unusable', reason: 'missing', message: `${join(dir, 'none')} does not exist`, publicBlob: null })
+    expect(await load(join(dir, 'none'))).toEqual({
+      kind: 'unusable',
+      reason: 'missing',
+      message: `${join(dir, 'none')} does not exist`,
+      publicBlob: null,
+    })
     expect(await load(join(file('plain', ''), 'below'))).toMatchObject({ reason: 'missing' })
   })
 
@@ -51,13 +62,19 @@ describe('a key file', () => {
   })
 
   test('that is a public key names a key of the agent, whatever its permissions', async () => {
-    expect(await load(file('only.pub', PUBLIC, 0o644))).toEqual({ kind: 'public', publicBlob: PUBLIC_BLOB, comment: 'ops@example' })
+    expect(await load(file('only.pub', PUBLIC, 0o644))).toEqual({
+      kind: 'public',
+      publicBlob: PUBLIC_BLOB,
+      comment: 'ops@example',
+    })
   })
 
   test('that others may read is refused as ssh refuses it, and the words say what to do', async () => {
     const path = file('open', PEM, 0o644)
     expect(await load(path)).toEqual({
-      kind: 'unusable', reason: 'permissions', publicBlob: null,
+      kind: 'unusable',
+      reason: 'permissions',
+      publicBlob: null,
       message: `${path}: permissions 0644 are too open, others may read this private key, so it is not used; try: chmod 600 ${path}`,
     })
     chmodSync(path, 0o640)
@@ -78,24 +95,44 @@ describe('a key file', () => {
     file('locked.pub', PUBLIC, 0o644)
     expect(await load(path)).toEqual({ kind: 'passphrase-needed', publicBlob: PUBLIC_BLOB })
     expect(await load(path, 'opens')).toMatchObject({ kind: 'private', encrypted: false })
-    expect(await load(path, 'not that')).toEqual({ kind: 'unusable', reason: 'wrong-passphrase', message: `${path}: wrong passphrase, or a damaged key`, publicBlob: PUBLIC_BLOB })
+    expect(await load(path, 'not that')).toEqual({
+      kind: 'unusable',
+      reason: 'wrong-passphrase',
+      message: `${path}: wrong passphrase, or a damaged key`,
+      publicBlob: PUBLIC_BLOB,
+    })
   })
 
   test('that is a directory, or far too large, is unreadable', async () => {
     mkdirSync(join(dir, 'folder'))
-    expect(await load(join(dir, 'folder'))).toMatchObject({ reason: 'unreadable', message: `${join(dir, 'folder')} cannot be read: it is a directory` })
-    expect(await load(file('large', 'x'.repeat(1_000_001)))).toMatchObject({ reason: 'unreadable', message: `${join(dir, 'large')} cannot be read: it is too large for a key (1000001 bytes)` })
+    expect(await load(join(dir, 'folder'))).toMatchObject({
+      reason: 'unreadable',
+      message: `${join(dir, 'folder')} cannot be read: it is a directory`,
+    })
+    expect(await load(file('large', 'x'.repeat(1_000_001)))).toMatchObject({
+      reason: 'unreadable',
+      message: `${join(dir, 'large')} cannot be read: it is too large for a key (1000001 bytes)`,
+    })
   })
 
   test('that is something else is named, and none of it is quoted', async () => {
     const path = file('notes', 'my password is hunter2')
-    expect(await load(path)).toEqual({ kind: 'unusable', reason: 'unsupported', message: `${path} is not a private key in OpenSSH, PEM or PKCS#8 format`, publicBlob: null })
+    expect(await load(path)).toEqual({
+      kind: 'unusable',
+      reason: 'unsupported',
+      message: `${path} is not a private key in OpenSSH, PEM or PKCS#8 format`,
+      publicBlob: null,
+    })
   })
 })
 
 test('a key given as text is read like a file, without permissions', async () => {
   const key = await loadKeyText({ origin: 'hosts.db1.privateKey', from: { text: new Secret(PEM) }, passphrase: null })
   expect(key).toMatchObject({ kind: 'private' })
-  const bad = await loadKeyText({ origin: 'hosts.db1.privateKey', from: { text: new Secret('~/.ssh/id') }, passphrase: null })
+  const bad = await loadKeyText({
+    origin: 'hosts.db1.privateKey',
+    from: { text: new Secret('~/.ssh/id') },
+    passphrase: null,
+  })
   expect(bad).toMatchObject({ message: 'hosts.db1.privateKey is not a private key in OpenSSH, PEM or PKCS#8 format' })
 })

@@ -1,4 +1,15 @@
-import { appendFileSync, chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -40,7 +51,10 @@ describe('a look-up', () => {
     expect(web1.verdict(A)).toEqual({ kind: 'known' })
     expect((await known.lookup(files, 'web2', 22)).verdict(B)).toEqual({ kind: 'known' })
     writeFileSync(join(dir, 'global'), `@revoked * ${onLine(A)}\n`)
-    expect((await known.lookup(files, 'web1', 22)).verdict(A)).toEqual({ kind: 'revoked', at: { file: join(dir, 'global'), line: 1 } })
+    expect((await known.lookup(files, 'web1', 22)).verdict(A)).toEqual({
+      kind: 'revoked',
+      at: { file: join(dir, 'global'), line: 1 },
+    })
   })
 
   test('by alias has no port', async () => {
@@ -79,7 +93,11 @@ describe('a look-up', () => {
 
   test('of a file that is there and cannot be read warns', async () => {
     mkdirSync(file)
-    const host = await known.lookup({ ...files, userFiles: [join(dir, 'known_hosts', 'below', 'x'), '\0bad'] }, 'web1', 22)
+    const host = await known.lookup(
+      { ...files, userFiles: [join(dir, 'known_hosts', 'below', 'x'), '\0bad'] },
+      'web1',
+      22,
+    )
     expect(host.verdict(A)).toEqual({ kind: 'new' })
     expect(host.warnings).toEqual([expect.stringMatching(/^cannot read \0bad: /)])
   })
@@ -180,20 +198,36 @@ describe('recording', () => {
   test('that fails is a warning, and the key still holds for this process', async () => {
     const device = { ...files, userFiles: ['/dev/full'] }
     const host = await known.lookup(device, 'web1', 22)
-    expect(await host.record(A)).toEqual({ verdict: { kind: 'new' }, written: false, warning: expect.stringMatching(/^the host key of web1 could not be added to \/dev\/full: ENOSPC/) })
+    expect(await host.record(A)).toEqual({
+      verdict: { kind: 'new' },
+      written: false,
+      warning: expect.stringMatching(/^the host key of web1 could not be added to \/dev\/full: ENOSPC/),
+    })
     expect(host.verdict(A)).toEqual({ kind: 'known' })
-    expect(await (await known.lookup(device, 'web1', 22)).record(B)).toMatchObject({ verdict: { kind: 'changed' }, written: false })
+    expect(await (await known.lookup(device, 'web1', 22)).record(B)).toMatchObject({
+      verdict: { kind: 'changed' },
+      written: false,
+    })
 
     writeFileSync(join(dir, 'plain'), '')
     for (const path of [join(dir, 'plain', 'known_hosts'), join(dir, 'a', 'b', 'known_hosts'), dir]) {
       const bad = await known.lookup({ ...files, userFiles: [path] }, 'web1', 22)
-      expect(await bad.record(A)).toMatchObject({ written: false, warning: expect.stringMatching(new RegExp(`^the host key of web1 could not be added to ${path}: E(NOTDIR|NOENT|ISDIR)`)) })
+      expect(await bad.record(A)).toMatchObject({
+        written: false,
+        warning: expect.stringMatching(
+          new RegExp(`^the host key of web1 could not be added to ${path}: E(NOTDIR|NOENT|ISDIR)`),
+        ),
+      })
     }
   })
 
   test('refuses a name that would stand for other hosts', async () => {
     const host = await known.lookup({ ...files, alias: '*' }, 'web1', 22)
-    expect(await host.record(A)).toEqual({ verdict: { kind: 'new' }, written: false, warning: `the host key of * is not recorded: such a name cannot stand in ${file}` })
+    expect(await host.record(A)).toEqual({
+      verdict: { kind: 'new' },
+      written: false,
+      warning: `the host key of * is not recorded: such a name cannot stand in ${file}`,
+    })
     expect(existsSync(file)).toBe(false)
   })
 })

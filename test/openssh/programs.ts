@@ -3,6 +3,9 @@ import { spawnSync } from 'node:child_process'
 
 export function isInstalled(program: 'ssh' | 'ssh-keygen'): boolean {
   const found = spawnSync(program, ['-?'], { stdio: 'ignore' }).error === undefined
-  if (!found) process.stderr.write(`SKIPPED: ${program} is not installed, so what OpenSSH itself says is not compared (apt-get install openssh-client)\n`)
+  if (!found)
+    process.stderr.write(
+      `SKIPPED: ${program} is not installed, so what OpenSSH itself says is not compared (apt-get install openssh-client)\n`,
+    )
   return found
 }

@@ -21,11 +21,13 @@ function write(path: string, text: string, mode = 0o600): string {
   chmodSync(file, mode)
   return file
 }
-const load = (options: { file?: string; env?: Record<string, string> } = {}): Promise<SshConfig> => loadSshConfig({ home, env: options.env ?? {}, file: options.file, systemFile })
-const resolve = async (name: string, options?: Parameters<typeof load>[0]): Promise<SshHostOptions> => (await load(options)).resolve(name).options
+const load = (options: { file?: string; env?: Record<string, string> } = {}): Promise<SshConfig> =>
+  loadSshConfig({ home, env: options.env ?? {}, file: options.file, systemFile })
+const resolve = async (name: string, options?: Parameters<typeof load>[0]): Promise<SshHostOptions> =>
+  (await load(options)).resolve(name).options
 
 describe('files', () => {
-  test('the user\'s comes before the system\'s, and both may be missing', async () => {
+  test("the user's comes before the system's, and both may be missing", async () => {
     expect(await resolve('a')).toEqual({})
     write('etc/ssh_config', 'User system\nPort 7')
     expect(await resolve('a')).toEqual({ user: 'system', port: 7 })
@@ -48,8 +50,14 @@ describe('files', () => {
   })
 
   test('a named file that is missing, or a directory, is an error', async () => {
-    await expect(load({ file: join(home, 'nothing') })).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining(`cannot read the ssh configuration ${join(home, 'nothing')}: ENOENT`) })
-    await expect(load({ file: home })).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('EISDIR') })
+    await expect(load({ file: join(home, 'nothing') })).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: expect.stringContaining(`cannot read the ssh configuration ${join(home, 'nothing')}: ENOENT`),
+    })
+    await expect(load({ file: home })).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: expect.stringContaining('EISDIR'),
+    })
   })
 
   test('a default file that cannot be read is left out, and said to be', async () => {
@@ -61,7 +69,9 @@ describe('files', () => {
 
   test('a user file that others may write to is refused, as ssh refuses it', async () => {
     const file = write('.ssh/config', 'User me', 0o664)
-    await expect(load()).rejects.toThrow(`bad owner or permissions on ${file}: others may write to it (mode 0664); try: chmod go-w ${file}`)
+    await expect(load()).rejects.toThrow(
+      `bad owner or permissions on ${file}: others may write to it (mode 0664); try: chmod go-w ${file}`,
+    )
     chmodSync(file, 0o644)
     expect(await resolve('a')).toEqual({ user: 'me' })
   })
@@ -74,17 +84,25 @@ describe('files', () => {
 
   test('a bad line is named with its file and line', async () => {
     const file = write('.ssh/config', 'User me\nPort x')
-    await expect(load()).rejects.toMatchObject({ code: 'XEC_CONFIG', message: `${file}:2: Port takes a port number from 1 to 65535, not x` })
+    await expect(load()).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      message: `${file}:2: Port takes a port number from 1 to 65535, not x`,
+    })
   })
 
   test('a file of six megabytes is refused', async () => {
     const file = write('.ssh/config', '#'.repeat(6_000_000))
-    await expect(load()).rejects.toThrow(`${file} is too large for an ssh configuration (6000000 bytes, at most 5000000)`)
+    await expect(load()).rejects.toThrow(
+      `${file} is too large for an ssh configuration (6000000 bytes, at most 5000000)`,
+    )
   })
 
   test('nothing in a file is executed', async () => {
     const mark = join(home, 'ran')
-    write('.ssh/config', `Match exec "touch ${mark}"\n Port 3\nMatch all\nProxyCommand touch ${mark}\nKnownHostsCommand /usr/bin/touch ${mark}\nLocalCommand touch ${mark}\nPermitLocalCommand yes`)
+    write(
+      '.ssh/config',
+      `Match exec "touch ${mark}"\n Port 3\nMatch all\nProxyCommand touch ${mark}\nKnownHostsCommand /usr/bin/touch ${mark}\nLocalCommand touch ${mark}\nPermitLocalCommand yes`,
+    )
     expect(await resolve('a')).toEqual({})
     expect(existsSync(mark)).toBe(false)
   })
@@ -110,7 +128,15 @@ describe('Include', () => {
     write('deep/one/k', 'IdentityFile /one')
     write('deep/two/k', 'IdentityFile /two')
     write('.ssh/config', `Include conf.d/*.conf ~/.ssh/x[12]\nInclude "x[!1-2]" x? \${DEEP}/*/k nothing* nothing`)
-    expect((await resolve('a', { env: { DEEP: join(home, 'deep') } })).identityFiles).toEqual(['/a', '/b', '/x1', '/x2', '/x3', '/one', '/two'])
+    expect((await resolve('a', { env: { DEEP: join(home, 'deep') } })).identityFiles).toEqual([
+      '/a',
+      '/b',
+      '/x1',
+      '/x2',
+      '/x3',
+      '/one',
+      '/two',
+    ])
   })
 
   test('takes a range that runs backwards for an empty one', async () => {
@@ -134,7 +160,12 @@ describe('Include', () => {
     write('.ssh/policy', 'Ciphers aes256-gcm@openssh.com')
     expect((await load()).resolve('a')).toEqual({ options: {}, warnings: [] })
     write('.ssh/policy', 'Port 9')
-    expect((await load()).resolve('a')).toEqual({ options: {}, warnings: [`${join(home, '.ssh/config')}:1: this Match block is skipped, because not all of its criteria are supported`] })
+    expect((await load()).resolve('a')).toEqual({
+      options: {},
+      warnings: [
+        `${join(home, '.ssh/config')}:1: this Match block is skipped, because not all of its criteria are supported`,
+      ],
+    })
   })
 
   test('goes sixteen deep and no further', async () => {
@@ -169,7 +200,7 @@ describe('Include', () => {
     await expect(load()).rejects.toThrow(`${config}:1: Include cannot read ${open}: ELOOP`)
   })
 
-  test('with ~ in the system\'s file, or an unset variable, is refused', async () => {
+  test("with ~ in the system's file, or an unset variable, is refused", async () => {
     write('etc/ssh_config', 'Include ~/x')
     await expect(load()).rejects.toThrow(`${systemFile}:1: Include ~/x: a system configuration cannot use ~`)
     const file = write('.ssh/config', 'Include ${NOWHERE}/x')

@@ -1,11 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import { parseSshConfig } from '../../src/openssh/config-blocks.js'
-import { parseSshOption, sshConfig, sshOptionWarning, type GivenOptions, type SshConfig, type SshHostOptions } from '../../src/openssh/ssh-config.js'
+import {
+  parseSshOption,
+  sshConfig,
+  sshOptionWarning,
+  type GivenOptions,
+  type SshConfig,
+  type SshHostOptions,
+} from '../../src/openssh/ssh-config.js'
 
-const around = { home: '/home/ops', env: { KEYS: '/keys', AGENT: '/run/agent', EMPTY: '' }, localUser: 'ops', localHost: 'laptop.example.com', uid: 1000 }
+const around = {
+  home: '/home/ops',
+  env: { KEYS: '/keys', AGENT: '/run/agent', EMPTY: '' },
+  localUser: 'ops',
+  localHost: 'laptop.example.com',
+  uid: 1000,
+}
 const config = (text: string): SshConfig => sshConfig([parseSshConfig(text, 'config')], around)
-const options = (text: string, name = 'web1', given?: GivenOptions): SshHostOptions => config(text).resolve(name, given).options
-const warnings = (text: string, name = 'web1', given?: GivenOptions): readonly string[] => config(text).resolve(name, given).warnings
+const options = (text: string, name = 'web1', given?: GivenOptions): SshHostOptions =>
+  config(text).resolve(name, given).options
+const warnings = (text: string, name = 'web1', given?: GivenOptions): readonly string[] =>
+  config(text).resolve(name, given).warnings
 const error = (fn: () => unknown): string => {
   try {
     fn()
@@ -18,20 +33,34 @@ const error = (fn: () => unknown): string => {
 
 describe('blocks', () => {
   test('the first value wins, and identity files add up', () => {
-    expect(options('User early\nHost web1\n User late\n Port 2200\n IdentityFile /a\nHost *\n Port 22\n IdentityFile /b\n IdentityFile /a')).toEqual({
-      user: 'early', port: 2200, identityFiles: ['/a', '/b'],
+    expect(
+      options(
+        'User early\nHost web1\n User late\n Port 2200\n IdentityFile /a\nHost *\n Port 22\n IdentityFile /b\n IdentityFile /a',
+      ),
+    ).toEqual({
+      user: 'early',
+      port: 2200,
+      identityFiles: ['/a', '/b'],
     })
   })
 
   test('a Host line matches by patterns, and a negated one takes the block away', () => {
     const text = 'Host web* !web3 db?\n User ops'
-    expect(['web1', 'web3', 'db1', 'db10', 'WEB1'].map((name) => options(text, name).user)).toEqual(['ops', undefined, 'ops', undefined, undefined])
+    expect(['web1', 'web3', 'db1', 'db10', 'WEB1'].map((name) => options(text, name).user)).toEqual([
+      'ops',
+      undefined,
+      'ops',
+      undefined,
+      undefined,
+    ])
   })
 
   test('a Match block whose criteria need a program or the network is passed over with a warning', () => {
     const text = 'Match host web1 exec "touch /tmp/never"\n User b\nMatch all\n Port 5'
     expect(options(text)).toEqual({ port: 5 })
-    expect(warnings(text)).toEqual(['config:1: this Match block is skipped, because not all of its criteria are supported'])
+    expect(warnings(text)).toEqual([
+      'config:1: this Match block is skipped, because not all of its criteria are supported',
+    ])
   })
 
   test('in silence where another criterion fails, or where nothing of it counts here', () => {
@@ -51,10 +80,21 @@ describe('blocks', () => {
 
 describe('lines', () => {
   test.each([
-    ['keyword=value', 'User=ops', 'ops'], ['spaces around =', '  User =  ops  ', 'ops'], ['tabs', '\tUser\tops\t', 'ops'], ['any case', 'uSeR ops', 'ops'],
-    ['CRLF', 'User ops\r', 'ops'], ['double quotes', 'User "a b"', 'a b'], ['single quotes', "User 'a b'", 'a b'], ['quotes inside a word', 'User a"b c"d', 'ab cd'],
-    ['an escaped quote', 'User a\\"b', 'a"b'], ['an escaped space', 'User a\\ b', 'a b'], ['a comment at the end', 'User ops # me', 'ops'], ['a # inside a word', 'User o#ps', 'o#ps'],
-    ['a quoted keyword', '"User" ops', 'ops'], ['a BOM in front', '\ufeffUser ops', 'ops'], ['comments and blank lines', '# User x\n\n  # y\nUser ops', 'ops'],
+    ['keyword=value', 'User=ops', 'ops'],
+    ['spaces around =', '  User =  ops  ', 'ops'],
+    ['tabs', '\tUser\tops\t', 'ops'],
+    ['any case', 'uSeR ops', 'ops'],
+    ['CRLF', 'User ops\r', 'ops'],
+    ['double quotes', 'User "a b"', 'a b'],
+    ['single quotes', "User 'a b'", 'a b'],
+    ['quotes inside a word', 'User a"b c"d', 'ab cd'],
+    ['an escaped quote', 'User a\\"b', 'a"b'],
+    ['an escaped space', 'User a\\ b', 'a b'],
+    ['a comment at the end', 'User ops # me', 'ops'],
+    ['a # inside a word', 'User o#ps', 'o#ps'],
+    ['a quoted keyword', '"User" ops', 'ops'],
+    ['a BOM in front', '\ufeffUser ops', 'ops'],
+    ['comments and blank lines', '# User x\n\n  # y\nUser ops', 'ops'],
   ])('%s', (_, text, user) => {
     expect(options(text).user).toBe(user)
   })
@@ -71,8 +111,14 @@ describe('lines', () => {
     ['Port 22x', 'config:1: Port takes a port number from 1 to 65535, not 22x'],
     ['Host other\n Port x', 'config:2: Port takes a port number from 1 to 65535, not x'],
     ['IdentitiesOnly maybe', 'config:1: IdentitiesOnly takes one of yes, true, no, false, not maybe'],
-    ['StrictHostKeyChecking perhaps', 'config:1: StrictHostKeyChecking takes one of yes, true, accept-new, ask, no, off, false, not perhaps'],
-    ['StrictHostKeyChecking constructor', 'config:1: StrictHostKeyChecking takes one of yes, true, accept-new, ask, no, off, false, not constructor'],
+    [
+      'StrictHostKeyChecking perhaps',
+      'config:1: StrictHostKeyChecking takes one of yes, true, accept-new, ask, no, off, false, not perhaps',
+    ],
+    [
+      'StrictHostKeyChecking constructor',
+      'config:1: StrictHostKeyChecking takes one of yes, true, accept-new, ask, no, off, false, not constructor',
+    ],
     ['ConnectTimeout soon', 'config:1: ConnectTimeout takes a time such as 30 or 1m30s, not soon'],
     ['ServerAliveInterval -1', 'config:1: ServerAliveInterval takes a time such as 30 or 1m30s, not -1'],
     ['ConnectTimeout 99999999999', 'config:1: ConnectTimeout takes a time below 2^31 seconds, not 99999999999'],
@@ -88,54 +134,110 @@ describe('lines', () => {
 
 describe('values', () => {
   test('every supported keyword', () => {
-    expect(options([
-      'HostName 10.0.0.1', 'User deploy', 'Port 2222', 'IdentityFile /k', 'IdentitiesOnly yes', 'IdentityAgent /run/a', 'ProxyJump u@b:23,[::1]:24,ssh://c',
-      'UserKnownHostsFile /u1 /u2', 'GlobalKnownHostsFile /g', 'StrictHostKeyChecking yes', 'HostKeyAlias Web', 'ConnectTimeout 5', 'ServerAliveInterval 1m30s', 'ServerAliveCountMax 4',
-    ].join('\n'))).toEqual({
-      hostName: '10.0.0.1', user: 'deploy', port: 2222, identityFiles: ['/k'], identitiesOnly: true, identityAgent: '/run/a', proxyJump: 'u@b:23,[::1]:24,ssh://c',
-      userKnownHostsFiles: ['/u1', '/u2'], globalKnownHostsFiles: ['/g'], strictHostKeyChecking: 'strict', hostKeyAlias: 'web', connectTimeoutMs: 5_000,
-      serverAliveIntervalMs: 90_000, serverAliveCountMax: 4,
+    expect(
+      options(
+        [
+          'HostName 10.0.0.1',
+          'User deploy',
+          'Port 2222',
+          'IdentityFile /k',
+          'IdentitiesOnly yes',
+          'IdentityAgent /run/a',
+          'ProxyJump u@b:23,[::1]:24,ssh://c',
+          'UserKnownHostsFile /u1 /u2',
+          'GlobalKnownHostsFile /g',
+          'StrictHostKeyChecking yes',
+          'HostKeyAlias Web',
+          'ConnectTimeout 5',
+          'ServerAliveInterval 1m30s',
+          'ServerAliveCountMax 4',
+        ].join('\n'),
+      ),
+    ).toEqual({
+      hostName: '10.0.0.1',
+      user: 'deploy',
+      port: 2222,
+      identityFiles: ['/k'],
+      identitiesOnly: true,
+      identityAgent: '/run/a',
+      proxyJump: 'u@b:23,[::1]:24,ssh://c',
+      userKnownHostsFiles: ['/u1', '/u2'],
+      globalKnownHostsFiles: ['/g'],
+      strictHostKeyChecking: 'strict',
+      hostKeyAlias: 'web',
+      connectTimeoutMs: 5_000,
+      serverAliveIntervalMs: 90_000,
+      serverAliveCountMax: 4,
     })
   })
 
-  test('nothing said is nothing returned: defaults are the caller\'s', () => {
+  test("nothing said is nothing returned: defaults are the caller's", () => {
     expect(options('')).toEqual({})
   })
 
   test('none means none: no identity file, no known_hosts file, no agent, and no jump', () => {
-    expect(options('IdentityFile none\nUserKnownHostsFile none\nGlobalKnownHostsFile NONE\nIdentityAgent none\nProxyJump none\nUserKnownHostsFile /late')).toEqual({
-      identityFiles: [], userKnownHostsFiles: [], globalKnownHostsFiles: [], identityAgent: 'none', proxyJump: 'none',
+    expect(
+      options(
+        'IdentityFile none\nUserKnownHostsFile none\nGlobalKnownHostsFile NONE\nIdentityAgent none\nProxyJump none\nUserKnownHostsFile /late',
+      ),
+    ).toEqual({
+      identityFiles: [],
+      userKnownHostsFiles: [],
+      globalKnownHostsFiles: [],
+      identityAgent: 'none',
+      proxyJump: 'none',
     })
   })
 
   test('a time of none says nothing, and a ConnectTimeout of 0 leaves the default', () => {
-    expect(options('ConnectTimeout none\nConnectTimeout 9\nServerAliveInterval none\nServerAliveInterval 0\nServerAliveInterval 5')).toEqual({ connectTimeoutMs: 9_000, serverAliveIntervalMs: 0 })
+    expect(
+      options(
+        'ConnectTimeout none\nConnectTimeout 9\nServerAliveInterval none\nServerAliveInterval 0\nServerAliveInterval 5',
+      ),
+    ).toEqual({ connectTimeoutMs: 9_000, serverAliveIntervalMs: 0 })
     expect(options('ConnectTimeout 0\nConnectTimeout 9')).toEqual({})
   })
 
   test.each(['no', 'off', 'No', 'false'])('StrictHostKeyChecking %s is accept-new, with one warning', (word) => {
     const text = `Host web1\nStrictHostKeyChecking ${word}\nHost *\nStrictHostKeyChecking no`
     expect(options(text).strictHostKeyChecking).toBe('accept-new')
-    expect(warnings(text)).toEqual(['config:2: StrictHostKeyChecking no is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused'])
+    expect(warnings(text)).toEqual([
+      'config:2: StrictHostKeyChecking no is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused',
+    ])
   })
 
   test('a StrictHostKeyChecking no that lost to an earlier line warns of nothing', () => {
-    expect(config('StrictHostKeyChecking ask\nHost *\nStrictHostKeyChecking no').resolve('x')).toEqual({ options: { strictHostKeyChecking: 'ask' }, warnings: [] })
+    expect(config('StrictHostKeyChecking ask\nHost *\nStrictHostKeyChecking no').resolve('x')).toEqual({
+      options: { strictHostKeyChecking: 'ask' },
+      warnings: [],
+    })
   })
 })
 
 describe('tokens, variables and ~', () => {
   test('stand for the host as it is named and as it is reached, the users, the port and the home directory', () => {
-    expect(options('HostName %h.Example.com\nUser deploy\nPort 2222\nHostKeyAlias A\nIdentityFile ~/%n-%h-%p-%r-%u-%%-%k-%L-%l-%i\nIdentityFile %d/x', 'Web1')).toMatchObject({
+    expect(
+      options(
+        'HostName %h.Example.com\nUser deploy\nPort 2222\nHostKeyAlias A\nIdentityFile ~/%n-%h-%p-%r-%u-%%-%k-%L-%l-%i\nIdentityFile %d/x',
+        'Web1',
+      ),
+    ).toMatchObject({
       hostName: 'web1.example.com',
-      identityFiles: ['/home/ops/Web1-web1.example.com-2222-deploy-ops-%-a-laptop-laptop.example.com-1000', '/home/ops/x'],
+      identityFiles: [
+        '/home/ops/Web1-web1.example.com-2222-deploy-ops-%-a-laptop-laptop.example.com-1000',
+        '/home/ops/x',
+      ],
     })
   })
 
   test('%r and %p are what is given elsewhere, before what the file says; by default the local user and 22', () => {
     const text = 'IdentityFile /%r-%p-%h'
     expect(options(text).identityFiles).toEqual(['/ops-22-web1'])
-    expect(options(`User u\nPort 3\n${text}`, 'web1', { user: 'root', port: 4 })).toMatchObject({ user: 'u', port: 3, identityFiles: ['/root-4-web1'] })
+    expect(options(`User u\nPort 3\n${text}`, 'web1', { user: 'root', port: 4 })).toMatchObject({
+      user: 'u',
+      port: 3,
+      identityFiles: ['/root-4-web1'],
+    })
   })
 
   test('a variable is put in once and not looked at again', () => {
@@ -145,54 +247,92 @@ describe('tokens, variables and ~', () => {
   })
 
   test('each keyword has the ones that ssh_config(5) gives it', () => {
-    expect(options('UserKnownHostsFile ${KEYS}/%h ~/k ~ops/j')).toEqual({ userKnownHostsFiles: ['/keys/web1', '/home/ops/k', '/home/ops/j'] })
+    expect(options('UserKnownHostsFile ${KEYS}/%h ~/k ~ops/j')).toEqual({
+      userKnownHostsFiles: ['/keys/web1', '/home/ops/k', '/home/ops/j'],
+    })
     expect(options('GlobalKnownHostsFile ~/g-%h-${KEYS}').globalKnownHostsFiles).toEqual(['/home/ops/g-%h-${KEYS}'])
     expect(options('ProxyJump jump-%n').proxyJump).toBe('jump-web1')
     expect(options('HostKeyAlias %h').hostKeyAlias).toBe('%h')
-    expect(error(() => options('HostName %p.example.com'))).toBe('config:1: HostName uses %p, which is not available here; write %% for a plain %')
+    expect(error(() => options('HostName %p.example.com'))).toBe(
+      'config:1: HostName uses %p, which is not available here; write %% for a plain %',
+    )
   })
 
   test('what has no value is an error that names the line, for the hosts it concerns alone', () => {
-    const text = 'Host web1\n IdentityFile ${NOWHERE}/id\nHost web2\n IdentityFile /%z\nHost web3\n IdentityFile ~root/id\nHost web4\n IdentityFile /%'
-    expect(error(() => options(text))).toBe('config:2: IdentityFile uses ${NOWHERE}, which is not set in the environment')
-    expect(error(() => options(text, 'web2'))).toBe('config:4: IdentityFile uses %z, which is not available here; write %% for a plain %')
-    expect(error(() => options(text, 'web3'))).toBe('config:6: IdentityFile uses ~root: only your own home directory can be written with ~')
-    expect(error(() => options(text, 'web4'))).toBe('config:8: IdentityFile uses %, which is not available here; write %% for a plain %')
+    const text =
+      'Host web1\n IdentityFile ${NOWHERE}/id\nHost web2\n IdentityFile /%z\nHost web3\n IdentityFile ~root/id\nHost web4\n IdentityFile /%'
+    expect(error(() => options(text))).toBe(
+      'config:2: IdentityFile uses ${NOWHERE}, which is not set in the environment',
+    )
+    expect(error(() => options(text, 'web2'))).toBe(
+      'config:4: IdentityFile uses %z, which is not available here; write %% for a plain %',
+    )
+    expect(error(() => options(text, 'web3'))).toBe(
+      'config:6: IdentityFile uses ~root: only your own home directory can be written with ~',
+    )
+    expect(error(() => options(text, 'web4'))).toBe(
+      'config:8: IdentityFile uses %, which is not available here; write %% for a plain %',
+    )
     expect(options(text, 'web5')).toEqual({})
   })
 
   test('an agent may be named by a variable', () => {
-    expect(['SSH_AUTH_SOCK', '$AGENT', '${AGENT}', '$NOWHERE', '$EMPTY', '~/a-%r'].map((value) => options(`IdentityAgent ${value}`).identityAgent))
-      .toEqual(['SSH_AUTH_SOCK', '/run/agent', '/run/agent', 'none', 'none', '/home/ops/a-ops'])
+    expect(
+      ['SSH_AUTH_SOCK', '$AGENT', '${AGENT}', '$NOWHERE', '$EMPTY', '~/a-%r'].map(
+        (value) => options(`IdentityAgent ${value}`).identityAgent,
+      ),
+    ).toEqual(['SSH_AUTH_SOCK', '/run/agent', '/run/agent', 'none', 'none', '/home/ops/a-ops'])
   })
 })
 
 describe('what is not supported', () => {
   test('and matters for security is warned of once, where it applies', () => {
-    const text = 'Host web1\n CertificateFile /c\n CertificateFile /d\n VerifyHostKeyDNS yes\n KnownHostsCommand /bin/x %H\n RevokedHostKeys /r'
-    expect(warnings(text)).toEqual([2, 4, 5, 6].map((line) => `config:${line}: ${['', '', 'CertificateFile', '', 'VerifyHostKeyDNS', 'KnownHostsCommand', 'RevokedHostKeys'][line]} is not supported and has no effect here`))
+    const text =
+      'Host web1\n CertificateFile /c\n CertificateFile /d\n VerifyHostKeyDNS yes\n KnownHostsCommand /bin/x %H\n RevokedHostKeys /r'
+    expect(warnings(text)).toEqual(
+      [2, 4, 5, 6].map(
+        (line) =>
+          `config:${line}: ${['', '', 'CertificateFile', '', 'VerifyHostKeyDNS', 'KnownHostsCommand', 'RevokedHostKeys'][line]} is not supported and has no effect here`,
+      ),
+    )
     expect(warnings(text, 'web2')).toEqual([])
     expect(warnings('VerifyHostKeyDNS no\nProxyCommand none\nCertificateFile none')).toEqual([])
   })
 
   test('ProxyCommand and ProxyJump compete, and the first one stands alone', () => {
-    expect(config('ProxyJump b\nProxyCommand nc %h %p').resolve('x')).toEqual({ options: { proxyJump: 'b' }, warnings: [] })
+    expect(config('ProxyJump b\nProxyCommand nc %h %p').resolve('x')).toEqual({
+      options: { proxyJump: 'b' },
+      warnings: [],
+    })
     expect(config('ProxyCommand none\nProxyJump b').resolve('x')).toEqual({ options: {}, warnings: [] })
-    expect(config('ProxyCommand x\nProxyJump b').resolve('x')).toEqual({ options: {}, warnings: [], proxyCommand: 'config:1' })
+    expect(config('ProxyCommand x\nProxyJump b').resolve('x')).toEqual({
+      options: {},
+      warnings: [],
+      proxyCommand: 'config:1',
+    })
     expect(config('Host y\n ProxyCommand x').resolve('x')).toEqual({ options: {}, warnings: [] })
   })
 
   test('and is known to ssh is read past, whatever its value looks like', () => {
-    expect(config('ForwardAgent yes\nLocalCommand echo "\nSendEnv LANG LC_*\nCiphers +aes128-cbc\nUseKeychain yes').resolve('x')).toEqual({ options: {}, warnings: [] })
+    expect(
+      config('ForwardAgent yes\nLocalCommand echo "\nSendEnv LANG LC_*\nCiphers +aes128-cbc\nUseKeychain yes').resolve(
+        'x',
+      ),
+    ).toEqual({ options: {}, warnings: [] })
   })
 
   test('and unknown is ignored with a suggestion, unless IgnoreUnknown says that it is meant', () => {
-    expect(warnings('Usr ops\nFrobnicate 3')).toEqual(['config:1: unknown keyword Usr is ignored; did you mean User?', 'config:2: unknown keyword Frobnicate is ignored'])
+    expect(warnings('Usr ops\nFrobnicate 3')).toEqual([
+      'config:1: unknown keyword Usr is ignored; did you mean User?',
+      'config:2: unknown keyword Frobnicate is ignored',
+    ])
     expect(warnings('IgnoreUnknown Us*,frob*\nUsr ops\nFrobnicate 3')).toEqual([])
   })
 
   test('a warning has the same words for every host, so that it can be said once', () => {
-    const text = config('Match exec x\n Port 3\nMatch all\nStrictHostKeyChecking no\nHost *\n StrictHostKeyChecking off\n CertificateFile x\n Foo bar')
+    const text = config(
+      'Match exec x\n Port 3\nMatch all\nStrictHostKeyChecking no\nHost *\n StrictHostKeyChecking off\n CertificateFile x\n Foo bar',
+    )
     expect(text.resolve('a').warnings).toEqual(text.resolve('b').warnings)
     expect(text.resolve('a').warnings).toHaveLength(4)
   })
@@ -202,15 +342,27 @@ describe('names', () => {
   test('are those that a Host line spells out and matches', () => {
     const names = config('Host web1 web* !db1 db1 "db2"\nMatch host x\nHost x? bastion')
     expect(names.hosts).toEqual(['web1', 'db2', 'bastion'])
-    expect(['web1', 'web2', 'db1', 'db2', 'BASTION', '*'].map((name) => names.names(name))).toEqual([true, false, false, true, false, false])
+    expect(['web1', 'web2', 'db1', 'db2', 'BASTION', '*'].map((name) => names.names(name))).toEqual([
+      true,
+      false,
+      false,
+      true,
+      false,
+      false,
+    ])
   })
 })
 
 describe('-o', () => {
   test.each([
-    ['Port=2222', { port: 2222 }], ['port 2222', { port: 2222 }], ['StrictHostKeyChecking=no', { strictHostKeyChecking: 'accept-new' }],
-    ['UserKnownHostsFile=/dev/null', { userKnownHostsFiles: ['/dev/null'] }], ['IdentityFile=~/.ssh/%h', { identityFiles: ['~/.ssh/%h'] }],
-    ['ConnectTimeout=none', {}], ['ConnectTimeout=0', {}], ['User="a b"', { user: 'a b' }],
+    ['Port=2222', { port: 2222 }],
+    ['port 2222', { port: 2222 }],
+    ['StrictHostKeyChecking=no', { strictHostKeyChecking: 'accept-new' }],
+    ['UserKnownHostsFile=/dev/null', { userKnownHostsFiles: ['/dev/null'] }],
+    ['IdentityFile=~/.ssh/%h', { identityFiles: ['~/.ssh/%h'] }],
+    ['ConnectTimeout=none', {}],
+    ['ConnectTimeout=0', {}],
+    ['User="a b"', { user: 'a b' }],
   ])('%s', (text, expected) => {
     expect(parseSshOption(text)).toEqual(expected)
   })
@@ -218,7 +370,10 @@ describe('-o', () => {
   test.each([
     ['Prot=22', '-o Prot is not supported; did you mean Port?'],
     ['ProxyJmp=x', '-o ProxyJmp is not supported; did you mean ProxyJump?'],
-    ['BatchMode=yes', '-o BatchMode is not supported; supported are HostName, User, Port, IdentityFile, IdentitiesOnly, IdentityAgent, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile, StrictHostKeyChecking, HostKeyAlias, ConnectTimeout, ServerAliveInterval, ServerAliveCountMax'],
+    [
+      'BatchMode=yes',
+      '-o BatchMode is not supported; supported are HostName, User, Port, IdentityFile, IdentitiesOnly, IdentityAgent, ProxyJump, UserKnownHostsFile, GlobalKnownHostsFile, StrictHostKeyChecking, HostKeyAlias, ConnectTimeout, ServerAliveInterval, ServerAliveCountMax',
+    ],
     ['Port', '-o Port: Port has no value'],
     ['Port=x', '-o Port=x: takes a port number from 1 to 65535, not x'],
     ['', '-o : expected KEY=VALUE'],
@@ -227,14 +382,29 @@ describe('-o', () => {
   })
 
   test('warns where it is not taken literally', () => {
-    expect(sshOptionWarning('StrictHostKeyChecking=off')).toBe('-o StrictHostKeyChecking no is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused')
+    expect(sshOptionWarning('StrictHostKeyChecking=off')).toBe(
+      '-o StrictHostKeyChecking no is read as accept-new: an unknown host key is recorded, a changed or revoked one is refused',
+    )
     expect(sshOptionWarning('StrictHostKeyChecking=yes')).toBeUndefined()
     expect(sshOptionWarning('Port=3')).toBeUndefined()
   })
 
   test('wins over the files, puts its identity files in the place of theirs, and is expanded for the host', () => {
-    const given = { options: { ...parseSshOption('Port=9'), ...parseSshOption('IdentityFile=~/%h-%p'), ...parseSshOption('HostName=%h.lan') } }
-    expect(options('Port 8\nUser u\nIdentityFile /b', 'web1', given)).toEqual({ port: 9, user: 'u', hostName: 'web1.lan', identityFiles: ['/home/ops/web1.lan-9'] })
-    expect(error(() => options('', 'web1', { options: { identityFiles: ['/%z'] } }))).toBe('-o: IdentityFile uses %z, which is not available here; write %% for a plain %')
+    const given = {
+      options: {
+        ...parseSshOption('Port=9'),
+        ...parseSshOption('IdentityFile=~/%h-%p'),
+        ...parseSshOption('HostName=%h.lan'),
+      },
+    }
+    expect(options('Port 8\nUser u\nIdentityFile /b', 'web1', given)).toEqual({
+      port: 9,
+      user: 'u',
+      hostName: 'web1.lan',
+      identityFiles: ['/home/ops/web1.lan-9'],
+    })
+    expect(error(() => options('', 'web1', { options: { identityFiles: ['/%z'] } }))).toBe(
+      '-o: IdentityFile uses %z, which is not available here; write %% for a plain %',
+    )
   })
 })

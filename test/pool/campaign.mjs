@@ -17,12 +17,19 @@ for (let done = 0; done < sequences; done += batch) {
   const seed = Math.floor(Math.random() * 2 ** 31)
   const runs = Math.min(batch, sequences - done)
   console.log(`${done + runs} of ${sequences}: seed ${seed}`)
-  const { status } = spawnSync('npx', ['vitest', 'run', 'test/pool/model.test.ts', '--reporter=dot'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NO_COLOR: '1', XEC_MODEL_RUNS: String(runs), XEC_MODEL_SEED: String(seed) } })
+  const { status } = spawnSync('npx', ['vitest', 'run', 'test/pool/model.oracle.test.ts', '--reporter=dot'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, NO_COLOR: '1', XEC_MODEL_RUNS: String(runs), XEC_MODEL_SEED: String(seed) },
+  })
   if (status !== 0) {
     failed++
-    console.log(`FAILED: XEC_MODEL_SEED=${seed} XEC_MODEL_RUNS=${runs} npx vitest run test/pool/model.test.ts`)
+    console.log(`FAILED: XEC_MODEL_SEED=${seed} XEC_MODEL_RUNS=${runs} npx vitest run test/pool/model.oracle.test.ts`)
   }
-  appendFileSync(`${root}/bench/results/sim.txt`, `${new Date().toISOString()} seed ${seed} sequences ${runs} ${status === 0 ? 'ok' : 'FAILED'}\n`)
+  appendFileSync(
+    `${root}/bench/results/sim.txt`,
+    `${new Date().toISOString()} seed ${seed} sequences ${runs} ${status === 0 ? 'ok' : 'FAILED'}\n`,
+  )
 }
 console.log(`${sequences} sequences in ${Math.round((Date.now() - began) / 1000)} s, ${failed} batches failed`)
 process.exitCode = failed > 0 ? 1 : 0

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest'
 import type { Lease, PoolTarget } from '../../src/pool/types.js'
 import { Sim, target } from './sim.js'
 
-const through = (host: string, ...hops: string[]): PoolTarget => target(host, { jump: hops.reduce<PoolTarget | null>((jump, hop) => target(hop, { jump }), null) })
+const through = (host: string, ...hops: string[]): PoolTarget =>
+  target(host, { jump: hops.reduce<PoolTarget | null>((jump, hop) => target(hop, { jump }), null) })
 
 describe('three hops', () => {
   test('are dialled in the order of travel, each over the one before, and used again', async () => {
@@ -108,36 +109,47 @@ describe('a bastion that does not do its work', () => {
     await sim.settle()
     for (const dial of sim.parked) dial.fail('final')
     await sim.settle()
-    expect(behind.map((waiter) => (waiter.error() as Error).message)).toEqual(['h0: final failure', 'h1: final failure', 'h2: final failure'])
+    expect(behind.map((waiter) => (waiter.error() as Error).message)).toEqual([
+      'h0: final failure',
+      'h1: final failure',
+      'h2: final failure',
+    ])
     expect(own.lease()).toBeDefined()
   })
 
-  test.each([2, 10])('one that allows no session carries its own all the same, with %i connections at most', async (maxConnections) => {
-    const sim = new Sim({ maxConnections, maxChannelsPerConnection: 1 })
-    sim.tune = (link) => { if (link.dial.target.host === 'bastion') link.maxSessions = 0 }
-    const bastion = target('bastion')
-    const own = sim.acquire(bastion)
-    const behind = [0, 1, 2].map((i) => sim.acquire(target(`h${i}`, { jump: bastion })))
-    await sim.settle()
-    for (let round = 0; round < 20; round++) {
-      for (const dial of sim.parked) dial.succeed()
+  test.each([2, 10])(
+    'one that allows no session carries its own all the same, with %i connections at most',
+    async (maxConnections) => {
+      const sim = new Sim({ maxConnections, maxChannelsPerConnection: 1 })
+      sim.tune = (link) => {
+        if (link.dial.target.host === 'bastion') link.maxSessions = 0
+      }
+      const bastion = target('bastion')
+      const own = sim.acquire(bastion)
+      const behind = [0, 1, 2].map((i) => sim.acquire(target(`h${i}`, { jump: bastion })))
       await sim.settle()
-      // Who asks while it carries something hears it again, and costs nobody anything.
-      if (round === 2) sim.acquire(bastion)
-      for (const waiter of behind) if (round > 5) waiter.lease()?.release()
-      await sim.settle()
-    }
-    expect(own.error()).toMatchObject({ code: 'XEC_REFUSED', host: 'bastion' })
-    expect(behind.map((waiter) => waiter.error())).toEqual([undefined, undefined, undefined])
-    expect(behind.map((waiter) => waiter.lease() !== undefined)).toEqual([true, true, true])
-    expect(sim.dials.filter((dial) => dial.target.host === 'bastion')).toHaveLength(1)
-    expect(sim.events.filter((event) => event.type === 'rejected')).toHaveLength(2)
-  })
+      for (let round = 0; round < 20; round++) {
+        for (const dial of sim.parked) dial.succeed()
+        await sim.settle()
+        // Who asks while it carries something hears it again, and costs nobody anything.
+        if (round === 2) sim.acquire(bastion)
+        for (const waiter of behind) if (round > 5) waiter.lease()?.release()
+        await sim.settle()
+      }
+      expect(own.error()).toMatchObject({ code: 'XEC_REFUSED', host: 'bastion' })
+      expect(behind.map((waiter) => waiter.error())).toEqual([undefined, undefined, undefined])
+      expect(behind.map((waiter) => waiter.lease() !== undefined)).toEqual([true, true, true])
+      expect(sim.dials.filter((dial) => dial.target.host === 'bastion')).toHaveLength(1)
+      expect(sim.events.filter((event) => event.type === 'rejected')).toHaveLength(2)
+    },
+  )
 
   /** A jump host whose server allows so many sessions, and one behind it. */
   function narrow(sessions: number): { sim: Sim; bastion: PoolTarget; behind: PoolTarget } {
     const sim = new Sim({ maxConnectionsPerHost: 2, maxChannelsPerConnection: 1, reconnectDelay: 1_000 })
-    sim.tune = (link) => { if (link.dial.target.host === 'bastion') link.maxSessions = sessions }
+    sim.tune = (link) => {
+      if (link.dial.target.host === 'bastion') link.maxSessions = sessions
+    }
     const bastion = target('bastion')
     return { sim, bastion, behind: target('behind', { jump: bastion }) }
   }
@@ -177,7 +189,10 @@ describe('a bastion that does not do its work', () => {
     await sim.dialAll()
     const second = sim.acquire(bastion)
     await sim.settle()
-    const link = sim.parked[0]!.succeed((own) => { own.answersOpens = false; own.maxSessions = 0 })
+    const link = sim.parked[0]!.succeed((own) => {
+      own.answersOpens = false
+      own.maxSessions = 0
+    })
     await sim.settle()
     const other = sim.acquire(target('other', { jump: bastion }))
     await sim.dialAll()
@@ -204,18 +219,25 @@ describe('a bastion that does not do its work', () => {
     expect(sim.parked.map((dial) => dial.target.host)).toEqual(['dead'])
     sim.parked[0]!.fail('final')
     await sim.settle()
-    expect(new Set(behind.map((waiter) => (waiter.error() as Error).message.replace(/^h\d+/, 'h')))).toEqual(new Set(['h: jump host dead: final failure']))
+    expect(new Set(behind.map((waiter) => (waiter.error() as Error).message.replace(/^h\d+/, 'h')))).toEqual(
+      new Set(['h: jump host dead: final failure']),
+    )
   })
 })
 
 describe('chains through each other', () => {
-  test.each([3, 4, 5])('two pools\' worth of them end, with %i connections at most', async (maxConnections) => {
+  test.each([3, 4, 5])("two pools' worth of them end, with %i connections at most", async (maxConnections) => {
     const sim = new Sim({ maxConnections, maxConcurrentDials: 2 })
     // Each of a and b is a hop of one chain and the end of another; the longest takes three connections.
     const targets = [
       ...Array.from({ length: 2 * maxConnections }, (_, i) => through(`x${i}`, 'a')),
       ...Array.from({ length: 2 * maxConnections }, (_, i) => through(`y${i}`, 'b')),
-      through('b', 'a'), through('a', 'b'), through('z', 'a', 'b'), through('z', 'b', 'a'), target('a'), target('b'),
+      through('b', 'a'),
+      through('a', 'b'),
+      through('z', 'a', 'b'),
+      through('z', 'b', 'a'),
+      target('a'),
+      target('b'),
     ]
     const waiters = targets.map((each) => sim.acquire(each))
     const back = new Set<Lease>()
@@ -237,7 +259,10 @@ describe('chains through each other', () => {
 
 test('of two jump hosts that opened at once, while a long command took the room of one, the first carries, and then the other', async () => {
   const sim = new Sim({ maxConnections: 3 })
-  const [first, second] = ['a', 'b'].map((hop) => sim.acquire(through(`behind-${hop}`, hop))) as [ReturnType<Sim['acquire']>, ReturnType<Sim['acquire']>]
+  const [first, second] = ['a', 'b'].map((hop) => sim.acquire(through(`behind-${hop}`, hop))) as [
+    ReturnType<Sim['acquire']>,
+    ReturnType<Sim['acquire']>,
+  ]
   await sim.settle()
   const long = sim.acquire(target('long'))
   await sim.settle()
@@ -267,7 +292,9 @@ async function meanwhile(sim: Sim, ...hosts: string[]): Promise<() => Promise<vo
 }
 
 /** A jump host that is open for one behind it, whose slot a long command took meanwhile. */
-async function waitsToCarry(options: ConstructorParameters<typeof Sim>[0] = {}): Promise<{ sim: Sim; behind: ReturnType<Sim['acquire']> }> {
+async function waitsToCarry(
+  options: ConstructorParameters<typeof Sim>[0] = {},
+): Promise<{ sim: Sim; behind: ReturnType<Sim['acquire']> }> {
   const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, ...options })
   const behind = sim.acquire(through('behind', 'hop'))
   await sim.settle()
@@ -281,7 +308,12 @@ describe('a jump host that is open and has carried nobody yet', () => {
     const { sim, behind } = await waitsToCarry({ maxReconnectAttempts: 0 })
     sim.links[1]!.lose()
     await sim.settle()
-    expect(behind.error()).toMatchObject({ code: 'XEC_CONNECT', message: expect.stringMatching(/^behind: jump host hop: .* accepted the login and closed the connection/) as string })
+    expect(behind.error()).toMatchObject({
+      code: 'XEC_CONNECT',
+      message: expect.stringMatching(
+        /^behind: jump host hop: .* accepted the login and closed the connection/,
+      ) as string,
+    })
   })
 
   test('does not, once it has carried', async () => {
@@ -301,7 +333,10 @@ describe('a jump host that is open and has carried nobody yet', () => {
 
   test('is not closed for another user of it, who waits for its turn: neither keeps the other from carrying', async () => {
     const sim = new Sim({ maxConnectionsPerHost: 1 })
-    const waiters = [sim.acquire(through('a', 'hop')), sim.acquire(target('b', { jump: target('hop', { username: 'root' }) }))]
+    const waiters = [
+      sim.acquire(through('a', 'hop')),
+      sim.acquire(target('b', { jump: target('hop', { username: 'root' }) })),
+    ]
     for (let round = 0; round < 20; round++) {
       await sim.settle()
       for (const dial of sim.parked) dial.succeed()
@@ -326,7 +361,10 @@ describe('a jump host that is open and has carried nobody yet', () => {
     expect(sim.parked).toEqual([])
     sim.acquire(target('stranger'))
     await sim.settle()
-    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([{ reason: 'reset' }, { host: 'hop', reason: 'evicted' }])
+    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([
+      { reason: 'reset' },
+      { host: 'hop', reason: 'evicted' },
+    ])
     expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['stranger'])
   })
 })
@@ -348,24 +386,29 @@ describe('two users of a host, and of the jump host before it', () => {
   const [hop, rootsHop] = [target('hop'), target('hop', { username: 'root' })]
   const [deploy, root] = [target('db', { jump: hop, pool }), target('db', { jump: rootsHop, username: 'root', pool })]
 
-  test.each([[{ idleTimeout: 0 }], [{ enabled: false }], [{}]])('the second is served within its turn, though its jump host has to be dialled, with %j', async (options) => {
-    const sim = new Sim({ maxChannelsPerConnection: 1, ...options })
-    sim.acquire(target('other', { jump: hop }))
-    const busy = [sim.acquire(deploy), sim.acquire(deploy)]
-    await sim.dialAll()
-    const waiter = sim.acquire(root)
-    for (let round = 0; round < 100 && !waiter.lease(); round++) {
-      for (const each of busy.splice(0)) {
-        each.lease()?.release()
-        busy.push(each.lease() ? sim.acquire(deploy) : each)
+  test.each([[{ idleTimeout: 0 }], [{ enabled: false }], [{}]])(
+    'the second is served within its turn, though its jump host has to be dialled, with %j',
+    async (options) => {
+      const sim = new Sim({ maxChannelsPerConnection: 1, ...options })
+      sim.acquire(target('other', { jump: hop }))
+      const busy = [sim.acquire(deploy), sim.acquire(deploy)]
+      await sim.dialAll()
+      const waiter = sim.acquire(root)
+      for (let round = 0; round < 100 && !waiter.lease(); round++) {
+        for (const each of busy.splice(0)) {
+          each.lease()?.release()
+          busy.push(each.lease() ? sim.acquire(deploy) : each)
+        }
+        await sim.settle()
+        for (const dial of sim.parked) if (dial.target.username !== 'root' || round % 4 === 3) dial.succeed()
+        await sim.advance(100)
       }
-      await sim.settle()
-      for (const dial of sim.parked) if (dial.target.username !== 'root' || round % 4 === 3) dial.succeed()
-      await sim.advance(100)
-    }
-    expect(waiter.lease()).toBeDefined()
-    expect(sim.dials.filter(({ target: { host, username } }) => host === 'hop' && username === 'root')).toHaveLength(1)
-  })
+      expect(waiter.lease()).toBeDefined()
+      expect(sim.dials.filter(({ target: { host, username } }) => host === 'hop' && username === 'root')).toHaveLength(
+        1,
+      )
+    },
+  )
 
   test('no connection is given up for one whose jump host does not answer', async () => {
     const sim = new Sim({ maxChannelsPerConnection: 1 })
@@ -397,7 +440,7 @@ describe('two users of a host, and of the jump host before it', () => {
     expect(waiter.error()).toMatchObject({ code: 'XEC_AUTH' })
   })
 
-  test('what idles on the first one\'s is closed all at once for the second', async () => {
+  test("what idles on the first one's is closed all at once for the second", async () => {
     const sim = new Sim({ maxConnectionsPerHost: 1 })
     const idle = ['a', 'b', 'c'].map((host) => sim.acquire(target(host, { jump: hop })))
     await sim.dialAll()
@@ -444,7 +487,9 @@ describe('who waits for room at a jump host is looked at again', () => {
     await sim.settle()
     expect([...facts.slotRings.firstSlot].map(({ target: { host } }) => host)).toEqual(['h1'])
     await sim.advance(5_000)
-    expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness').length).toBeGreaterThan(0)
+    expect(
+      sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness').length,
+    ).toBeGreaterThan(0)
   })
 
   test('when that one leaves, and another user of the first of them waits', async () => {
@@ -462,7 +507,8 @@ describe('who waits for room at a jump host is looked at again', () => {
     await opens()
     sim.acquire(target('h1', { username: 'root' }))
     await sim.settle()
-    const evicted = (): string[] => sim.events.filter((event) => event.type === 'draining' && event.reason === 'evicted').map(({ host }) => host)
+    const evicted = (): string[] =>
+      sim.events.filter((event) => event.type === 'draining' && event.reason === 'evicted').map(({ host }) => host)
     expect(evicted()).toEqual([])
     waiter.abort()
     await sim.settle()
@@ -475,7 +521,10 @@ describe('who waits for room at a jump host is looked at again', () => {
     await sim.settle()
     const waiter = sim.acquire(target('w', { jump: own }))
     await sim.settle()
-    const rings = (): string[][] => [sim.pool.facts.slotRings.firstSlot, sim.pool.facts.slotRings.moreSlot].map((ring) => [...ring].map(({ target: { host } }) => host))
+    const rings = (): string[][] =>
+      [sim.pool.facts.slotRings.firstSlot, sim.pool.facts.slotRings.moreSlot].map((ring) =>
+        [...ring].map(({ target: { host } }) => host),
+      )
     expect(rings()).toEqual([['stranger', 'h1'], ['y']])
     waiter.abort()
     await sim.settle()
@@ -522,7 +571,10 @@ test('whoever was carried by a jump host that was lost is carried by the next on
 
 test('once a jump host has carried one, the others behind it wait like everybody, also while somebody else is first in line', async () => {
   const sim = new Sim({ maxConnections: 4 })
-  const rings = (): string[][] => [sim.pool.facts.slotRings.chainSlot, sim.pool.facts.slotRings.firstSlot].map((ring) => [...ring].map(({ target: { host } }) => host))
+  const rings = (): string[][] =>
+    [sim.pool.facts.slotRings.chainSlot, sim.pool.facts.slotRings.firstSlot].map((ring) =>
+      [...ring].map(({ target: { host } }) => host),
+    )
   sim.acquire(target('b')) // at work, so that it is not closed for those behind the other one
   await sim.dialAll()
   sim.acquire(through('a-1', 'a'))

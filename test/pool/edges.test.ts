@@ -70,10 +70,16 @@ describe('two users of one place', () => {
     sim.parked[0]!.succeed()
     await sim.settle()
     expect(more.lease()).toBeDefined()
-    expect(sim.events.filter((event) => event.type === 'draining').map(({ reason }) => reason)).toEqual(['fairness', 'evicted'])
+    expect(sim.events.filter((event) => event.type === 'draining').map(({ reason }) => reason)).toEqual([
+      'fairness',
+      'evicted',
+    ])
   })
 
-  test.each([[0, 1], [1, 0]])('a third one of a full host gets the place of the one that idles longest', async (first, second) => {
+  test.each([
+    [0, 1],
+    [1, 0],
+  ])('a third one of a full host gets the place of the one that idles longest', async (first, second) => {
     const sim = new Sim({ maxConnectionsPerHost: 2 })
     const leases = [await leased(sim, deploy), await leased(sim, root)]
     leases[first]!.release()
@@ -82,7 +88,9 @@ describe('two users of one place', () => {
     await sim.advance(10)
     sim.acquire(target('web-1', { username: 'third' }))
     await sim.settle()
-    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([{ connection: leases[first]!.connection, reason: 'evicted' }])
+    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([
+      { connection: leases[first]!.connection, reason: 'evicted' },
+    ])
   })
 
   test('a key of one that cannot be used is no news of the place, and nothing the other waits for', async () => {
@@ -91,12 +99,16 @@ describe('two users of one place', () => {
     const other = sim.acquire(root)
     await sim.settle()
     const [mine, theirs] = sim.dials
-    mine!.failWith(new DialError('XEC_CONFIG', 'web-1: the key file has no key in it', { host: 'web-1', verdict: 'final' }))
+    mine!.failWith(
+      new DialError('XEC_CONFIG', 'web-1: the key file has no key in it', { host: 'web-1', verdict: 'final' }),
+    )
     await sim.settle()
     expect(broken.error()).toMatchObject({ code: 'XEC_CONFIG' })
     expect(other.error()).toBeUndefined()
     expect(theirs?.stage).toBe('reaching')
-    expect([...sim.pool.facts.registry.endpoints.values()].map(({ failures, notBefore }) => [failures, notBefore])).toEqual([[0, 0]])
+    expect(
+      [...sim.pool.facts.registry.endpoints.values()].map(({ failures, notBefore }) => [failures, notBefore]),
+    ).toEqual([[0, 0]])
     theirs!.succeed()
     await sim.settle()
     expect(other.lease()).toBeDefined()
@@ -139,19 +151,24 @@ test('a successor of one that is too old is dialled as soon as another of its pl
 test.each([
   ['the pool', { maxConnections: 3 }, [target('a'), target('b')]],
   ['a host', { maxConnectionsPerHost: 3 }, [web1, web1]],
-] as const)('the last room in %s lets one go that is too old and at work, not all of them, and the next when that one has gone', async (_, limit, hosts) => {
-  const sim = new Sim({ maxChannelsPerConnection: 1, maxLifetime: 10_000, ...limit })
-  const leases = [await leased(sim, hosts[0]), await leased(sim, hosts[1])]
-  await sim.advance(60_000)
-  const draining = (): number => sim.events.filter((event) => event.type === 'draining').length
-  expect(draining()).toBe(1)
-  const [first] = leases.filter(({ connection }) => sim.events.some((event) => event.type === 'draining' && event.connection === connection))
-  // Its socket need not be shut for that.
-  for (const link of sim.links) link.answersEnd = false
-  first!.release()
-  await sim.settle()
-  expect(draining()).toBe(2)
-})
+] as const)(
+  'the last room in %s lets one go that is too old and at work, not all of them, and the next when that one has gone',
+  async (_, limit, hosts) => {
+    const sim = new Sim({ maxChannelsPerConnection: 1, maxLifetime: 10_000, ...limit })
+    const leases = [await leased(sim, hosts[0]), await leased(sim, hosts[1])]
+    await sim.advance(60_000)
+    const draining = (): number => sim.events.filter((event) => event.type === 'draining').length
+    expect(draining()).toBe(1)
+    const [first] = leases.filter(({ connection }) =>
+      sim.events.some((event) => event.type === 'draining' && event.connection === connection),
+    )
+    // Its socket need not be shut for that.
+    for (const link of sim.links) link.answersEnd = false
+    first!.release()
+    await sim.settle()
+    expect(draining()).toBe(2)
+  },
+)
 
 test('the room for one lets the next one go when the successor of the first is there', async () => {
   const sim = new Sim({ maxConnectionsPerHost: 4, maxChannelsPerConnection: 1, maxLifetime: 10_000 })
@@ -168,7 +185,10 @@ test('however short its life is meant to be, a connection serves whom it was dia
   const sim = new Sim({ maxLifetime: 1 })
   const [own, behind] = [sim.acquire(web1), sim.acquire(target('behind', { jump: target('hop') }))]
   for (let round = 0; round < 3; round++) {
-    for (const dial of sim.parked) dial.succeed((link) => { link.answersOpens = false })
+    for (const dial of sim.parked)
+      dial.succeed((link) => {
+        link.answersOpens = false
+      })
     await sim.advance(10)
   }
   for (const link of sim.links) link.answer()
@@ -218,7 +238,9 @@ describe('a step inside a step', () => {
   test('a listener that throws, of events, of attempts or of dials, is heard of and disturbs nobody', async () => {
     const thrown = collectUncaught()
     const sim = new Sim({ maxReconnectAttempts: 1, reconnectDelay: 0 })
-    const oops = (): void => { throw new Error('mine') }
+    const oops = (): void => {
+      throw new Error('mine')
+    }
     sim.pool.subscribe(oops)
     const heard: string[] = []
     sim.pool.subscribe((event) => heard.push(event.type))
@@ -304,7 +326,9 @@ test('a pool that meets ever new targets forgets those that nothing is known of'
   const kept = await waiting.acquired
   for (let i = 0; i < 3_000; i++) (await leased(sim, target(`m${i}`))).release()
   // What is connected, and what leads there, is known.
-  expect([...queues.values()].filter(({ connections }) => connections.size > 0).map(({ target: { host } }) => host)).toEqual(expect.arrayContaining(['kept', 'bastion']))
+  expect(
+    [...queues.values()].filter(({ connections }) => connections.size > 0).map(({ target: { host } }) => host),
+  ).toEqual(expect.arrayContaining(['kept', 'bastion']))
   kept.release()
   sim.checkEvery = 1
   await sim.settle()

@@ -28,7 +28,11 @@ describe('reset forgets', () => {
     sim.parked[0]!.fail('transient')
     await sim.advance(15_000)
     expect(waiter.error()).toBeUndefined()
-    expect(sim.events.filter(({ type }) => type === 'dialling')).toMatchObject([{ attempt: 1 }, { attempt: 1 }, { attempt: 2 }])
+    expect(sim.events.filter(({ type }) => type === 'dialling')).toMatchObject([
+      { attempt: 1 },
+      { attempt: 1 },
+      { attempt: 2 },
+    ])
   })
 
   test('that its server asked for fewer handshakes', async () => {

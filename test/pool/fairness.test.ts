@@ -8,17 +8,23 @@ class Town {
   readonly served: string[] = []
   readonly #running = new Set<{ readonly lease: Lease; readonly until: number }>()
 
-  constructor(readonly sim: Sim, readonly commandMs: number) {
+  constructor(
+    readonly sim: Sim,
+    readonly commandMs: number,
+  ) {
     sim.checkEvery = 10
     sim.checksSnapshots = false
   }
 
   want(target: PoolTarget, commands: number): void {
     for (let i = 0; i < commands; i++) {
-      this.sim.pool.acquire(target).then((lease) => {
-        this.served.push(target.host)
-        this.#running.add({ lease, until: this.sim.clock.now() + this.commandMs })
-      }, () => {})
+      this.sim.pool.acquire(target).then(
+        (lease) => {
+          this.served.push(target.host)
+          this.#running.add({ lease, until: this.sim.clock.now() + this.commandMs })
+        },
+        () => {},
+      )
     }
   }
 
@@ -37,7 +43,10 @@ class Town {
 
   async until(isSo: () => boolean, ms: number): Promise<void> {
     for (let rounds = 0; !isSo(); rounds++) {
-      if (rounds > 5_000) throw new Error(`served so far: ${this.served.length}, of a ${this.count('a')} and of b ${this.count('b')}; and nobody any more`)
+      if (rounds > 5_000)
+        throw new Error(
+          `served so far: ${this.served.length}, of a ${this.count('a')} and of b ${this.count('b')}; and nobody any more`,
+        )
       await this.round(ms)
     }
   }
@@ -48,22 +57,33 @@ class Town {
 }
 
 describe('law 14: a stranger at a full pool', () => {
-  test.each([[1, 1], [10, 1], [400, 1], [10, 8]])('1,000 commands of %i ms for A, %i at once, and one for B: B is served within the quantum', async (commandMs, channels) => {
-    const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 1, maxChannelsPerConnection: channels })
-    const town = new Town(sim, commandMs)
-    town.want(target('a'), 1_000)
-    await town.round(0)
-    town.want(target('b'), 1)
-    const since = sim.clock.now()
-    const before = town.count('a')
-    await town.until(() => town.count('b') > 0, commandMs)
-    // Eight grants or a second, whichever is first; then what runs on that connection comes to its end.
-    const grants = town.count('a') - before
-    const waited = sim.clock.now() - since
-    expect(grants <= QUANTUM_GRANTS + channels || waited <= QUANTUM_MS + 2 * commandMs, `${grants} grants, ${waited} ms`).toBe(true)
-    await town.until(() => town.count('a') >= 1_000, commandMs)
-    expect(town.served).toHaveLength(1_001)
-  })
+  test.each([
+    [1, 1],
+    [10, 1],
+    [400, 1],
+    [10, 8],
+  ])(
+    '1,000 commands of %i ms for A, %i at once, and one for B: B is served within the quantum',
+    async (commandMs, channels) => {
+      const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 1, maxChannelsPerConnection: channels })
+      const town = new Town(sim, commandMs)
+      town.want(target('a'), 1_000)
+      await town.round(0)
+      town.want(target('b'), 1)
+      const since = sim.clock.now()
+      const before = town.count('a')
+      await town.until(() => town.count('b') > 0, commandMs)
+      // Eight grants or a second, whichever is first; then what runs on that connection comes to its end.
+      const grants = town.count('a') - before
+      const waited = sim.clock.now() - since
+      expect(
+        grants <= QUANTUM_GRANTS + channels || waited <= QUANTUM_MS + 2 * commandMs,
+        `${grants} grants, ${waited} ms`,
+      ).toBe(true)
+      await town.until(() => town.count('a') >= 1_000, commandMs)
+      expect(town.served).toHaveLength(1_001)
+    },
+  )
 
   test('who gave its connection up asks again behind the one it was given up for', async () => {
     // It may have two, wants both, and so is in the ring before the stranger comes.
@@ -73,7 +93,12 @@ describe('law 14: a stranger at a full pool', () => {
     await town.round(0)
     town.want(target('b'), 1)
     await town.until(() => town.count('b') > 0, 10)
-    expect(sim.events.filter(({ type }) => type === 'dialling').map(({ host }) => host).slice(0, 2)).toEqual(['a', 'b'])
+    expect(
+      sim.events
+        .filter(({ type }) => type === 'dialling')
+        .map(({ host }) => host)
+        .slice(0, 2),
+    ).toEqual(['a', 'b'])
     await town.until(() => town.count('a') >= 200, 10)
   })
 
@@ -91,7 +116,9 @@ describe('law 14: a stranger at a full pool', () => {
     await sim.advance(2 * QUANTUM_MS)
     const stranger = sim.acquire(target('stranger'))
     await sim.advance(QUANTUM_MS)
-    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([{ host: 'a', connection: 3, reason: 'fairness' }])
+    expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([
+      { host: 'a', connection: 3, reason: 'fairness' },
+    ])
     sim.links[2]!.lose()
     await sim.dialAll()
     stranger.lease()!.release()
@@ -106,11 +133,17 @@ describe('law 14: a stranger at a full pool', () => {
     await town.round(0)
     town.want(target('a', { username: 'root' }), 1)
     const total = (): number => sim.pool.snapshot().acquired
-    const roots = (): number => [...sim.pool.facts.registry.queues.values()].filter(({ target: { username } }) => username === 'root').reduce((n, { waiters }) => n + waiters.size, 0)
+    const roots = (): number =>
+      [...sim.pool.facts.registry.queues.values()]
+        .filter(({ target: { username } }) => username === 'root')
+        .reduce((n, { waiters }) => n + waiters.size, 0)
     const before = total()
     const since = sim.clock.now()
     await town.until(() => roots() === 0, 10)
-    expect(total() - before <= QUANTUM_GRANTS + 1 || sim.clock.now() - since <= QUANTUM_MS + 20, `${total() - before} grants, ${sim.clock.now() - since} ms`).toBe(true)
+    expect(
+      total() - before <= QUANTUM_GRANTS + 1 || sim.clock.now() - since <= QUANTUM_MS + 20,
+      `${total() - before} grants, ${sim.clock.now() - since} ms`,
+    ).toBe(true)
     await town.until(() => town.served.length >= 501, 10)
   })
 
@@ -119,8 +152,11 @@ describe('law 14: a stranger at a full pool', () => {
     const town = new Town(sim, 20)
     town.want(target('a'), 2_000)
     for (let i = 0; i < 20; i++) town.want(target(`stranger-${i}`), 1)
-    for (let i = 0; i < 20 * QUANTUM_GRANTS * 3 && town.served.filter((name) => name !== 'a').length < 20; i++) await town.round(20)
-    expect(town.served.filter((name) => name !== 'a').sort()).toEqual(Array.from({ length: 20 }, (_, i) => `stranger-${i}`).sort())
+    for (let i = 0; i < 20 * QUANTUM_GRANTS * 3 && town.served.filter((name) => name !== 'a').length < 20; i++)
+      await town.round(20)
+    expect(town.served.filter((name) => name !== 'a').sort()).toEqual(
+      Array.from({ length: 20 }, (_, i) => `stranger-${i}`).sort(),
+    )
     // And A has gone on all the while.
     expect(town.count('a')).toBeGreaterThan(0)
   })
@@ -162,36 +198,54 @@ describe('law 14: no more than it takes', () => {
     expect(sim.events.filter(({ type }) => type === 'draining')).toHaveLength(1)
   })
 
-  test.each([[1, 2], [2, 3], [2, 2], [1, 8]])('one stranger costs one connection, although each of 20 hosts has %i, may have %i and wants more', async (has, maxConnectionsPerHost) => {
-    const sim = new Sim({ maxConnections: 20 * has, maxConnectionsPerHost, maxChannelsPerConnection: 1 })
-    const hosts = Array.from({ length: 20 }, (_, i) => target(`h${i}`))
-    for (let i = 0; i < has; i++) for (const host of hosts) sim.acquire(host)
-    await sim.dialAll()
-    for (const host of hosts) for (let i = 0; i < 20; i++) sim.acquire(host)
-    await sim.advance(1_500)
-    sim.acquire(target('stranger'))
-    await sim.advance(QUANTUM_MS)
-    expect(sim.events.filter(({ type }) => type === 'draining')).toHaveLength(1)
-    sim.links[0]?.lose()
-    await sim.settle()
-    expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['stranger'])
-  })
+  test.each([
+    [1, 2],
+    [2, 3],
+    [2, 2],
+    [1, 8],
+  ])(
+    'one stranger costs one connection, although each of 20 hosts has %i, may have %i and wants more',
+    async (has, maxConnectionsPerHost) => {
+      const sim = new Sim({ maxConnections: 20 * has, maxConnectionsPerHost, maxChannelsPerConnection: 1 })
+      const hosts = Array.from({ length: 20 }, (_, i) => target(`h${i}`))
+      for (let i = 0; i < has; i++) for (const host of hosts) sim.acquire(host)
+      await sim.dialAll()
+      for (const host of hosts) for (let i = 0; i < 20; i++) sim.acquire(host)
+      await sim.advance(1_500)
+      sim.acquire(target('stranger'))
+      await sim.advance(QUANTUM_MS)
+      expect(sim.events.filter(({ type }) => type === 'draining')).toHaveLength(1)
+      sim.links[0]?.lose()
+      await sim.settle()
+      expect(sim.parked.map(({ target: { host } }) => host)).toEqual(['stranger'])
+    },
+  )
 })
 
 describe('law 14: long commands', () => {
-  test.each([[10, 25, 1], [10, 100, 1], [10, 100, 2], [10, 500, 2]])('a stranger does not wait for a command of an hour where others take %i and %i ms, %i connections a host', async (aMs, bMs, maxConnectionsPerHost) => {
-    const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost, maxChannelsPerConnection: 2 })
-    const [hour, a, b, s] = [new Town(sim, 3_600_000), new Town(sim, aMs), new Town(sim, bMs), new Town(sim, 10)]
-    hour.want(target('a'), 1)
-    a.want(target('a'), 3_000)
-    b.want(target('b'), 3_000)
-    const round = async (): Promise<void> => { for (const each of [a, b, s]) await each.round(5) }
-    for (let i = 0; i < 20; i++) await round()
-    s.want(target('stranger'), 1)
-    const since = sim.clock.now()
-    while (s.count('stranger') === 0 && sim.clock.now() - since < 60_000) await round()
-    expect(sim.clock.now() - since).toBeLessThanOrEqual(4 * QUANTUM_MS + 2 * bMs)
-  })
+  test.each([
+    [10, 25, 1],
+    [10, 100, 1],
+    [10, 100, 2],
+    [10, 500, 2],
+  ])(
+    'a stranger does not wait for a command of an hour where others take %i and %i ms, %i connections a host',
+    async (aMs, bMs, maxConnectionsPerHost) => {
+      const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost, maxChannelsPerConnection: 2 })
+      const [hour, a, b, s] = [new Town(sim, 3_600_000), new Town(sim, aMs), new Town(sim, bMs), new Town(sim, 10)]
+      hour.want(target('a'), 1)
+      a.want(target('a'), 3_000)
+      b.want(target('b'), 3_000)
+      const round = async (): Promise<void> => {
+        for (const each of [a, b, s]) await each.round(5)
+      }
+      for (let i = 0; i < 20; i++) await round()
+      s.want(target('stranger'), 1)
+      const since = sim.clock.now()
+      while (s.count('stranger') === 0 && sim.clock.now() - since < 60_000) await round()
+      expect(sim.clock.now() - since).toBeLessThanOrEqual(4 * QUANTUM_MS + 2 * bMs)
+    },
+  )
 
   test('one whose first choice does not leave gets another, and the pool is not stopped for it', async () => {
     const sim = new Sim({ maxConnections: 20, maxConnectionsPerHost: 1, maxChannelsPerConnection: 2 })
@@ -230,7 +284,9 @@ describe('law 14: whoever is first in the ring', () => {
     expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness')).toEqual([])
     sim.acquire(x)
     await sim.settle()
-    expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness')).toMatchObject([{ host: 'x' }])
+    expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness')).toMatchObject([
+      { host: 'x' },
+    ])
   })
 })
 
@@ -266,26 +322,46 @@ describe('law 14: at the moment at which the quantum is over', () => {
 })
 
 describe('laws 13 and 14: a stranger and jump hosts', () => {
-  test.each([[2, 1, 2], [2, 1, 3], [2, 1, 4], [3, 1, 3], [4, 2, 2], [4, 2, 3], [5, 2, 3], [6, 3, 3]])('at %i connections, of %i jump hosts with %i busy hosts behind each: it is served, and so are all of these', async (maxConnections, bastions, children) => {
-    const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
-    const town = new Town(sim, 10)
-    const behind = Array.from({ length: bastions * children }, (_, i) => target(`b${i % bastions}-h${i}`, { jump: target(`b${i % bastions}`) }))
-    for (const each of behind) town.want(each, 300)
-    for (let i = 0; i < 6; i++) await town.round(10)
-    const before = behind.map(({ host }) => town.count(host))
-    town.want(target('stranger'), 1)
-    for (let i = 0; i < 150 && town.count('stranger') === 0; i++) await town.round(10)
-    // Each has at most one turn before the stranger's.
-    expect(town.count('stranger')).toBe(1)
-    expect(Math.max(...behind.map(({ host }, i) => town.count(host) - before[i]!))).toBeLessThanOrEqual(2 * QUANTUM_GRANTS + 2 * behind.length)
-    for (let i = 0; i < 250; i++) await town.round(10)
-    for (const { host } of behind) expect(town.count(host), town.served.join(' ')).toBeGreaterThan(0)
-  })
+  test.each([
+    [2, 1, 2],
+    [2, 1, 3],
+    [2, 1, 4],
+    [3, 1, 3],
+    [4, 2, 2],
+    [4, 2, 3],
+    [5, 2, 3],
+    [6, 3, 3],
+  ])(
+    'at %i connections, of %i jump hosts with %i busy hosts behind each: it is served, and so are all of these',
+    async (maxConnections, bastions, children) => {
+      const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+      const town = new Town(sim, 10)
+      const behind = Array.from({ length: bastions * children }, (_, i) =>
+        target(`b${i % bastions}-h${i}`, { jump: target(`b${i % bastions}`) }),
+      )
+      for (const each of behind) town.want(each, 300)
+      for (let i = 0; i < 6; i++) await town.round(10)
+      const before = behind.map(({ host }) => town.count(host))
+      town.want(target('stranger'), 1)
+      for (let i = 0; i < 150 && town.count('stranger') === 0; i++) await town.round(10)
+      // Each has at most one turn before the stranger's.
+      expect(town.count('stranger')).toBe(1)
+      expect(Math.max(...behind.map(({ host }, i) => town.count(host) - before[i]!))).toBeLessThanOrEqual(
+        2 * QUANTUM_GRANTS + 2 * behind.length,
+      )
+      for (let i = 0; i < 250; i++) await town.round(10)
+      for (const { host } of behind) expect(town.count(host), town.served.join(' ')).toBeGreaterThan(0)
+    },
+  )
 
   test('strangers without end do not keep those behind a jump host away, nor one of these the others', async () => {
     const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
     const town = new Town(sim, 10)
-    const all = [...['c0', 'c1', 'c2'].map((host) => target(host, { jump: target('bastion') })), target('s'), target('t')]
+    const all = [
+      ...['c0', 'c1', 'c2'].map((host) => target(host, { jump: target('bastion') })),
+      target('s'),
+      target('t'),
+    ]
     for (const each of all) town.want(each, 400)
     for (let i = 0; i < 600; i++) await town.round(10)
     const counts = all.map(({ host }) => town.count(host))
@@ -346,17 +422,24 @@ test('law 13: who comes to have no connection, because that drains, waits behind
 })
 
 describe('law 13: equal hosts', () => {
-  test.each([[8, 2], [12, 5], [30, 4]])('%i hosts that want without end at %i connections are served within a factor of two', async (hosts, maxConnections) => {
-    const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
-    const town = new Town(sim, 10)
-    const names = Array.from({ length: hosts }, (_, i) => `host-${i}`)
-    for (const name of names) town.want(target(name), 100)
-    for (let i = 0; i < hosts * 25; i++) await town.round(10)
-    const counts = names.map((name) => town.count(name))
-    const [least, most] = [Math.min(...counts), Math.max(...counts)]
-    expect(least).toBeGreaterThan(0)
-    expect(most / least, `served ${counts.join(' ')}`).toBeLessThanOrEqual(2)
-  })
+  test.each([
+    [8, 2],
+    [12, 5],
+    [30, 4],
+  ])(
+    '%i hosts that want without end at %i connections are served within a factor of two',
+    async (hosts, maxConnections) => {
+      const sim = new Sim({ maxConnections, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
+      const town = new Town(sim, 10)
+      const names = Array.from({ length: hosts }, (_, i) => `host-${i}`)
+      for (const name of names) town.want(target(name), 100)
+      for (let i = 0; i < hosts * 25; i++) await town.round(10)
+      const counts = names.map((name) => town.count(name))
+      const [least, most] = [Math.min(...counts), Math.max(...counts)]
+      expect(least).toBeGreaterThan(0)
+      expect(most / least, `served ${counts.join(' ')}`).toBeLessThanOrEqual(2)
+    },
+  )
 
   test('nobody is overtaken more than once a round', async () => {
     const sim = new Sim({ maxConnections: 1, maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
@@ -367,20 +450,29 @@ describe('law 13: equal hosts', () => {
     // The turns, one for each stay at the connection.
     const turns = town.served.filter((name, i) => name !== town.served[i - 1])
     expect(turns.length).toBeGreaterThan(15)
-    for (let i = 0; i + names.length <= turns.length; i++) expect(new Set(turns.slice(i, i + names.length)).size, turns.join(' ')).toBe(names.length)
+    for (let i = 0; i + names.length <= turns.length; i++)
+      expect(new Set(turns.slice(i, i + names.length)).size, turns.join(' ')).toBe(names.length)
   })
 
   test('nor is a user of a host by another one of it, where both wait for a slot', async () => {
     const sim = new Sim({ enabled: false, maxConnections: 1, maxConnectionsPerHost: 1 })
-    const [other, user, root, third] = [target('other'), target('a'), target('a', { username: 'root' }), target('a', { username: 'third' })]
+    const [other, user, root, third] = [
+      target('other'),
+      target('a'),
+      target('a', { username: 'root' }),
+      target('a', { username: 'third' }),
+    ]
     for (const each of [user, third, root]) sim.pool.reset(each) // so that they are known in this order
     const served: string[] = []
     let lease: Lease | undefined
     for (const each of [other, user, root, third, user, root, third]) {
-      sim.pool.acquire(each).then((given) => {
-        lease = given
-        served.push(each.username)
-      }, () => {})
+      sim.pool.acquire(each).then(
+        (given) => {
+          lease = given
+          served.push(each.username)
+        },
+        () => {},
+      )
       await sim.settle()
     }
     for (let i = 0; i < 7; i++) {

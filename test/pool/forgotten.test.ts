@@ -40,7 +40,9 @@ test('a server that allows so many sessions in all serves who waits as they beco
   await sim.dialAll()
   const later = [sim.acquire(web), sim.acquire(web)]
   await sim.settle()
-  sim.parked[0]!.succeed((link) => { link.maxSessions = 0 })
+  sim.parked[0]!.succeed((link) => {
+    link.maxSessions = 0
+  })
   await sim.settle()
   expect(later.map((waiter) => waiter.error())).toEqual([undefined, undefined])
   expect(sim.pool.snapshot()).toMatchObject({ closedByReason: { refused: 1 }, waiting: 2 })
@@ -124,7 +126,13 @@ test.each([
       heard.push(`${name} ${what}`)
       if (name === 'a' && what === at) abort.abort()
     }
-    sim.pool.acquire(target('web'), { ...(name === 'c' ? {} : { signal: abort.signal }), onAttempt: tell('attempt'), onQueued: tell('queued') }).catch(() => {})
+    sim.pool
+      .acquire(target('web'), {
+        ...(name === 'c' ? {} : { signal: abort.signal }),
+        onAttempt: tell('attempt'),
+        onQueued: tell('queued'),
+      })
+      .catch(() => {})
   }
   await sim.settle()
   sim.dials[0]!.fail('transient')
@@ -138,7 +146,12 @@ test('a jump host is at work while something is dialled over it', async () => {
   await sim.settle()
   sim.parked[0]!.succeed()
   await sim.settle()
-  expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 1, activeConnections: 1, idleConnections: 0, connecting: 1 })
+  expect(sim.pool.snapshot()).toMatchObject({
+    totalConnections: 1,
+    activeConnections: 1,
+    idleConnections: 0,
+    connecting: 1,
+  })
 })
 
 test('a jump host is at work while what it carries is', async () => {

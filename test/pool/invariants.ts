@@ -25,15 +25,28 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   const { facts, options } = pool
   const now = clock.now()
   const live = [...facts.connections]
-  const count = (is: (connection: (typeof live)[number]) => boolean): number => live.reduce((n, connection) => n + (is(connection) ? 1 : 0), 0)
+  const count = (is: (connection: (typeof live)[number]) => boolean): number =>
+    live.reduce((n, connection) => n + (is(connection) ? 1 : 0), 0)
 
   // 1: limits
   law(1, live.length <= options.maxConnections, () => `${live.length} slots of ${options.maxConnections}`)
   for (const endpoint of facts.registry.endpoints.values()) {
-    law(1, grownOnlyWithin(endpoint, endpoint.connections.size, endpoint.maxConnections), () => `${endpoint.connections.size} connections to ${endpoint.id}`)
+    law(
+      1,
+      grownOnlyWithin(endpoint, endpoint.connections.size, endpoint.maxConnections),
+      () => `${endpoint.connections.size} connections to ${endpoint.id}`,
+    )
   }
-  law(1, facts.handshakes <= options.maxConcurrentDials, () => `${facts.handshakes} handshakes of ${options.maxConcurrentDials}`)
-  law(1, facts.handshakes === count((c) => c.state === 'opening' && c.stage === 'authenticating'), () => `${facts.handshakes} handshakes are counted`)
+  law(
+    1,
+    facts.handshakes <= options.maxConcurrentDials,
+    () => `${facts.handshakes} handshakes of ${options.maxConcurrentDials}`,
+  )
+  law(
+    1,
+    facts.handshakes === count((c) => c.state === 'opening' && c.stage === 'authenticating'),
+    () => `${facts.handshakes} handshakes are counted`,
+  )
 
   // 2, 3: capacity, and leases only where they belong
   let leases = 0
@@ -46,8 +59,16 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
       law('index', connection.listedIdle, () => `connection ${connection.id} is idle, and not in the index`)
     }
     law(2, capacity >= 1, () => `capacity ${capacity}`)
-    law(2, grownOnlyWithin(connection, connection.used, capacity) || connection.queue.endpoint.learned(now) !== null, () => `connection ${connection.id} has ${connection.used} channels of ${capacity}`)
-    law(3, connection.leases === 0 || connection.state === 'open' || connection.state === 'draining', () => `a lease on a connection that is ${connection.state}`)
+    law(
+      2,
+      grownOnlyWithin(connection, connection.used, capacity) || connection.queue.endpoint.learned(now) !== null,
+      () => `connection ${connection.id} has ${connection.used} channels of ${capacity}`,
+    )
+    law(
+      3,
+      connection.leases === 0 || connection.state === 'open' || connection.state === 'draining',
+      () => `a lease on a connection that is ${connection.state}`,
+    )
     law(3, connection.queue.connections.has(connection), () => `connection ${connection.id} is not its queue's`)
   }
   law('index', idle === facts.idle.size, () => `the idle index has ${facts.idle.size}, a scan finds ${idle}`)
@@ -60,12 +81,26 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     const step = decideQueue(queue, facts, now)
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)
     if (step.do !== 'wait') continue
-    const stands = SLOT_RINGS.find((name) => facts.slotRings[name].has(queue)) ?? (facts.heldRing.has(queue) ? 'held' : queue.endpoint.ring.has(queue) ? 'endpoint' : null)
-    law(13, stands === step.lacks, () => `the queue of ${queue.target.host} lacks ${step.lacks ?? 'nothing'}, and stands in the ring of those that lack ${stands ?? 'nothing'}`)
+    const stands =
+      SLOT_RINGS.find((name) => facts.slotRings[name].has(queue)) ??
+      (facts.heldRing.has(queue) ? 'held' : queue.endpoint.ring.has(queue) ? 'endpoint' : null)
+    law(
+      13,
+      stands === step.lacks,
+      () =>
+        `the queue of ${queue.target.host} lacks ${step.lacks ?? 'nothing'}, and stands in the ring of those that lack ${stands ?? 'nothing'}`,
+    )
     if (step.until === Infinity) continue
     // In a ring the head acts for all, so it is the head's deadline that must be set.
-    const behind = [...SLOT_RINGS.map((name) => facts.slotRings[name]), facts.heldRing].some((ring) => ring.has(queue) && [...ring][0] !== queue)
-    law(4, behind || facts.deadlines.at(queue) === step.until, () => `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${facts.deadlines.at(queue)}`)
+    const behind = [...SLOT_RINGS.map((name) => facts.slotRings[name]), facts.heldRing].some(
+      (ring) => ring.has(queue) && [...ring][0] !== queue,
+    )
+    law(
+      4,
+      behind || facts.deadlines.at(queue) === step.until,
+      () =>
+        `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${facts.deadlines.at(queue)}`,
+    )
   }
   let leaving = 0
   let newest = -Infinity
@@ -77,7 +112,11 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     if (step.turn === 'spent') newest = Math.max(newest, connection.runningSince)
   }
   law('index', facts.leaving === leaving, () => `${facts.leaving} are counted as leaving, a scan finds ${leaving}`)
-  law('index', (facts.spent?.runningSince ?? -Infinity) === newest, () => `first to be given up is one that runs something since ${facts.spent?.runningSince}, a scan finds ${newest}`)
+  law(
+    'index',
+    (facts.spent?.runningSince ?? -Infinity) === newest,
+    () => `first to be given up is one that runs something since ${facts.spent?.runningSince}, a scan finds ${newest}`,
+  )
   let waiting = 0
   for (const waiter of facts.waiters()) {
     waiting++
@@ -87,11 +126,28 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
 
   // 9, 10: identities
   const t = facts.figures.totals
-  law(9, t.requested === t.granted + t.rejected + facts.waiting, () => `requested ${t.requested} ≠ granted ${t.granted} + rejected ${t.rejected} + waiting ${facts.waiting}`)
+  law(
+    9,
+    t.requested === t.granted + t.rejected + facts.waiting,
+    () => `requested ${t.requested} ≠ granted ${t.granted} + rejected ${t.rejected} + waiting ${facts.waiting}`,
+  )
   law('index', waiting === facts.waiting, () => `${facts.waiting} waiters are counted, a scan finds ${waiting}`)
-  law(9, t.granted === t.released + t.revoked + facts.leases, () => `granted ${t.granted} ≠ released ${t.released} + revoked ${t.revoked} + held ${facts.leases}`)
-  law(10, t.dialling === t.opened + t.dialFailed + t.dialCancelled + count((c) => c.state === 'opening'), () => `dialled ${t.dialling} ≠ opened ${t.opened} + failed ${t.dialFailed} + cancelled ${t.dialCancelled} + opening`)
-  law(10, t.opened === t.closed + count((c) => c.established), () => `opened ${t.opened} ≠ closed ${t.closed} + established`)
+  law(
+    9,
+    t.granted === t.released + t.revoked + facts.leases,
+    () => `granted ${t.granted} ≠ released ${t.released} + revoked ${t.revoked} + held ${facts.leases}`,
+  )
+  law(
+    10,
+    t.dialling === t.opened + t.dialFailed + t.dialCancelled + count((c) => c.state === 'opening'),
+    () =>
+      `dialled ${t.dialling} ≠ opened ${t.opened} + failed ${t.dialFailed} + cancelled ${t.dialCancelled} + opening`,
+  )
+  law(
+    10,
+    t.opened === t.closed + count((c) => c.established),
+    () => `opened ${t.opened} ≠ closed ${t.closed} + established`,
+  )
 
   // 11: at most one timer, none when nothing is due, ref'd exactly while work exists
   const due = facts.deadlines.size > 0 || (facts.mode === 'draining' && facts.cutAt !== Infinity)
@@ -102,19 +158,45 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     const link = c.link as FakeLink | null
     if (!link?.alive) continue
     const waitedFor = c.used > 0 || [...c.passengers].some(({ state }) => state === 'opening')
-    law(11, link.held === waitedFor, () => `the link of connection ${c.id} to ${c.queue.target.host} ${link.held ? 'holds' : 'does not hold'} the process, and ${waitedFor ? 'somebody' : 'nobody'} waits for it`)
+    law(
+      11,
+      link.held === waitedFor,
+      () =>
+        `the link of connection ${c.id} to ${c.queue.target.host} ${link.held ? 'holds' : 'does not hold'} the process, and ${waitedFor ? 'somebody' : 'nobody'} waits for it`,
+    )
   }
-  for (const timer of clock.timers) law(11, timer.held === facts.busy, () => `the timer ${timer.held ? 'holds' : 'does not hold'} the process, and there is ${facts.busy ? '' : 'no '}work`)
+  for (const timer of clock.timers)
+    law(
+      11,
+      timer.held === facts.busy,
+      () =>
+        `the timer ${timer.held ? 'holds' : 'does not hold'} the process, and there is ${facts.busy ? '' : 'no '}work`,
+    )
 }
 
-const SUMS = ['totalConnections', 'activeConnections', 'idleConnections', 'connecting', 'connectionsCreated', 'connectionsDestroyed', 'connectionsFailed', 'reuseCount', 'acquired', 'waiting'] as const
+const SUMS = [
+  'totalConnections',
+  'activeConnections',
+  'idleConnections',
+  'connecting',
+  'connectionsCreated',
+  'connectionsDestroyed',
+  'connectionsFailed',
+  'reuseCount',
+  'acquired',
+  'waiting',
+] as const
 
 /** The sum of the hosts is the whole, unless some were forgotten. Dearer than the rest, so the campaign asks it at the end of a run. */
 export function checkSnapshot(pool: ConnectionPool): void {
   const snapshot = pool.snapshot()
   for (const name of SUMS) {
     const sum = snapshot.hosts.reduce((n, host) => n + host[name], 0)
-    law('sum', sum === snapshot[name] || (pool.facts.registry.forgotten > 0 && sum < snapshot[name]), () => `the hosts' ${name} are ${sum}, the whole is ${snapshot[name]}`)
+    law(
+      'sum',
+      sum === snapshot[name] || (pool.facts.registry.forgotten > 0 && sum < snapshot[name]),
+      () => `the hosts' ${name} are ${sum}, the whole is ${snapshot[name]}`,
+    )
   }
 }
 
@@ -124,7 +206,15 @@ export function checkDial(pool: ConnectionPool, event: PoolEvent): void {
   for (const queue of pool.facts.registry.queues.values()) {
     const openings = [...queue.connections].filter((c) => c.state === 'opening')
     if (!openings.some((c) => c.id === event.connection)) continue
-    const spare = [...queue.connections].filter((c) => c.state === 'open').reduce((n, c) => n + (c.refusing || (!pool.options.enabled && c.grants > 0) ? 0 : Math.max(0, queue.capacity(now) - c.used)) + (c.spare ? 1 : 0), 0)
+    const spare = [...queue.connections]
+      .filter((c) => c.state === 'open')
+      .reduce(
+        (n, c) =>
+          n +
+          (c.refusing || (!pool.options.enabled && c.grants > 0) ? 0 : Math.max(0, queue.capacity(now) - c.used)) +
+          (c.spare ? 1 : 0),
+        0,
+      )
     const needed = Math.ceil((queue.waiting - spare) / queue.capacity(now))
     // A queue that is to carry others may open one for them.
     law(6, openings.length <= Math.max(needed, 1), () => `${openings.length} openings for ${queue.waiting} waiters`)

@@ -73,7 +73,8 @@ class Network {
   }
 }
 
-const fleet = (n: number, more: Partial<PoolTarget> = {}): PoolTarget[] => Array.from({ length: n }, (_, i) => target(`h${i}`, more))
+const fleet = (n: number, more: Partial<PoolTarget> = {}): PoolTarget[] =>
+  Array.from({ length: n }, (_, i) => target(`h${i}`, more))
 
 async function connected(hosts: readonly PoolTarget[], options: Partial<PoolOptions> = {}): Promise<Network> {
   const network = new Network(options)
@@ -141,7 +142,10 @@ describe('a storm', () => {
       counts.push(network.granted.size)
       await network.pass(STEP_MS)
     }
-    const steps = counts.slice(1).map((n, i) => n - counts[i]!).filter((n) => n > 0)
+    const steps = counts
+      .slice(1)
+      .map((n, i) => n - counts[i]!)
+      .filter((n) => n > 0)
     expect(steps[0]).toBe(1)
     expect(steps[1]).toBe(2)
     expect(steps[2]).toBe(4)
@@ -157,7 +161,9 @@ describe('a storm', () => {
     expect(network.failed.size).toBe(0)
     await network.pass(10_000)
     expect(network.failed.size).toBe(200)
-    expect(network.failed.get('h150')).toBe('h150: lost together with 199 other hosts, and none was reached since; is the network here up? (last try: h8: transient failure)')
+    expect(network.failed.get('h150')).toBe(
+      'h150: lost together with 199 other hosts, and none was reached since; is the network here up? (last try: h8: transient failure)',
+    )
     expect(network.told('outageOver')).toMatchObject([{ connected: false }])
     expect(Math.max(...hosts.map(({ host }) => network.dials(host)))).toBeLessThanOrEqual(2)
   })
@@ -220,7 +226,7 @@ describe('no outage', () => {
     expect(few.told('outage')).toEqual([])
   })
 
-  test('what is lost behind a jump host is that one\'s loss', async () => {
+  test("what is lost behind a jump host is that one's loss", async () => {
     const network = new Network()
     const bastion = target('bastion')
     const hosts = fleet(50, { jump: bastion })
@@ -234,19 +240,22 @@ describe('no outage', () => {
     expect(network.granted.has('other')).toBe(true)
   })
 
-  test.each(['lapses', 'is forgotten by a reset'])('one that %s is told to be over, and not by a connection', async (how) => {
-    const hosts = fleet(20)
-    const network = await connected(hosts)
-    await network.release(hosts)
-    await network.drop(hosts)
-    expect([network.told('outage').length, network.told('outageOver').length]).toEqual([1, 0])
-    if (how === 'lapses') await network.pass(31_000)
-    else network.sim.pool.reset(hosts[3]!)
-    await network.ask(hosts.slice(0, 2))
-    await network.pass(STEP_MS)
-    expect(network.granted.size).toBe(2)
-    expect(network.told('outageOver')).toMatchObject([{ connected: false }])
-  })
+  test.each(['lapses', 'is forgotten by a reset'])(
+    'one that %s is told to be over, and not by a connection',
+    async (how) => {
+      const hosts = fleet(20)
+      const network = await connected(hosts)
+      await network.release(hosts)
+      await network.drop(hosts)
+      expect([network.told('outage').length, network.told('outageOver').length]).toEqual([1, 0])
+      if (how === 'lapses') await network.pass(31_000)
+      else network.sim.pool.reset(hosts[3]!)
+      await network.ask(hosts.slice(0, 2))
+      await network.pass(STEP_MS)
+      expect(network.granted.size).toBe(2)
+      expect(network.told('outageOver')).toMatchObject([{ connected: false }])
+    },
+  )
 
   test('a key that cannot be used is no answer', async () => {
     const hosts = fleet(20)
@@ -298,7 +307,12 @@ describe('no outage', () => {
 })
 
 test('a probe that hangs does not hold the others for longer than the outage is believed', () => {
-  const outage = new Outage({ reconnectDelay: 1_000, maxReconnectDelay: 30_000, maxReconnectAttempts: 3, maxConcurrentDials: 20 })
+  const outage = new Outage({
+    reconnectDelay: 1_000,
+    maxReconnectDelay: 30_000,
+    maxReconnectAttempts: 3,
+    maxConcurrentDials: 20,
+  })
   for (let i = 0; i < 8; i++) outage.failed(new Endpoint(`e${i}`, `h${i}`), null, 0, 0)
   const held: number[] = []
   for (const now of [0, 1_000, 3_000, 7_000, 12_000, 17_000, 22_000, 27_000]) {
@@ -323,19 +337,31 @@ test('how many are connected to those that failed is counted as they come and go
   expect(network.told('outage')).toMatchObject([{ hosts: 30 }])
 })
 
-test.each([[8, true], [9, false]])('of those that failed, what they have left counts for neither side: eight of them, and %i connections besides', (others, outage) => {
-  const facts = new Outage({ reconnectDelay: 1_000, maxReconnectDelay: 30_000, maxReconnectAttempts: 3, maxConcurrentDials: 20 })
-  const begun = Array.from({ length: 8 }, (_, i) => {
-    const endpoint = new Endpoint(`e${i}`, `h${i}`)
-    endpoint.connections.add({} as never)
-    return facts.failed(endpoint, null, 0, 8 + others)
-  })
-  expect(begun).toEqual([...Array<boolean>(7).fill(false), outage])
-})
+test.each([
+  [8, true],
+  [9, false],
+])(
+  'of those that failed, what they have left counts for neither side: eight of them, and %i connections besides',
+  (others, outage) => {
+    const facts = new Outage({
+      reconnectDelay: 1_000,
+      maxReconnectDelay: 30_000,
+      maxReconnectAttempts: 3,
+      maxConcurrentDials: 20,
+    })
+    const begun = Array.from({ length: 8 }, (_, i) => {
+      const endpoint = new Endpoint(`e${i}`, `h${i}`)
+      endpoint.connections.add({} as never)
+      return facts.failed(endpoint, null, 0, 8 + others)
+    })
+    expect(begun).toEqual([...Array<boolean>(7).fill(false), outage])
+  },
+)
 
 test('an error of a dial says whether the host was heard', () => {
   const of = (phase: 'dns' | 'tcp' | 'banner' | 'auth', answered?: boolean): boolean =>
-    new DialError('XEC_CONNECT', 'x', { verdict: 'transient', phase, ...(answered === undefined ? {} : { answered }) }).answered
+    new DialError('XEC_CONNECT', 'x', { verdict: 'transient', phase, ...(answered === undefined ? {} : { answered }) })
+      .answered
   expect([of('dns'), of('tcp'), of('tcp', true), of('banner'), of('auth')]).toEqual([false, false, true, true, true])
 })
 
@@ -346,10 +372,15 @@ test('who is held back, and has no room at its host when another user of it prob
   await sim.dialAll()
   for (const link of sim.links) link.lose()
   await sim.settle()
-  for (const each of [target('first'), target('web'), target('other'), target('web', { username: 'root' })]) sim.acquire(each)
+  for (const each of [target('first'), target('web'), target('other'), target('web', { username: 'root' })])
+    sim.acquire(each)
   await sim.settle()
-  const held = (): string[] => [...sim.pool.facts.heldRing].map(({ target: { host, username } }) => `${username}@${host}`)
-  expect([sim.parked.map(({ target: { host } }) => host), held()]).toEqual([['first'], ['deploy@web', 'deploy@other', 'root@web']])
+  const held = (): string[] =>
+    [...sim.pool.facts.heldRing].map(({ target: { host, username } }) => `${username}@${host}`)
+  expect([sim.parked.map(({ target: { host } }) => host), held()]).toEqual([
+    ['first'],
+    ['deploy@web', 'deploy@other', 'root@web'],
+  ])
   await sim.advance(1_000)
   expect([sim.parked.map(({ target: { host } }) => host), held()]).toEqual([['first', 'web'], ['deploy@other']])
 })

@@ -20,7 +20,15 @@ import { target } from './sim.js'
 describe('a waiter', () => {
   test('settles once, whoever is second', () => {
     let told = 0
-    const waiter = new Waiter(null as never, 'web1', 0, Infinity, {}, () => {}, () => {})
+    const waiter = new Waiter(
+      null as never,
+      'web1',
+      0,
+      Infinity,
+      {},
+      () => {},
+      () => {},
+    )
     waiter.onSettled = () => void told++
     expect([waiter.settle(), waiter.settle(), waiter.settled, told]).toEqual([true, false, true, 1])
   })
@@ -28,27 +36,33 @@ describe('a waiter', () => {
 
 describe('deadlines', () => {
   test('the heap agrees with a sorted list', () => {
-    fc.assert(fc.property(fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity), fc.constant('clear' as const)))), fc.boolean(), (operations, looks) => {
-      const heap = new Deadlines<HasDeadline & { readonly n: number }>()
-      const subjects = Array.from({ length: 21 }, (_, n) => ({ n, entry: null }))
-      const model = new Map<number, number>()
-      for (const [n, at] of operations) {
-        const subject = subjects[n]!
-        if (at === 'clear') heap.clear(subject)
-        else heap.set(subject, at)
-        if (at === Infinity || at === 'clear') model.delete(n)
-        else model.set(n, at)
-        const nearest = Math.min(Infinity, ...model.values())
-        expect(heap.lookAt).toBeLessThanOrEqual(nearest)
-        expect(heap.lookAt === Infinity).toBe(nearest === Infinity)
-        if (looks) expect(heap.nearest ? model.get(heap.nearest.n) : Infinity).toBe(nearest)
-        expect(heap.at(subject)).toBe(at === 'clear' ? Infinity : at)
-        expect(heap.size).toBe(model.size)
-      }
-      const taken: number[] = []
-      for (let s = heap.takeDue(50); s !== undefined; s = heap.takeDue(50)) taken.push(model.get(s.n) ?? NaN)
-      expect(taken).toEqual([...model.values()].filter((at) => at <= 50).sort((a, b) => a - b))
-    }))
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity), fc.constant('clear' as const)))),
+        fc.boolean(),
+        (operations, looks) => {
+          const heap = new Deadlines<HasDeadline & { readonly n: number }>()
+          const subjects = Array.from({ length: 21 }, (_, n) => ({ n, entry: null }))
+          const model = new Map<number, number>()
+          for (const [n, at] of operations) {
+            const subject = subjects[n]!
+            if (at === 'clear') heap.clear(subject)
+            else heap.set(subject, at)
+            if (at === Infinity || at === 'clear') model.delete(n)
+            else model.set(n, at)
+            const nearest = Math.min(Infinity, ...model.values())
+            expect(heap.lookAt).toBeLessThanOrEqual(nearest)
+            expect(heap.lookAt === Infinity).toBe(nearest === Infinity)
+            if (looks) expect(heap.nearest ? model.get(heap.nearest.n) : Infinity).toBe(nearest)
+            expect(heap.at(subject)).toBe(at === 'clear' ? Infinity : at)
+            expect(heap.size).toBe(model.size)
+          }
+          const taken: number[] = []
+          for (let s = heap.takeDue(50); s !== undefined; s = heap.takeDue(50)) taken.push(model.get(s.n) ?? NaN)
+          expect(taken).toEqual([...model.values()].filter((at) => at <= 50).sort((a, b) => a - b))
+        },
+      ),
+    )
   })
 })
 
@@ -88,12 +102,18 @@ test('what was cleared, and what left a line, is kept by nobody', async () => {
 
 describe('histogram', () => {
   test('quantiles are within 3 % of the true ones', () => {
-    fc.assert(fc.property(fc.array(fc.double({ min: 0.02, max: 1e7, noNaN: true }), { minLength: 1 }), fc.double({ min: 0.01, max: 1, noNaN: true }), (values, q) => {
-      const histogram = new Histogram()
-      for (const value of values) histogram.record(value)
-      const exact = [...values].sort((a, b) => a - b)[Math.max(1, Math.ceil(q * values.length)) - 1]!
-      expect(Math.abs(histogram.quantile(q)! - exact) / exact).toBeLessThan(0.03)
-    }))
+    fc.assert(
+      fc.property(
+        fc.array(fc.double({ min: 0.02, max: 1e7, noNaN: true }), { minLength: 1 }),
+        fc.double({ min: 0.01, max: 1, noNaN: true }),
+        (values, q) => {
+          const histogram = new Histogram()
+          for (const value of values) histogram.record(value)
+          const exact = [...values].sort((a, b) => a - b)[Math.max(1, Math.ceil(q * values.length)) - 1]!
+          expect(Math.abs(histogram.quantile(q)! - exact) / exact).toBeLessThan(0.03)
+        },
+      ),
+    )
   })
 
   test('p99 stays unsaid below a hundred observations', () => {
@@ -116,9 +136,14 @@ describe('identity', () => {
     const base = keyOf(target('a'))
     expect(keyOf(target('b', { address: 'a.test' }))).toBe(base)
     for (const other of [
-      target('a', { username: 'root' }), target('a', { port: 23 }), target('a', { address: 'other' }), target('a', { credentials: password('q') }),
-      target('a', { hostKeys: { mode: 'strict', userFiles: [], globalFiles: [], alias: null } }), target('a', { jump: target('hop') }),
-    ]) expect(keyOf(other)).not.toBe(base)
+      target('a', { username: 'root' }),
+      target('a', { port: 23 }),
+      target('a', { address: 'other' }),
+      target('a', { credentials: password('q') }),
+      target('a', { hostKeys: { mode: 'strict', userFiles: [], globalFiles: [], alias: null } }),
+      target('a', { jump: target('hop') }),
+    ])
+      expect(keyOf(other)).not.toBe(base)
   })
 
   test('a key contains nothing of the credentials', () => {
@@ -129,7 +154,9 @@ describe('identity', () => {
 
   test('an endpoint is address, port and jump path, whoever logs in', () => {
     expect(endpointOf(target('x', { address: 'DB.Test', username: 'root' }))).toBe('db.test:22')
-    expect(endpointOf(target('x', { address: '::1', port: 2222, jump: target('hop') }))).toBe('[::1]:2222 via hop.test:22')
+    expect(endpointOf(target('x', { address: '::1', port: 2222, jump: target('hop') }))).toBe(
+      '[::1]:2222 via hop.test:22',
+    )
   })
 })
 
@@ -146,12 +173,13 @@ test('behind a jump host, who was never carried comes first, then who was carrie
 
 test('a connection moves only to the right', () => {
   const make = (): Connection => new Connection(1, {} as never, null, 0, 1, () => {})
-  for (const [i, from] of STATES.entries()) for (const [j, to] of STATES.entries()) {
-    const connection = make()
-    if (from !== 'opening') connection.to(from)
-    if (j > i) expect(() => connection.to(to)).not.toThrow()
-    else expect(() => connection.to(to)).toThrow(`bug: connection 1 cannot go from ${from} to ${to}`)
-  }
+  for (const [i, from] of STATES.entries())
+    for (const [j, to] of STATES.entries()) {
+      const connection = make()
+      if (from !== 'opening') connection.to(from)
+      if (j > i) expect(() => connection.to(to)).not.toThrow()
+      else expect(() => connection.to(to)).toThrow(`bug: connection 1 cannot go from ${from} to ${to}`)
+    }
 })
 
 test.each([
@@ -160,7 +188,12 @@ test.each([
   ['refused', undefined, 'b: refused'],
   ['a (10.0.0.1:22): refused', 'a', 'b: jump host a (10.0.0.1:22): refused'],
 ])('%j said of another name is %3$j', (message, behind, expected) => {
-  expect(forHost(new XecError('XEC_CONNECT', message, { host: 'a' }), 'b', behind)).toMatchObject({ message: expected, host: 'b', code: 'XEC_CONNECT', phase: 'tcp' })
+  expect(forHost(new XecError('XEC_CONNECT', message, { host: 'a' }), 'b', behind)).toMatchObject({
+    message: expected,
+    host: 'b',
+    code: 'XEC_CONNECT',
+    phase: 'tcp',
+  })
 })
 
 test('backoff is uniform between nothing and the doubled base, up to its cap', () => {
@@ -176,7 +209,10 @@ test('backoff is uniform between nothing and the doubled base, up to its cap', (
 
 describe('options', () => {
   test('undefined means default', () => {
-    expect(resolvePoolOptions({ maxConnections: undefined as never })).toMatchObject({ maxConnections: 256, idleTimeout: 300_000 })
+    expect(resolvePoolOptions({ maxConnections: undefined as never })).toMatchObject({
+      maxConnections: 256,
+      idleTimeout: 300_000,
+    })
   })
 
   test.each([
@@ -190,6 +226,8 @@ describe('options', () => {
   })
 
   test('an unknown name is refused with the known ones', () => {
-    expect(() => resolvePoolOptions({ maxConection: 1 } as never)).toThrow(/unknown pool option maxConection; known are enabled, maxConnections/)
+    expect(() => resolvePoolOptions({ maxConection: 1 } as never)).toThrow(
+      /unknown pool option maxConection; known are enabled, maxConnections/,
+    )
   })
 })

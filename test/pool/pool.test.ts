@@ -78,9 +78,19 @@ describe('reuse', () => {
     expect(sim.pool.snapshot().hosts).toMatchObject([{ host: 'web-1', names: 2 }])
   })
 
-  test.each([['the first', 0], ['the second', 1]])('of two names of one login the stricter limits hold, if %s has them', async (_, strict) => {
+  test.each([
+    ['the first', 0],
+    ['the second', 1],
+  ])('of two names of one login the stricter limits hold, if %s has them', async (_, strict) => {
     const sim = new Sim({ idleTimeout: 60_000 })
-    const names = ['a', 'b'].map((name, i) => target(name, { address: 'one.test', ...(i === strict ? { pool: { maxChannelsPerConnection: 1, maxConnectionsPerHost: 1, idleTimeout: 1_000 } } : {}) }))
+    const names = ['a', 'b'].map((name, i) =>
+      target(name, {
+        address: 'one.test',
+        ...(i === strict
+          ? { pool: { maxChannelsPerConnection: 1, maxConnectionsPerHost: 1, idleTimeout: 1_000 } }
+          : {}),
+      }),
+    )
     const first = sim.acquire(names[0]!)
     await sim.settle()
     sim.parked[0]!.succeed()
@@ -92,7 +102,11 @@ describe('reuse', () => {
       await sim.settle()
     }
     await sim.advance(1_000)
-    expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, connectionsCreated: 1, closedByReason: { idle: 1 } })
+    expect(sim.pool.snapshot()).toMatchObject({
+      totalConnections: 0,
+      connectionsCreated: 1,
+      closedByReason: { idle: 1 },
+    })
   })
 
   test('a limit that another name brings, below what runs, only stops more', async () => {
@@ -101,7 +115,9 @@ describe('reuse', () => {
     await sim.settle()
     sim.parked[0]!.succeed()
     await sim.settle()
-    const strict = sim.acquire(target('other-name', { address: web1.address, pool: { maxChannelsPerConnection: 1, maxConnectionsPerHost: 1 } }))
+    const strict = sim.acquire(
+      target('other-name', { address: web1.address, pool: { maxChannelsPerConnection: 1, maxConnectionsPerHost: 1 } }),
+    )
     for (const each of waiters) {
       await sim.settle()
       expect(strict.lease()).toBeUndefined()
@@ -144,7 +160,12 @@ describe('reuse', () => {
     expect(second.connection).toBe(2)
     second.release()
     await sim.settle()
-    expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, connectionsCreated: 2, connectionsDestroyed: 2, closedByReason: { disabled: 2 } })
+    expect(sim.pool.snapshot()).toMatchObject({
+      totalConnections: 0,
+      connectionsCreated: 2,
+      connectionsDestroyed: 2,
+      closedByReason: { disabled: 2 },
+    })
   })
 })
 
@@ -191,7 +212,11 @@ describe('limits', () => {
   test('a target with a thousand commands gives its connection up to a stranger after the quantum', async () => {
     const sim = new Sim({ maxConnections: 1, maxChannelsPerConnection: 1 })
     let served = 0
-    for (let i = 0; i < 1_000; i++) void sim.acquire(web1).acquired.then((lease) => { served++; setImmediate(() => lease.release()) })
+    for (let i = 0; i < 1_000; i++)
+      void sim.acquire(web1).acquired.then((lease) => {
+        served++
+        setImmediate(() => lease.release())
+      })
     const stranger = sim.acquire(web2)
     for (let i = 0; i < 100 && !stranger.lease(); i++) {
       for (const dial of sim.parked) dial.succeed()
@@ -284,7 +309,9 @@ describe('limits', () => {
   test('a chain longer than maxConnections is refused with both numbers', async () => {
     const sim = new Sim({ maxConnections: 1 })
     const behind = target('db-1', { jump: web1 })
-    await expect(sim.acquire(behind).acquired).rejects.toThrow('db-1: needs 2 connections at once (itself and 1 jump host), but maxConnections is 1')
+    await expect(sim.acquire(behind).acquired).rejects.toThrow(
+      'db-1: needs 2 connections at once (itself and 1 jump host), but maxConnections is 1',
+    )
   })
 })
 
@@ -475,27 +502,30 @@ describe('dial series', () => {
     expect(second.lease()).toBeDefined()
   })
 
-  test.each(['a host', 'a jump host'])('a series of %s that was left in the middle does not cost the next one its dials', async (what) => {
-    const sim = new Sim({ maxReconnectAttempts: 3 })
-    const wanted = what === 'a host' ? web1 : target('behind', { jump: web1 })
-    const first = sim.acquire(wanted)
-    for (let i = 0; i < 3; i++) {
-      await sim.advance(20_000)
-      sim.dials[i]!.fail('transient')
-      await sim.settle()
-    }
-    first.abort()
-    await sim.advance(24 * 3_600_000)
-    const second = sim.acquire(wanted)
-    for (let i = 3; i < 7; i++) {
-      expect(second.error()).toBeUndefined()
-      await sim.advance(20_000)
-      sim.dials[i]!.fail('transient')
-      await sim.settle()
-    }
-    expect(second.error()).toMatchObject({ code: 'XEC_CONNECT' })
-    expect(sim.dials).toHaveLength(7)
-  })
+  test.each(['a host', 'a jump host'])(
+    'a series of %s that was left in the middle does not cost the next one its dials',
+    async (what) => {
+      const sim = new Sim({ maxReconnectAttempts: 3 })
+      const wanted = what === 'a host' ? web1 : target('behind', { jump: web1 })
+      const first = sim.acquire(wanted)
+      for (let i = 0; i < 3; i++) {
+        await sim.advance(20_000)
+        sim.dials[i]!.fail('transient')
+        await sim.settle()
+      }
+      first.abort()
+      await sim.advance(24 * 3_600_000)
+      const second = sim.acquire(wanted)
+      for (let i = 3; i < 7; i++) {
+        expect(second.error()).toBeUndefined()
+        await sim.advance(20_000)
+        sim.dials[i]!.fail('transient')
+        await sim.settle()
+      }
+      expect(second.error()).toMatchObject({ code: 'XEC_CONNECT' })
+      expect(sim.dials).toHaveLength(7)
+    },
+  )
 
   test('who joins while a dial of the series is under way, or another still waits, joins the series', async () => {
     const sim = new Sim({ maxReconnectAttempts: 1, reconnectDelay: 1_000 })
@@ -522,7 +552,10 @@ describe('dial series', () => {
       sim.links.at(-1)!.lose()
       await sim.advance(15_000)
     }
-    expect(waiter.error()).toMatchObject({ code: 'XEC_CONNECT', message: expect.stringContaining('accepted the login and closed the connection') })
+    expect(waiter.error()).toMatchObject({
+      code: 'XEC_CONNECT',
+      message: expect.stringContaining('accepted the login and closed the connection'),
+    })
     expect(sim.dials).toHaveLength(3)
   })
 
@@ -553,7 +586,9 @@ describe('dial series', () => {
     await sim.settle()
     sim.links[2]!.lose()
     await sim.settle()
-    expect((own.error() as Error).message).toBe('bastion: the connection to bastion.test:22 was lost before a command could be sent on it (ECONNRESET)')
+    expect((own.error() as Error).message).toBe(
+      'bastion: the connection to bastion.test:22 was lost before a command could be sent on it (ECONNRESET)',
+    )
   })
 
   test('a lost connection gives its waiters to the next dial', async () => {
@@ -591,7 +626,8 @@ describe('waiting', () => {
     const waiter = sim.acquire(web3, { queueTimeoutMs: 5_000 })
     await sim.advance(5_000)
     expect(waiter.error()).toMatchObject({
-      code: 'XEC_QUEUE_TIMEOUT', executed: 'no',
+      code: 'XEC_QUEUE_TIMEOUT',
+      executed: 'no',
       message: 'web-3: no channel within 5.0s (connections 1/1, channels 1/1, 1 waiting; last dial ok 17.0s ago)',
     })
   })
@@ -600,7 +636,11 @@ describe('waiting', () => {
     const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
     const { lease } = await leased(sim)
     const order: number[] = []
-    for (let i = 0; i < 5; i++) void sim.acquire(web1).acquired.then((l) => { order.push(i); l.release() })
+    for (let i = 0; i < 5; i++)
+      void sim.acquire(web1).acquired.then((l) => {
+        order.push(i)
+        l.release()
+      })
     lease.release()
     for (let i = 0; i < 10; i++) await sim.settle()
     expect(order).toEqual([0, 1, 2, 3, 4])
@@ -671,7 +711,10 @@ describe('idle, lifetime', () => {
 describe('what a waiter hears', () => {
   function listening(sim: Sim, where: PoolTarget) {
     const heard: string[] = []
-    return { heard, ...sim.acquire(where, { onDialling: () => heard.push('dialling'), onQueued: () => heard.push('queued') }) }
+    return {
+      heard,
+      ...sim.acquire(where, { onDialling: () => heard.push('dialling'), onQueued: () => heard.push('queued') }),
+    }
   }
 
   test('that it is dialled for; and that it waits again, when the dial is over and others get its channels', async () => {
@@ -683,7 +726,13 @@ describe('what a waiter hears', () => {
     sim.dials[0]!.succeed()
     await sim.settle()
     // The first two never waited in the line.
-    expect([...waiters, late].map(({ heard }) => heard.join(' '))).toEqual(['dialling', 'dialling', 'dialling queued', 'dialling queued', 'dialling queued'])
+    expect([...waiters, late].map(({ heard }) => heard.join(' '))).toEqual([
+      'dialling',
+      'dialling',
+      'dialling queued',
+      'dialling queued',
+      'dialling queued',
+    ])
     const later = listening(sim, web1)
     waiters[0]!.lease()!.release()
     await sim.settle()
@@ -695,7 +744,10 @@ describe('what a waiter hears', () => {
     const sim = new Sim({ maxConnectionsPerHost: 1 })
     const waiters = [1, 2, 3].map(() => listening(sim, web1))
     await sim.settle()
-    const link = sim.dials[0]!.succeed((each) => { each.maxSessions = 2; each.answersOpens = false })
+    const link = sim.dials[0]!.succeed((each) => {
+      each.maxSessions = 2
+      each.answersOpens = false
+    })
     await sim.settle()
     expect(waiters[2]!.heard).toEqual(['dialling'])
     link.answer()
@@ -723,15 +775,21 @@ describe('what a waiter hears', () => {
     expect(second.lease()).toBeDefined()
   })
 
-  test('of its jump host\'s dial as of its own, and of its wait for a slot behind that', async () => {
+  test("of its jump host's dial as of its own, and of its wait for a slot behind that", async () => {
     const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1 })
     const bastion = target('bastion')
-    const [a, b] = ['a', 'b'].map((name) => listening(sim, target(name, { jump: bastion }))) as [ReturnType<typeof listening>, ReturnType<typeof listening>]
+    const [a, b] = ['a', 'b'].map((name) => listening(sim, target(name, { jump: bastion }))) as [
+      ReturnType<typeof listening>,
+      ReturnType<typeof listening>,
+    ]
     await sim.settle()
     expect([a.heard, b.heard]).toEqual([['dialling'], ['dialling']])
     sim.dials[0]!.succeed()
     await sim.settle()
-    expect([a.heard, b.heard]).toEqual([['dialling', 'dialling'], ['dialling', 'queued']])
+    expect([a.heard, b.heard]).toEqual([
+      ['dialling', 'dialling'],
+      ['dialling', 'queued'],
+    ])
   })
 })
 
@@ -780,7 +838,11 @@ describe('jump hosts', () => {
     sim.dials.find((d) => d.target.host === 'web-1')!.fail('transient')
     sim.dials.find((d) => d.target.host === 'web-2')!.succeed()
     await sim.settle()
-    expect(a.error()).toMatchObject({ code: 'XEC_CONNECT', host: 'db-1', message: 'db-1: jump host web-1: transient failure' })
+    expect(a.error()).toMatchObject({
+      code: 'XEC_CONNECT',
+      host: 'db-1',
+      message: 'db-1: jump host web-1: transient failure',
+    })
     expect(b.lease()).toBeDefined()
   })
 
@@ -861,7 +923,12 @@ describe('ends', () => {
     queued.lease()!.release()
     await sim.settle()
     expect(await drained).toEqual({ completed: 2, rejected: 0, revoked: 0 })
-    expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, activeConnections: 0, idleConnections: 0, waiting: 0 })
+    expect(sim.pool.snapshot()).toMatchObject({
+      totalConnections: 0,
+      activeConnections: 0,
+      idleConnections: 0,
+      waiting: 0,
+    })
     expect(sim.clock.timers.size).toBe(0)
   })
 
@@ -910,26 +977,29 @@ describe('ends', () => {
     expect(sim.clock.timers.size).toBe(0)
   })
 
-  test.each([0, 1, 2, 3])('close takes no longer for an idle chain of %i jump hosts whose peers do not answer', async (hops) => {
-    const sim = new Sim()
-    sim.tune = (link) => (link.answersEnd = false)
-    let jump: PoolTarget | null = null
-    for (let i = 0; i < hops; i++) jump = target(`hop-${i}`, { jump })
-    const waiter = sim.acquire(target('x', { jump }))
-    for (let i = 0; i <= hops; i++) {
+  test.each([0, 1, 2, 3])(
+    'close takes no longer for an idle chain of %i jump hosts whose peers do not answer',
+    async (hops) => {
+      const sim = new Sim()
+      sim.tune = (link) => (link.answersEnd = false)
+      let jump: PoolTarget | null = null
+      for (let i = 0; i < hops; i++) jump = target(`hop-${i}`, { jump })
+      const waiter = sim.acquire(target('x', { jump }))
+      for (let i = 0; i <= hops; i++) {
+        await sim.settle()
+        sim.parked[0]!.succeed()
+      }
+      ;(await waiter.acquired).release()
       await sim.settle()
-      sim.parked[0]!.succeed()
-    }
-    ;(await waiter.acquired).release()
-    await sim.settle()
-    let closed = false
-    void sim.pool.close().then(() => (closed = true))
-    await sim.advance(799)
-    expect(closed).toBe(false)
-    await sim.advance(1)
-    expect(closed).toBe(true)
-    expect(sim.pool.snapshot()).toMatchObject({ closedByReason: { closing: hops + 1 } })
-  })
+      let closed = false
+      void sim.pool.close().then(() => (closed = true))
+      await sim.advance(799)
+      expect(closed).toBe(false)
+      await sim.advance(1)
+      expect(closed).toBe(true)
+      expect(sim.pool.snapshot()).toMatchObject({ closedByReason: { closing: hops + 1 } })
+    },
+  )
 
   test('a drain reports who waited when it began and got no channel, not who asks later', async () => {
     const sim = new Sim({ maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 })
@@ -956,7 +1026,12 @@ describe('ends', () => {
   test('close before any use resolves, and the snapshot stays readable', async () => {
     const sim = new Sim()
     await sim.pool.close()
-    expect(sim.pool.snapshot()).toMatchObject({ totalConnections: 0, acquired: 0, reuseRatio: null, waitMs: { n: 0, p50: null } })
+    expect(sim.pool.snapshot()).toMatchObject({
+      totalConnections: 0,
+      acquired: 0,
+      reuseRatio: null,
+      waitMs: { n: 0, p50: null },
+    })
   })
 
   test('reset retires the connections of an endpoint and stays open for business', async () => {

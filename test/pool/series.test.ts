@@ -6,7 +6,10 @@ import { Sim, target } from './sim.js'
 const web = target('web')
 
 /** One connection is open and in use; `more` waiters want one each. */
-async function wanting(more: number, options: ConstructorParameters<typeof Sim>[0] = {}): Promise<{ sim: Sim; lease: Lease }> {
+async function wanting(
+  more: number,
+  options: ConstructorParameters<typeof Sim>[0] = {},
+): Promise<{ sim: Sim; lease: Lease }> {
   const sim = new Sim({ maxConnectionsPerHost: 20, maxChannelsPerConnection: 1, ...options })
   const first = sim.acquire(web)
   await sim.settle()
@@ -116,7 +119,11 @@ test('dials side by side that fail are one attempt', async () => {
   const { sim } = await wanting(3, { maxReconnectAttempts: 1, reconnectDelay: 1_000 })
   for (const dial of sim.parked) dial.fail('transient')
   await sim.settle()
-  expect(sim.events.filter((event) => event.type === 'dialFailed').map(({ retryInMs }) => typeof retryInMs)).toEqual(['number', 'number', 'number'])
+  expect(sim.events.filter((event) => event.type === 'dialFailed').map(({ retryInMs }) => typeof retryInMs)).toEqual([
+    'number',
+    'number',
+    'number',
+  ])
   await sim.advance(15_000)
   for (const dial of sim.parked) dial.fail('transient')
   await sim.settle()

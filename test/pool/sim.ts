@@ -10,7 +10,18 @@ import type { PoolEvent } from '../../src/pool/events.js'
 import type { PoolOptions } from '../../src/pool/options.js'
 import type { AcquireOptions, Lease, PoolTarget } from '../../src/pool/types.js'
 import { XecError } from '../../src/errors.js'
-import { DialError, type Channel, type DialVerdict, type Exit, type Link, type LinkEnd, type Reached, type ReachOptions, type Target, type Transport } from '../../src/transport/transport.js'
+import {
+  DialError,
+  type Channel,
+  type DialVerdict,
+  type Exit,
+  type Link,
+  type LinkEnd,
+  type Reached,
+  type ReachOptions,
+  type Target,
+  type Transport,
+} from '../../src/transport/transport.js'
 import { checkDial, checkInvariants, checkSnapshot } from './invariants.js'
 import { Quanta, Turns } from './turns.js'
 
@@ -29,7 +40,11 @@ export class FakeClock implements Clock {
   timer(ms: number, fn: () => void): Timer {
     const entry = { at: this.#now + Math.max(0, ms), fn, held: true }
     this.timers.add(entry)
-    return { clear: () => void this.timers.delete(entry), ref: () => void (entry.held = true), unref: () => void (entry.held = false) }
+    return {
+      clear: () => void this.timers.delete(entry),
+      ref: () => void (entry.held = true),
+      unref: () => void (entry.held = false),
+    }
   }
 
   /** Moves to the next timer if it is due by `until`; false when there is none. */
@@ -149,7 +164,10 @@ export class FakeLink implements Link {
   /** Answers everything that was asked so far. */
   answer(): void {
     for (const answer of this.#unanswered.splice(0)) {
-      if (this.open.size >= this.maxSessions) answer.reject(new XecError('XEC_REFUSED', `${this.dial.target.host}: the server refused a channel`, { phase: 'channel' }))
+      if (this.open.size >= this.maxSessions)
+        answer.reject(
+          new XecError('XEC_REFUSED', `${this.dial.target.host}: the server refused a channel`, { phase: 'channel' }),
+        )
       else {
         const channel = new FakeChannel(this)
         this.open.add(channel)
@@ -174,7 +192,8 @@ export class FakeLink implements Link {
   /** The first sign of an end: nothing works any more, and the socket is not shut yet. `lose` follows. */
   crack(): void {
     this.alive = false
-    for (const answer of this.#unanswered.splice(0)) answer.reject(new XecError('XEC_CONNECTION_LOST', 'Connection closed', { phase: 'channel' }))
+    for (const answer of this.#unanswered.splice(0))
+      answer.reject(new XecError('XEC_CONNECTION_LOST', 'Connection closed', { phase: 'channel' }))
   }
 
   setRef(held: boolean): void {
@@ -193,7 +212,8 @@ export class FakeLink implements Link {
     if (this.over) return
     this.over = true
     this.alive = false
-    for (const answer of this.#unanswered.splice(0)) answer.reject(new XecError('XEC_CONNECTION_LOST', 'Connection closed', { phase: 'channel' }))
+    for (const answer of this.#unanswered.splice(0))
+      answer.reject(new XecError('XEC_CONNECTION_LOST', 'Connection closed', { phase: 'channel' }))
     for (const channel of [...this.open]) channel.lose(end)
     this.#ended.resolve(end)
   }
@@ -208,9 +228,14 @@ export class FakeDial implements Reached {
   /** True: it does not hear of its abort, and ends as it would have, later. */
   deaf = false
 
-  constructor(readonly target: Target, readonly options: ReachOptions, readonly sim: Sim) {
+  constructor(
+    readonly target: Target,
+    readonly options: ReachOptions,
+    readonly sim: Sim,
+  ) {
     const abort = (): void => {
-      if (!this.deaf && (this.stage === 'reaching' || this.stage === 'authenticating')) this.fail('final', 'XEC_ABORTED')
+      if (!this.deaf && (this.stage === 'reaching' || this.stage === 'authenticating'))
+        this.fail('final', 'XEC_ABORTED')
     }
     if (options.signal.aborted) abort()
     else options.signal.addEventListener('abort', abort)
@@ -261,8 +286,20 @@ export class FakeDial implements Reached {
     this.#auth.resolve(link)
   }
 
-  fail(verdict: DialVerdict, code: 'XEC_CONNECT' | 'XEC_AUTH' | 'XEC_HOST_KEY' | 'XEC_CONFIG' | 'XEC_ABORTED' = verdict === 'sticky' ? 'XEC_AUTH' : 'XEC_CONNECT', answered?: boolean): void {
-    this.failWith(new DialError(code, `${this.target.host}: ${verdict} failure`, { host: this.target.host, verdict, ...(answered === undefined ? {} : { answered }) }))
+  fail(
+    verdict: DialVerdict,
+    code: 'XEC_CONNECT' | 'XEC_AUTH' | 'XEC_HOST_KEY' | 'XEC_CONFIG' | 'XEC_ABORTED' = verdict === 'sticky'
+      ? 'XEC_AUTH'
+      : 'XEC_CONNECT',
+    answered?: boolean,
+  ): void {
+    this.failWith(
+      new DialError(code, `${this.target.host}: ${verdict} failure`, {
+        host: this.target.host,
+        verdict,
+        ...(answered === undefined ? {} : { answered }),
+      }),
+    )
   }
 
   failWith(error: DialError): void {
@@ -323,7 +360,8 @@ export class Sim implements Transport {
   handshakeBegan(): void {
     this.#handshakes++
     this.mostHandshakes = Math.max(this.mostHandshakes, this.#handshakes)
-    if (this.#handshakes > this.pool.options.maxConcurrentDials) this.#broken ??= new Error(`law 1: ${this.#handshakes} handshakes of ${this.pool.options.maxConcurrentDials}`)
+    if (this.#handshakes > this.pool.options.maxConcurrentDials)
+      this.#broken ??= new Error(`law 1: ${this.#handshakes} handshakes of ${this.pool.options.maxConcurrentDials}`)
   }
 
   handshakeEnded(): void {
@@ -340,12 +378,18 @@ export class Sim implements Transport {
     return this.dials.filter((dial) => dial.stage !== 'done' && !dial.link)
   }
 
-  acquire(target: PoolTarget, options: AcquireOptions = {}): { acquired: Promise<Lease>; abort: () => void; lease: () => Lease | undefined; error: () => unknown } {
+  acquire(
+    target: PoolTarget,
+    options: AcquireOptions = {},
+  ): { acquired: Promise<Lease>; abort: () => void; lease: () => Lease | undefined; error: () => unknown } {
     const controller = new AbortController()
     let lease: Lease | undefined
     let error: unknown
     const acquired = this.pool.acquire(target, { ...options, signal: controller.signal })
-    acquired.then((l) => (lease = l), (e: unknown) => (error = e))
+    acquired.then(
+      (l) => (lease = l),
+      (e: unknown) => (error = e),
+    )
     return { acquired, abort: () => controller.abort(), lease: () => lease, error: () => error }
   }
 

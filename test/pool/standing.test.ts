@@ -10,7 +10,7 @@ const other = target('web2')
 const narrow = target('narrow', { address: 'web1.test', pool: { maxChannelsPerConnection: 1 } })
 const single = target('single', { address: 'web1.test', pool: { maxConnectionsPerHost: 1 } })
 
-test('what stands in the way of one more: nothing, its host\'s limit, or the pool\'s', async () => {
+test("what stands in the way of one more: nothing, its host's limit, or the pool's", async () => {
   const sim = new Sim({ maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 2 })
   expect(sim.pool.standing(deploy)).toEqual({ full: null, inHand: 0, maxConnections: 1, idle: 0 })
   const [one, two] = [sim.acquire(deploy), sim.acquire(deploy)]
@@ -25,36 +25,53 @@ test('what stands in the way of one more: nothing, its host\'s limit, or the poo
   for (const { lease } of [one, two]) lease()?.release()
   await sim.settle()
   // An idle connection goes to whoever needs its place.
-  expect([deploy, root, target('web3')].map((each) => sim.pool.standing(each))).toMatchObject([{ full: null, idle: 1 }, { full: null, idle: 0 }, { full: null }])
+  expect([deploy, root, target('web3')].map((each) => sim.pool.standing(each))).toMatchObject([
+    { full: null, idle: 1 },
+    { full: null, idle: 0 },
+    { full: null },
+  ])
 })
 
 test('who finds no limit in the way does not wait for one, and who finds one waits', async () => {
-  const steps = fc.array(fc.oneof(
-    { weight: 3, arbitrary: fc.record({ acquire: fc.constantFrom(deploy, root, other, narrow, single) }) },
-    { weight: 2, arbitrary: fc.record({ release: fc.nat(20) }) },
-  ), { maxLength: 25 })
-  await fc.assert(fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 3 }), fc.boolean(), steps, async (maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, enabled, sequence) => {
-    const sim = new Sim({ maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, enabled })
-    const waiting: ReturnType<Sim['acquire']>[] = []
-    const leases: Lease[] = []
-    for (const step of sequence) {
-      if ('release' in step) leases.splice(step.release, 1)[0]?.release()
-      else {
-        const { full } = sim.pool.standing(step.acquire)
-        const asked = sim.acquire(step.acquire)
-        waiting.push(asked)
-        await sim.dialAll()
-        expect({ full, granted: asked.lease() !== undefined }).toEqual({ full, granted: full === null })
-      }
-      await sim.dialAll()
-      for (const each of waiting.splice(0)) {
-        const lease = each.lease()
-        if (lease) leases.push(lease)
-        else waiting.push(each)
-      }
-    }
-    await sim.pool.close()
-  }), { numRuns: 150 })
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 3, arbitrary: fc.record({ acquire: fc.constantFrom(deploy, root, other, narrow, single) }) },
+      { weight: 2, arbitrary: fc.record({ release: fc.nat(20) }) },
+    ),
+    { maxLength: 25 },
+  )
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 4 }),
+      fc.integer({ min: 1, max: 2 }),
+      fc.integer({ min: 1, max: 3 }),
+      fc.boolean(),
+      steps,
+      async (maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, enabled, sequence) => {
+        const sim = new Sim({ maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, enabled })
+        const waiting: ReturnType<Sim['acquire']>[] = []
+        const leases: Lease[] = []
+        for (const step of sequence) {
+          if ('release' in step) leases.splice(step.release, 1)[0]?.release()
+          else {
+            const { full } = sim.pool.standing(step.acquire)
+            const asked = sim.acquire(step.acquire)
+            waiting.push(asked)
+            await sim.dialAll()
+            expect({ full, granted: asked.lease() !== undefined }).toEqual({ full, granted: full === null })
+          }
+          await sim.dialAll()
+          for (const each of waiting.splice(0)) {
+            const lease = each.lease()
+            if (lease) leases.push(lease)
+            else waiting.push(each)
+          }
+        }
+        await sim.pool.close()
+      },
+    ),
+    { numRuns: 150 },
+  )
 })
 
 test('a look changes nothing: no host is met by it, no name, no limit', async () => {
@@ -63,7 +80,8 @@ test('a look changes nothing: no host is met by it, no name, no limit', async ()
   sim.acquire(deploy)
   await sim.dialAll()
   const before = [sim.pool.standing(deploy), sim.pool.snapshot()]
-  for (const each of [narrow, single, root, other, target('behind', { jump })]) expect(sim.pool.standing(each).full).toBeNull()
+  for (const each of [narrow, single, root, other, target('behind', { jump })])
+    expect(sim.pool.standing(each).full).toBeNull()
   expect([sim.pool.standing(deploy), sim.pool.snapshot()]).toEqual(before)
   expect([sim.pool.facts.registry.queues.size, sim.pool.facts.registry.endpoints.size]).toEqual([1, 1])
 })
@@ -74,7 +92,12 @@ test('a name that asks for less finds its own limits, before the pool has met it
   await sim.dialAll()
   // On the one there is it may have no second channel, and there may be no second one.
   const both = target('both', { address: 'web1.test', pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } })
-  expect([deploy, narrow, single, both].map((each) => sim.pool.standing(each))).toMatchObject([{ full: null, maxConnections: 2 }, { full: null, maxConnections: 2 }, { full: null, maxConnections: 1 }, { full: 'maxConnectionsPerHost', maxConnections: 1 }])
+  expect([deploy, narrow, single, both].map((each) => sim.pool.standing(each))).toMatchObject([
+    { full: null, maxConnections: 2 },
+    { full: null, maxConnections: 2 },
+    { full: null, maxConnections: 1 },
+    { full: 'maxConnectionsPerHost', maxConnections: 1 },
+  ])
   // Another user of the place has no connection to share.
   expect(sim.pool.standing({ ...single, username: 'root' })).toMatchObject({ full: 'maxConnectionsPerHost' })
   const asked = sim.acquire(both)
@@ -100,7 +123,10 @@ test('what was learned of a server holds for a user of it whom the pool has not 
 })
 
 /** A pool in which the first to use it has left a connection that goes slowly, and another waits for its place. */
-async function placeAsked(by: typeof deploy, limits: { maxConnections: number } | { maxConnectionsPerHost: number }): Promise<Sim> {
+async function placeAsked(
+  by: typeof deploy,
+  limits: { maxConnections: number } | { maxConnectionsPerHost: number },
+): Promise<Sim> {
   const sim = new Sim(limits)
   sim.tune = (link) => void (link.answersEnd = false)
   const first = sim.acquire(deploy)
@@ -116,7 +142,10 @@ test.each([
   ['a host', 'maxConnectionsPerHost', root, target('web1', { username: 'third' })],
   ['the pool', 'maxConnections', other, target('web3')],
 ] as const)('the place in %s that becomes free is for who has asked for it', async (_, limit, second, third) => {
-  const sim = await placeAsked(second, limit === 'maxConnections' ? { maxConnections: 1 } : { maxConnectionsPerHost: 1 })
+  const sim = await placeAsked(
+    second,
+    limit === 'maxConnections' ? { maxConnections: 1 } : { maxConnectionsPerHost: 1 },
+  )
   expect([second, third].map((each) => sim.pool.standing(each).full)).toEqual([null, limit])
   const asked = sim.acquire(third)
   sim.links[0]?.lose()

@@ -15,7 +15,10 @@ import { law } from './invariants.js'
  * comes first. While one that has a connection waits for another, the same holds for those that have one, too.
  */
 export class Turns {
-  readonly #passed = new Map<Queue, { readonly since: number; readonly served: boolean; readonly by: Map<Queue, number> }>()
+  readonly #passed = new Map<
+    Queue,
+    { readonly since: number; readonly served: boolean; readonly by: Map<Queue, number> }
+  >()
 
   constructor(private readonly pool: ConnectionPool) {}
 
@@ -30,10 +33,15 @@ export class Turns {
       const { served, ringSince: since } = queue
       if (served && !another) continue
       let passed = this.#passed.get(queue)
-      if (!passed || passed.since !== since || passed.served !== served) this.#passed.set(queue, (passed = { since, served, by: new Map() }))
+      if (!passed || passed.since !== since || passed.served !== served)
+        this.#passed.set(queue, (passed = { since, served, by: new Map() }))
       const times = (passed.by.get(dialled.queue) ?? 0) + 1
       passed.by.set(dialled.queue, times)
-      law(13, times <= 1 + queue.endpoint.queues.size, () => `${dialled.queue.target.host} was dialled ${times} times while ${queue.target.host} waited in the ring`)
+      law(
+        13,
+        times <= 1 + queue.endpoint.queues.size,
+        () => `${dialled.queue.target.host} was dialled ${times} times while ${queue.target.host} waited in the ring`,
+      )
     }
   }
 }
@@ -66,25 +74,41 @@ export class Quanta {
       let since = this.#since.get(queue)
       if (since?.by !== by) this.#since.set(queue, (since = { by, at: now, grants: facts.grants }))
       // Timers are of whole milliseconds. A host's users take turns by the clock alone.
-      kept.push({ queue, by, over: now - since.at >= QUANTUM_MS + 1 || (by === 'pool' && facts.grants - since.grants >= QUANTUM_GRANTS) })
+      kept.push({
+        queue,
+        by,
+        over: now - since.at >= QUANTUM_MS + 1 || (by === 'pool' && facts.grants - since.grants >= QUANTUM_GRANTS),
+      })
     }
     const atPool = kept.filter(({ by, over }) => over && by === 'pool').length
     for (const { queue, by, over } of kept) {
       if (!over) continue
       const among = by === 'pool' ? facts.connections : queue.endpoint.connections
-      if (count(among, (each) => each.freeing || (each.state === 'draining' && each.leavesBy > now)) >= (by === 'pool' ? atPool : 1)) continue
-      for (const each of among) law(14, !hadTurn(each, now), () => `${queue.target.host} waits longer than a quantum, and connection ${each.id} to ${each.queue.target.host} is not given up`)
+      if (
+        count(among, (each) => each.freeing || (each.state === 'draining' && each.leavesBy > now)) >=
+        (by === 'pool' ? atPool : 1)
+      )
+        continue
+      for (const each of among)
+        law(
+          14,
+          !hadTurn(each, now),
+          () =>
+            `${queue.target.host} waits longer than a quantum, and connection ${each.id} to ${each.queue.target.host} is not given up`,
+        )
     }
   }
 
   /** A dial starts: whoever it is for has got its room. */
   dialled(event: PoolEvent): void {
-    for (const connection of this.pool.facts.connections) if (connection.id === event.connection) this.#since.delete(connection.queue)
+    for (const connection of this.pool.facts.connections)
+      if (connection.id === event.connection) this.#since.delete(connection.queue)
   }
 
   /** A dial failed: until its host is dialled again it is not the pool that keeps anybody out there. */
   failed(event: PoolEvent): void {
-    for (const queue of this.#since.keys()) if (queue.endpoint.notBefore > event.at && queue.target.host === event.host) this.#since.delete(queue)
+    for (const queue of this.#since.keys())
+      if (queue.endpoint.notBefore > event.at && queue.target.host === event.host) this.#since.delete(queue)
   }
 
   /** When a connection is given up. */
@@ -94,16 +118,37 @@ export class Quanta {
     const given = [...facts.connections].find(({ id }) => id === event.connection)
     if (!given) throw new Error(`connection ${event.connection} drains, and the pool does not have it`)
     this.seen++
-    law(14, given.grants > 0 && given.passengers.size === 0 && (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS), () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`)
-    const waited = ({ ringSince, ringGrants }: Queue): boolean => now - ringSince >= QUANTUM_MS || facts.grants - ringGrants >= QUANTUM_GRANTS
-    law(14, [...facts.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)), () => `connection ${given.id} is given up, and nobody has waited for it so long`)
-    const leaving = (among: Iterable<Connection>): number => count(among, (each) => each !== given && (each.freeing || (each.state === 'draining' && each.leavesBy > now)))
+    law(
+      14,
+      given.grants > 0 &&
+        given.passengers.size === 0 &&
+        (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS),
+      () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`,
+    )
+    const waited = ({ ringSince, ringGrants }: Queue): boolean =>
+      now - ringSince >= QUANTUM_MS || facts.grants - ringGrants >= QUANTUM_GRANTS
+    law(
+      14,
+      [...facts.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)),
+      () => `connection ${given.id} is given up, and nobody has waited for it so long`,
+    )
+    const leaving = (among: Iterable<Connection>): number =>
+      count(among, (each) => each !== given && (each.freeing || (each.state === 'draining' && each.leavesBy > now)))
     let asking = 0
-    for (const queue of facts.registry.queues.values()) if (queue.ringSince !== Infinity && !queue.served && !queue.endpoint.ring.has(queue)) asking += chainFrom(queue)
-    law(14, leaving(facts.connections) < asking || leaving(given.queue.endpoint.connections) === 0, () => `connection ${given.id} is given up, and as many are on their way out as ask for one`)
+    for (const queue of facts.registry.queues.values())
+      if (queue.ringSince !== Infinity && !queue.served && !queue.endpoint.ring.has(queue)) asking += chainFrom(queue)
+    law(
+      14,
+      leaving(facts.connections) < asking || leaving(given.queue.endpoint.connections) === 0,
+      () => `connection ${given.id} is given up, and as many are on their way out as ask for one`,
+    )
     // One whose turn ends in this very moment may not have been looked at yet.
     const better = (each: Connection): boolean => hadTurn(each, now - 1) && each.runningSince > given.runningSince
-    law(14, [facts.connections, given.queue.endpoint.connections].some((among) => count(among, better) === 0), () => `connection ${given.id} is given up, whose work began before that of another one`)
+    law(
+      14,
+      [facts.connections, given.queue.endpoint.connections].some((among) => count(among, better) === 0),
+      () => `connection ${given.id} is given up, whose work began before that of another one`,
+    )
   }
 
   /** A stranger that lacks nothing but a slot, where no idle connection can be closed for it and nothing else keeps it from dialling. */
@@ -111,10 +156,12 @@ export class Quanta {
     const { facts } = this.pool
     const { endpoint } = queue
     if (facts.mode !== 'running' || !queue.wanted || queue.served) return null
-    if ((queue.sticky?.until ?? 0) > now || endpoint.notBefore > now || endpoint.opening >= endpoint.dialLimit) return null
+    if ((queue.sticky?.until ?? 0) > now || endpoint.notBefore > now || endpoint.opening >= endpoint.dialLimit)
+      return null
     if (endpoint.failures > 0 && endpoint.opening > 0) return null
     if (queue.hop && count(queue.hop.connections, ({ state }) => state === 'open') === 0) return null
-    if (endpoint.connections.size >= endpoint.maxConnections) return count(endpoint.connections, ({ idle }) => idle) === 0 ? 'endpoint' : null
+    if (endpoint.connections.size >= endpoint.maxConnections)
+      return count(endpoint.connections, ({ idle }) => idle) === 0 ? 'endpoint' : null
     if (count(endpoint.ring, (other) => other !== queue) > 0) return null
     if (!queue.hop && (facts.heldUntil(now) > now || facts.heldRing.size > 0)) return null
     return facts.slots === facts.maxConnections && facts.idle.size === 0 ? 'pool' : null
@@ -123,7 +170,13 @@ export class Quanta {
 
 /** Whether it has had its quantum, and its queue would go on using it. */
 function hadTurn({ state, grants, openedAt, passengers, queue }: Connection, now: number): boolean {
-  return state === 'open' && passengers.size === 0 && queue.waiting > 0 && grants > 0 && (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
+  return (
+    state === 'open' &&
+    passengers.size === 0 &&
+    queue.waiting > 0 &&
+    grants > 0 &&
+    (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
+  )
 }
 
 /** How many slots a queue needs, and those that it is to carry. */

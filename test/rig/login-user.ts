@@ -29,7 +29,9 @@ export function loginUser(): LoginUser {
   return withLock(() => {
     let home = homeOf(NAME)
     if (home === undefined) {
-      execFileSync('useradd', ['--create-home', '--skel', '/nonexistent', '--shell', '/bin/sh', NAME], { stdio: 'pipe' })
+      execFileSync('useradd', ['--create-home', '--skel', '/nonexistent', '--shell', '/bin/sh', NAME], {
+        stdio: 'pipe',
+      })
       home = homeOf(NAME) ?? `/home/${NAME}`
     }
     let password = read(SECRET_FILE)?.trim()
@@ -44,7 +46,10 @@ export function loginUser(): LoginUser {
 }
 
 function homeOf(name: string): string | undefined {
-  return readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':')).find((fields) => fields[0] === name)?.[5]
+  return readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .find((fields) => fields[0] === name)?.[5]
 }
 
 function read(path: string): string | undefined {

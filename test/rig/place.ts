@@ -17,7 +17,12 @@ export interface Place {
 
 export function makePlace(): Place {
   const home = mkdtempSync(join(tmpdir(), 'xec-home-'))
-  const xdg = { XDG_CONFIG_HOME: join(home, '.config'), XDG_STATE_HOME: join(home, '.state'), XDG_CACHE_HOME: join(home, '.cache'), XDG_RUNTIME_DIR: join(home, '.run') }
+  const xdg = {
+    XDG_CONFIG_HOME: join(home, '.config'),
+    XDG_STATE_HOME: join(home, '.state'),
+    XDG_CACHE_HOME: join(home, '.cache'),
+    XDG_RUNTIME_DIR: join(home, '.run'),
+  }
   for (const dir of [...Object.values(xdg), join(home, '.ssh')]) mkdirSync(dir, { mode: 0o700 })
   return {
     home,

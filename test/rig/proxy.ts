@@ -36,7 +36,10 @@ export interface Proxy {
   stop(): Promise<void>
 }
 
-interface Pair { readonly client: Socket; readonly server: Socket }
+interface Pair {
+  readonly client: Socket
+  readonly server: Socket
+}
 
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const pairs = new Set<Pair>()
@@ -48,9 +51,16 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
 
   const cut = (pair: Pair, how: NonNullable<ProxyOptions['cutBy']>): void => {
     if (how === 'hole') hole = true
-    else if (how === 'rst') { reset(pair.client); pair.server.destroy() }
-    else if (how === 'half') { pair.client.end(); pair.server.destroy() }
-    else { pair.client.end(); pair.server.end() }
+    else if (how === 'rst') {
+      reset(pair.client)
+      pair.server.destroy()
+    } else if (how === 'half') {
+      pair.client.end()
+      pair.server.destroy()
+    } else {
+      pair.client.end()
+      pair.server.end()
+    }
   }
 
   const listener = createServer({ allowHalfOpen: true, noDelay: true }, (client) => {
@@ -62,10 +72,18 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       left = true
     }
     client.once('end', leave).once('close', leave)
-    const server = connect({ port: options.port, host: options.host ?? '127.0.0.1', noDelay: true, allowHalfOpen: true })
+    const server = connect({
+      port: options.port,
+      host: options.host ?? '127.0.0.1',
+      noDelay: true,
+      allowHalfOpen: true,
+    })
     const pair = { client, server }
     pairs.add(pair)
-    for (const [from, to, way] of [[client, server, 'toServer'], [server, client, 'toClient']] as const) {
+    for (const [from, to, way] of [
+      [client, server, 'toServer'],
+      [server, client, 'toClient'],
+    ] as const) {
       let passed = 0
       let done = false
       const limit = options.cutAt?.[way] ?? Infinity
@@ -75,8 +93,14 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
         const part = chunk.subarray(0, limit - passed)
         passed += part.length
         bytes[way] += part.length
-        if (!to.write(part) && !from.destroyed) { from.pause(); to.once('drain', () => from.resume()) }
-        if (passed >= limit) { done = true; cut(pair, options.cutBy ?? 'fin') }
+        if (!to.write(part) && !from.destroyed) {
+          from.pause()
+          to.once('drain', () => from.resume())
+        }
+        if (passed >= limit) {
+          done = true
+          cut(pair, options.cutBy ?? 'fin')
+        }
       }
       from.on('data', (chunk: Buffer) => {
         if (options.dripMs !== undefined && way === 'toClient') {
@@ -86,9 +110,14 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
         } else if (options.delayMs) setTimeout(pass, options.delayMs, chunk)
         else pass(chunk)
       })
-      from.on('end', () => { if (!hole) setTimeout(() => to.end(), options.delayMs ?? 0) })
+      from.on('end', () => {
+        if (!hole) setTimeout(() => to.end(), options.delayMs ?? 0)
+      })
       // A broken side breaks the other: that is what a proxy is for.
-      from.on('error', () => { if (!hole && way === 'toClient') reset(to); else if (!hole) to.destroy() })
+      from.on('error', () => {
+        if (!hole && way === 'toClient') reset(to)
+        else if (!hole) to.destroy()
+      })
       from.on('close', () => {
         if (client.destroyed && server.destroyed) pairs.delete(pair)
       })
@@ -98,16 +127,33 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
 
   return {
     port: (listener.address() as AddressInfo).port,
-    get accepted() { return accepted },
-    get open() { return pairs.size },
-    get most() { return most },
+    get accepted() {
+      return accepted
+    },
+    get open() {
+      return pairs.size
+    },
+    get most() {
+      return most
+    },
     bytes,
-    blackHole: () => { hole = true },
-    reset: () => { for (const pair of pairs) cut(pair, 'rst') },
-    halfClose: () => { for (const pair of pairs) cut(pair, 'half') },
+    blackHole: () => {
+      hole = true
+    },
+    reset: () => {
+      for (const pair of pairs) cut(pair, 'rst')
+    },
+    halfClose: () => {
+      for (const pair of pairs) cut(pair, 'half')
+    },
     async stop() {
-      for (const pair of pairs) { pair.client.destroy(); pair.server.destroy() }
-      await new Promise<void>((resolve) => { listener.close(() => resolve()) })
+      for (const pair of pairs) {
+        pair.client.destroy()
+        pair.server.destroy()
+      }
+      await new Promise<void>((resolve) => {
+        listener.close(() => resolve())
+      })
     },
   }
 }

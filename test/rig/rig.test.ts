@@ -10,12 +10,35 @@ import { describeWorld, killTree, startSshd, type Sshd } from './sshd.js'
 describeWorld('the rig', () => {
   let sshd: Sshd
   let place: Place
-  beforeAll(async () => { sshd = await startSshd(); place = makePlace() })
-  afterAll(async () => { await sshd.stop(); place.remove() })
+  beforeAll(async () => {
+    sshd = await startSshd()
+    place = makePlace()
+  })
+  afterAll(async () => {
+    await sshd.stop()
+    place.remove()
+  })
 
   const ssh = async (port: number, host: string, command: string): Promise<string> => {
-    const child = promisify(execFile)('ssh', ['-F', 'none', '-n', '-i', sshd.privateKeyPath, '-o', 'StrictHostKeyChecking=no',
-      '-o', `UserKnownHostsFile=${place.knownHosts}`, '-p', String(port), `${sshd.user}@${host}`, command], { env: place.env })
+    const child = promisify(execFile)(
+      'ssh',
+      [
+        '-F',
+        'none',
+        '-n',
+        '-i',
+        sshd.privateKeyPath,
+        '-o',
+        'StrictHostKeyChecking=no',
+        '-o',
+        `UserKnownHostsFile=${place.knownHosts}`,
+        '-p',
+        String(port),
+        `${sshd.user}@${host}`,
+        command,
+      ],
+      { env: place.env },
+    )
     return (await child).stdout
   }
 
@@ -42,7 +65,9 @@ describeWorld('the rig', () => {
 
 test('a tree of processes is ended whole, also while it forks', async () => {
   // Their parent's end closes nobody's stdout: `close` comes when the last of them has ended.
-  const tree = spawn('sh', ['-c', 'echo begun; for each in $(seq 500); do sleep 20 & done; wait'], { stdio: ['ignore', 'pipe', 'ignore'] })
+  const tree = spawn('sh', ['-c', 'echo begun; for each in $(seq 500); do sleep 20 & done; wait'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   await once(tree.stdout, 'data')
   killTree(tree.pid!)
   await once(tree, 'close')

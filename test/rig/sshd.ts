@@ -90,7 +90,10 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     // Not left to "the first value counts": MaxStartups takes the last.
     const keyword = (line: string): string => line.trim().split(/\s/)[0]?.toLowerCase() ?? ''
     const theirs = new Set((options.config ?? []).map(keyword))
-    writeFileSync(config, [...(options.config ?? []), ...own.filter((line) => !theirs.has(keyword(line))), ''].join('\n'))
+    writeFileSync(
+      config,
+      [...(options.config ?? []), ...own.filter((line) => !theirs.has(keyword(line))), ''].join('\n'),
+    )
 
     // The absolute path is required: sshd runs itself again for every connection.
     const [command, ...args] = [...dieWithParent(), SSHD, '-D', '-e', '-f', config]
@@ -110,9 +113,16 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
     }
     const hostKeysPublic = types.map((type) => publicPart(join(dir, `host_${type}.pub`)))
     return {
-      port, host: '127.0.0.1', user: user.name, home: user.home, password: user.password, dir, pid,
+      port,
+      host: '127.0.0.1',
+      user: user.name,
+      home: user.home,
+      password: user.password,
+      dir,
+      pid,
       privateKeyPath: join(dir, 'user'),
-      hostKeyPublic: hostKeysPublic[0] ?? '', hostKeysPublic,
+      hostKeyPublic: hostKeysPublic[0] ?? '',
+      hostKeysPublic,
       connections: () => childrenOf(pid),
       children: () => {
         const all = processes()
@@ -137,7 +147,9 @@ export function requireSshd(): boolean {
   if (process.env['XEC_REQUIRE_SSHD'] === '1') throw new Error(`${SSHD} is missing and XEC_REQUIRE_SSHD=1`)
   if (process.env['XEC_SSHD_WARNED'] !== '1') {
     process.env['XEC_SSHD_WARNED'] = '1'
-    process.stderr.write(`\n!!! ${SSHD} is missing: every test on a real SSH server is SKIPPED (apt-get install openssh-server)\n\n`)
+    process.stderr.write(
+      `\n!!! ${SSHD} is missing: every test on a real SSH server is SKIPPED (apt-get install openssh-server)\n\n`,
+    )
   }
   return false
 }
@@ -148,7 +160,11 @@ export function describeWorld(name: string, fn: () => void): void {
   try {
     present = requireSshd()
   } catch (error) {
-    describe(name, () => test('finds sshd', () => { throw error }))
+    describe(name, () =>
+      test('finds sshd', () => {
+        throw error
+      }),
+    )
     return
   }
   if (present) describe(name, fn)
@@ -158,7 +174,9 @@ export function describeWorld(name: string, fn: () => void): void {
 /** Makes an OpenSSH key pair at `path` and `path.pub`. */
 export function keygen(path: string, type: HostKeyType, passphrase = '', extra: readonly string[] = []): void {
   const bits = type === 'rsa' ? ['-b', '2048'] : []
-  execFileSync('ssh-keygen', ['-q', '-t', type, ...bits, '-N', passphrase, '-C', 'test', '-f', path, ...extra], { stdio: 'pipe' })
+  execFileSync('ssh-keygen', ['-q', '-t', type, ...bits, '-N', passphrase, '-C', 'test', '-f', path, ...extra], {
+    stdio: 'pipe',
+  })
 }
 
 function publicPart(path: string): string {
@@ -195,7 +213,10 @@ async function answers(port: number, gone: () => boolean): Promise<boolean> {
     const said = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1')
       socket.setTimeout(5_000, () => socket.destroy())
-      socket.once('data', (data) => { resolve(data.toString('latin1').startsWith('SSH-2.0')); socket.destroy() })
+      socket.once('data', (data) => {
+        resolve(data.toString('latin1').startsWith('SSH-2.0'))
+        socket.destroy()
+      })
       socket.once('error', () => resolve(false))
       socket.once('close', () => resolve(false))
     })
@@ -222,14 +243,16 @@ function isSshd(pid: number): boolean {
 }
 
 function processes(): { pid: number; parent: number }[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      return [{ pid: Number(name), parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) }]
-    } catch {
-      return []
-    }
-  })
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => {
+      try {
+        const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+        return [{ pid: Number(name), parent: Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) }]
+      } catch {
+        return []
+      }
+    })
 }
 
 /** Ends a process and those that it started, found by parentage. */

@@ -16,13 +16,19 @@ export async function startTurnstile(port: number): Promise<Turnstile> {
   let trips = 0
   const listener = createServer({ noDelay: true }, (client) => {
     const server = connect({ port, host: '127.0.0.1', noDelay: true })
-    const held = new Map<Socket, Buffer[]>([[client, []], [server, []]])
+    const held = new Map<Socket, Buffer[]>([
+      [client, []],
+      [server, []],
+    ])
     let quiet: NodeJS.Timeout | undefined
     const pass = (): void => {
       trips++
       for (const [to, chunks] of held) for (const chunk of chunks.splice(0)) to.write(chunk)
     }
-    for (const [from, to] of [[client, server], [server, client]] as const) {
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
       sockets.add(from)
       from.on('data', (chunk) => {
         held.get(to)?.push(chunk)
@@ -40,10 +46,14 @@ export async function startTurnstile(port: number): Promise<Turnstile> {
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
   return {
     port: (listener.address() as AddressInfo).port,
-    get trips() { return trips },
+    get trips() {
+      return trips
+    },
     async stop() {
       for (const socket of sockets) socket.destroy()
-      await new Promise<void>((resolve) => { listener.close(() => resolve()) })
+      await new Promise<void>((resolve) => {
+        listener.close(() => resolve())
+      })
     },
   }
 }

@@ -9,14 +9,32 @@ import { settle, target } from '../adapter/fakes.js'
 import { FakeClock } from '../transport/fake-clock.js'
 
 const result = (host: string, outcome: Outcome = 'ok', stdout = ''): Result => ({
-  host, address: `${host}:22`, outcome, ok: outcome === 'ok', exitCode: outcome === 'ok' ? 0 : null, signal: null, executed: 'yes', remoteProcess: null,
-  stdout: Buffer.from(stdout), stderr: Buffer.alloc(0), truncated: false, durationMs: 1, waitMs: 0, connectMs: 0, reused: false, connection: 1, attempts: [],
+  host,
+  address: `${host}:22`,
+  outcome,
+  ok: outcome === 'ok',
+  exitCode: outcome === 'ok' ? 0 : null,
+  signal: null,
+  executed: 'yes',
+  remoteProcess: null,
+  stdout: Buffer.from(stdout),
+  stderr: Buffer.alloc(0),
+  truncated: false,
+  durationMs: 1,
+  waitMs: 0,
+  connectMs: 0,
+  reused: false,
+  connection: 1,
+  attempts: [],
   error: outcome === 'ok' ? null : new XecError('XEC_EXIT', `${host}: ${outcome}`),
 })
 
 /** Commands that end when the test says so. */
 class Fleet implements Dispatcher {
-  readonly running = new Map<string, { options: ExecuteOptions; end(outcome?: Outcome): void; break(error: Error): void }>()
+  readonly running = new Map<
+    string,
+    { options: ExecuteOptions; end(outcome?: Outcome): void; break(error: Error): void }
+  >()
   readonly order: string[] = []
   most = 0
 
@@ -27,7 +45,11 @@ class Fleet implements Dispatcher {
         this.running.delete(host)
         then()
       }
-      this.running.set(host, { options, end: (outcome) => over(() => resolve(result(host, outcome))), break: (error) => over(() => reject(error)) })
+      this.running.set(host, {
+        options,
+        end: (outcome) => over(() => resolve(result(host, outcome))),
+        break: (error) => over(() => reject(error)),
+      })
       this.most = Math.max(this.most, this.running.size)
       options.signal?.addEventListener('abort', () => over(() => resolve(result(host, 'cancelled'))))
     })
@@ -39,10 +61,23 @@ class Fleet implements Dispatcher {
   }
 }
 
-const items = (n: number): RunItem[] => Array.from({ length: n }, (_, index) => ({ target: target(`web${index}`), command: { line: 'job' } }))
-const start = (fleet: Dispatcher, hosts: RunItem[], options: Partial<FanOutOptions> = {}): { report: Promise<Report>; events: RunEvent[] } => {
+const items = (n: number): RunItem[] =>
+  Array.from({ length: n }, (_, index) => ({ target: target(`web${index}`), command: { line: 'job' } }))
+const start = (
+  fleet: Dispatcher,
+  hosts: RunItem[],
+  options: Partial<FanOutOptions> = {},
+): { report: Promise<Report>; events: RunEvent[] } => {
   const events: RunEvent[] = []
-  return { report: fanOut(fleet, hosts, { commandText: 'job', clock: new FakeClock(), onEvent: (event) => void events.push(event), ...options }), events }
+  return {
+    report: fanOut(fleet, hosts, {
+      commandText: 'job',
+      clock: new FakeClock(),
+      onEvent: (event) => void events.push(event),
+      ...options,
+    }),
+    events,
+  }
 }
 
 describe('a run over many hosts', () => {
@@ -55,7 +90,13 @@ describe('a run over many hosts', () => {
     expect([...fleet.running.keys()]).toEqual(['web0', 'web2'])
     for (const host of ['web2', 'web3', 'web4', 'web0']) await fleet.end(host, host === 'web3' ? 'failed' : 'ok')
     const { results, ok, counts } = await report
-    expect(results.map(({ host, outcome }) => `${host} ${outcome}`)).toEqual(['web0 ok', 'web1 ok', 'web2 ok', 'web3 failed', 'web4 ok'])
+    expect(results.map(({ host, outcome }) => `${host} ${outcome}`)).toEqual([
+      'web0 ok',
+      'web1 ok',
+      'web2 ok',
+      'web3 failed',
+      'web4 ok',
+    ])
     expect([ok, counts.total, counts.ok, counts.failed, fleet.most]).toEqual([false, 5, 4, 1, 2])
   })
 
@@ -89,8 +130,15 @@ describe('a run over many hosts', () => {
     await fleet.end('web1', 'failed')
     await fleet.end('web0')
     const { results, counts } = await report
-    expect(results.map(({ outcome, executed }) => `${outcome} ${executed}`)).toEqual(['ok yes', 'failed yes', 'skipped no', 'skipped no'])
-    expect(results[2]?.error?.message).toBe('web2: skipped: web1 did not succeed, and no further host was admitted after the first failure')
+    expect(results.map(({ outcome, executed }) => `${outcome} ${executed}`)).toEqual([
+      'ok yes',
+      'failed yes',
+      'skipped no',
+      'skipped no',
+    ])
+    expect(results[2]?.error?.message).toBe(
+      'web2: skipped: web1 did not succeed, and no further host was admitted after the first failure',
+    )
     expect([counts.skipped, fleet.order]).toEqual([2, ['web0', 'web1']])
   })
 
@@ -108,8 +156,15 @@ describe('a run over many hosts', () => {
 
   test('a command that cannot be sent to some host stops the run before anything is dialled', async () => {
     const fleet = new Fleet()
-    const hosts: RunItem[] = [...items(1), { target: target('db1'), command: { line: 'job', env: { 'not a name': 'x' } } }]
-    await expect(start(fleet, hosts).report).rejects.toMatchObject({ code: 'XEC_CONFIG', host: 'db1', message: expect.stringMatching(/^db1: "not a name"/) })
+    const hosts: RunItem[] = [
+      ...items(1),
+      { target: target('db1'), command: { line: 'job', env: { 'not a name': 'x' } } },
+    ]
+    await expect(start(fleet, hosts).report).rejects.toMatchObject({
+      code: 'XEC_CONFIG',
+      host: 'db1',
+      message: expect.stringMatching(/^db1: "not a name"/),
+    })
     await expect(start(fleet, items(1), { fanout: 0 }).report).rejects.toMatchObject({ code: 'XEC_CONFIG' })
     expect(fleet.order).toEqual([])
   })
@@ -126,17 +181,22 @@ describe('a run over many hosts', () => {
 
   test('a listener that fails cancels the run instead of letting it go on unseen', async () => {
     const fleet = new Fleet()
-    const { report } = start(fleet, items(3), { fanout: 2, onEvent: (event) => {
-      if (event.type === 'state') throw new Error('write EPIPE')
-    } })
+    const { report } = start(fleet, items(3), {
+      fanout: 2,
+      onEvent: (event) => {
+        if (event.type === 'state') throw new Error('write EPIPE')
+      },
+    })
     await settle()
     fleet.running.get('web0')?.options.onState?.('running')
     expect((await report).counts).toMatchObject({ cancelled: 2, skipped: 1 })
   })
 
-  test('output is held back by a listener that asks for it, and its failure is the sink\'s', async () => {
+  test("output is held back by a listener that asks for it, and its failure is the sink's", async () => {
     const fleet = new Fleet()
-    const { report } = start(fleet, items(1), { onEvent: (event) => (event.type === 'output' ? Promise.reject(new Error('ENOSPC')) : undefined) })
+    const { report } = start(fleet, items(1), {
+      onEvent: (event) => (event.type === 'output' ? Promise.reject(new Error('ENOSPC')) : undefined),
+    })
     await settle()
     await expect(fleet.running.get('web0')?.options.onStdout?.(Buffer.from('x'))).rejects.toThrow('ENOSPC')
     expect((await report).counts.cancelled).toBe(1)

@@ -21,15 +21,17 @@ export function readBlocks(): readonly Block[] {
   let section = ''
   let title = ''
   let open: { line: number; lines: string[] } | undefined
-  readFileSync(DOCUMENT, 'utf8').split('\n').forEach((text, index) => {
-    if (open && text.trim() === '```') {
-      blocks.push({ number: blocks.length + 1, section, title, text: open.lines.join('\n'), line: open.line })
-      open = undefined
-    } else if (open) open.lines.push(text)
-    else if (text.startsWith('```')) open = { line: index + 2, lines: [] }
-    else if (text.startsWith('## ')) section = text.slice(3)
-    else if (text.startsWith('### ')) title = text.slice(4)
-  })
+  readFileSync(DOCUMENT, 'utf8')
+    .split('\n')
+    .forEach((text, index) => {
+      if (open && text.trim() === '```') {
+        blocks.push({ number: blocks.length + 1, section, title, text: open.lines.join('\n'), line: open.line })
+        open = undefined
+      } else if (open) open.lines.push(text)
+      else if (text.startsWith('```')) open = { line: index + 2, lines: [] }
+      else if (text.startsWith('## ')) section = text.slice(3)
+      else if (text.startsWith('### ')) title = text.slice(4)
+    })
   return blocks
 }
 
@@ -40,13 +42,22 @@ export interface Surroundings {
 }
 
 /** Runs a block's code to its end, and hands out what it declares at its top. */
-export async function runCode(block: Block, text: string, { modules, names }: Surroundings): Promise<Record<string, unknown>> {
+export async function runCode(
+  block: Block,
+  text: string,
+  { modules, names }: Surroundings,
+): Promise<Record<string, unknown>> {
   const source = ts.createSourceFile('block.ts', text, ts.ScriptTarget.ES2022, true)
   const declared = source.statements.flatMap((statement) => {
-    if (ts.isVariableStatement(statement)) return statement.declarationList.declarations.map(({ name }) => name.getText(source))
-    return (ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) && statement.name ? [statement.name.text] : []
+    if (ts.isVariableStatement(statement))
+      return statement.declarationList.declarations.map(({ name }) => name.getText(source))
+    return (ts.isClassDeclaration(statement) || ts.isFunctionDeclaration(statement)) && statement.name
+      ? [statement.name.text]
+      : []
   })
-  const { outputText } = ts.transpileModule(text, { compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, removeComments: false } })
+  const { outputText } = ts.transpileModule(text, {
+    compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022, removeComments: false },
+  })
   const given: Record<string, unknown> = {
     ...names,
     exports: {},
@@ -59,6 +70,8 @@ export async function runCode(block: Block, text: string, { modules, names }: Su
   for (const name of declared) delete given[name]
   const body = `return (async () => {${outputText}\nreturn { ${declared.join(', ')} };\n})()`
   const filename = `connection-management.md#${block.number}`
-  const run = compileFunction(body, Object.keys(given), { filename, lineOffset: block.line - 1 }) as (...values: unknown[]) => Promise<Record<string, unknown>>
+  const run = compileFunction(body, Object.keys(given), { filename, lineOffset: block.line - 1 }) as (
+    ...values: unknown[]
+  ) => Promise<Record<string, unknown>>
   return run(...Object.values(given))
 }

@@ -22,10 +22,16 @@ const TIMES: Readonly<Record<number, readonly (readonly [string, string])[]>> = 
   7: [['keepAliveInterval: 30000', 'keepAliveInterval: 200']],
   8: [['}, 45000);', '}, 30);']],
   9: [['reconnectDelay: 2000', 'reconnectDelay: 5']],
-  10: [['reconnectDelay: 1000', 'reconnectDelay: 1'], ['Math.pow(2, attempt) * 1000', 'Math.pow(2, attempt) * 2']],
+  10: [
+    ['reconnectDelay: 1000', 'reconnectDelay: 1'],
+    ['Math.pow(2, attempt) * 1000', 'Math.pow(2, attempt) * 2'],
+  ],
   14: [['}, 5000);', '}, 20);']],
   17: [['setTimeout(resolve, 1000)', 'setTimeout(resolve, 20)']],
-  18: [['}, 1000);', '}, 20);'], ['}, 30000);', '}, 1500);']],
+  18: [
+    ['}, 1000);', '}, 20);'],
+    ['}, 30000);', '}, 1500);'],
+  ],
 }
 
 /** Places on the host, by block: below a directory of the test's own. */
@@ -35,18 +41,25 @@ const PLACES: Readonly<Record<number, readonly string[]>> = {
 }
 
 /** The do's block declares `ssh` twice: its last line stands in braces. */
-const BRACES: Readonly<Record<number, string>> = { 19: 'const ssh = $.ssh(serverConfig).timeout(30000); // 30-second timeout' }
+const BRACES: Readonly<Record<number, string>> = {
+  19: 'const ssh = $.ssh(serverConfig).timeout(30000); // 30-second timeout',
+}
 
 /** Programs that the blocks call, as stubs first in the PATH of the host; each writes its words into a log. */
 export const STUBS: Readonly<Record<string, string>> = {
   free: 'echo "Mem: 1Gi"',
-  git: '', npm: '', pm2: '', nginx: '',
+  git: '',
+  npm: '',
+  pm2: '',
+  nginx: '',
   systemctl: 'echo active',
   // An archive with one file in it, at the place that -O names.
   wget: 'd=$(mktemp -d); echo app > "$d/app"; tar -czf "$2" -C "$d" app; rm -r "$d"',
   'long-build-process.sh': 'sleep 0.7; echo built',
   'long-running-command': 'echo done',
-  command1: '', command2: '', command3: '',
+  command1: '',
+  command2: '',
+  command3: '',
   'risky-command': 'echo $$; sleep 20',
 }
 

@@ -16,10 +16,14 @@ test('the document has 22 blocks, and each has its exercise', () => {
 function runAll(where: string, start: StartHosts): void {
   let stage: Stage
   const passed = new Set<number>()
-  beforeAll(async () => { stage = await setStage(start) })
+  beforeAll(async () => {
+    stage = await setStage(start)
+  })
   afterAll(async () => {
     await stage.stop()
-    const lines = blocks.map(({ section, number, title }) => `${section} → ${number} ${title} → ${passed.has(number) ? 'pass' : 'NOT PASSED'}`)
+    const lines = blocks.map(
+      ({ section, number, title }) => `${section} → ${number} ${title} → ${passed.has(number) ? 'pass' : 'NOT PASSED'}`,
+    )
     console.log([...lines, `${passed.size} of ${blocks.length} on ${where}`].join('\n'))
   })
   for (const block of blocks) {

@@ -40,28 +40,37 @@ const HOSTS_A_BLOCK = 5
 export const onFleet: StartHosts = async (path) => {
   const before = process.env['PATH']
   process.env['PATH'] = path
-  const names = readBlocks().flatMap(({ number }) => Array.from({ length: HOSTS_A_BLOCK }, (_, i) => `${number}.${i + 1}`))
+  const names = readBlocks().flatMap(({ number }) =>
+    Array.from({ length: HOSTS_A_BLOCK }, (_, i) => `${number}.${i + 1}`),
+  )
   const fleet = await startFleet(names)
   const doors = new Map<string, Server>()
-  await Promise.all(names.map(async (name) => {
-    const { address, port } = fleet.target(name)
-    const door = createServer((socket) => {
-      const behind = connect(port, address)
-      socket.on('error', () => behind.destroy()).on('close', () => behind.destroy())
-      behind.on('error', () => socket.destroy()).on('close', () => socket.destroy())
-      socket.pipe(behind).pipe(socket)
-    })
-    doors.set(name, door.listen(0, `127.1.${name}`))
-    await once(door, 'listening')
-  }))
+  await Promise.all(
+    names.map(async (name) => {
+      const { address, port } = fleet.target(name)
+      const door = createServer((socket) => {
+        const behind = connect(port, address)
+        socket.on('error', () => behind.destroy()).on('close', () => behind.destroy())
+        behind.on('error', () => socket.destroy()).on('close', () => socket.destroy())
+        socket.pipe(behind).pipe(socket)
+      })
+      doors.set(name, door.listen(0, `127.1.${name}`))
+      await once(door, 'listening')
+    }),
+  )
   return {
     username: fleet.user,
     privateKey: fleet.privateKey.reveal(),
-    at: ({ number }, nth) => ({ host: `127.1.${number}.${nth}`, port: (doors.get(`${number}.${nth}`)?.address() as AddressInfo).port }),
+    at: ({ number }, nth) => ({
+      host: `127.1.${number}.${nth}`,
+      port: (doors.get(`${number}.${nth}`)?.address() as AddressInfo).port,
+    }),
     async stop() {
       process.env['PATH'] = before
       await fleet.stop()
-      await Promise.all([...doors.values()].map((door) => new Promise<void>((resolve) => void door.close(() => resolve()))))
+      await Promise.all(
+        [...doors.values()].map((door) => new Promise<void>((resolve) => void door.close(() => resolve()))),
+      )
     },
   }
 }
@@ -77,7 +86,12 @@ export interface Stage {
   /** What the stubs were called with since the last time this was asked. */
   calls(): string[]
   /** The shared pool's figures for a host; all at 0 before it was used. */
-  figures(host: MappedHost): Pick<HostFigures, 'connectionsCreated' | 'reuseCount' | 'acquired' | 'totalConnections' | 'activeConnections' | 'idleConnections'>
+  figures(
+    host: MappedHost,
+  ): Pick<
+    HostFigures,
+    'connectionsCreated' | 'reuseCount' | 'acquired' | 'totalConnections' | 'activeConnections' | 'idleConnections'
+  >
   stop(): Promise<void>
 }
 
@@ -88,7 +102,8 @@ export async function setStage(start: StartHosts): Promise<Stage> {
   const log = join(world, 'calls')
   chmodSync(place.home, 0o711)
   mkdirSync(stubs, { recursive: true })
-  for (const [name, body] of Object.entries(STUBS)) writeFileSync(join(stubs, name), `#!/bin/sh\necho "${name} $*" >> ${log}\n${body}\n`, { mode: 0o755 })
+  for (const [name, body] of Object.entries(STUBS))
+    writeFileSync(join(stubs, name), `#!/bin/sh\necho "${name} $*" >> ${log}\n${body}\n`, { mode: 0o755 })
   writeFileSync(log, '')
   chmodSync(log, 0o666)
   chmodSync(world, 0o777)
@@ -110,13 +125,24 @@ export async function setStage(start: StartHosts): Promise<Stage> {
     wrongKey: place.path('wrong'),
     host: (block, nth) => ({ ...hosts.at(block, nth), username: hosts.username }),
     calls() {
-      const all = readFileSync(log, 'utf8').split('\n').filter((line) => line !== '').map((line) => line.trim())
+      const all = readFileSync(log, 'utf8')
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => line.trim())
       return all.slice(told, (told = all.length))
     },
     figures({ host, port }) {
       const address = `${host}:${port}`
-      return $.adapter.getConnectionPoolMetrics().hosts.find((row) => row.address === address)
-        ?? { connectionsCreated: 0, reuseCount: 0, acquired: 0, totalConnections: 0, activeConnections: 0, idleConnections: 0 }
+      return (
+        $.adapter.getConnectionPoolMetrics().hosts.find((row) => row.address === address) ?? {
+          connectionsCreated: 0,
+          reuseCount: 0,
+          acquired: 0,
+          totalConnections: 0,
+          activeConnections: 0,
+          idleConnections: 0,
+        }
+      )
     },
     async stop() {
       for (const [name, value] of Object.entries(before)) {
@@ -137,7 +163,12 @@ export interface Run<T> {
 }
 
 /** Runs a block; the n-th host name in it is the n-th host of the block, unless `hosts` has others. */
-export async function run<T extends object>(stage: Stage, block: Block, names: Readonly<Record<string, unknown>> = {}, hosts: Readonly<Record<string, MappedHost>> = {}): Promise<Run<T>> {
+export async function run<T extends object>(
+  stage: Stage,
+  block: Block,
+  names: Readonly<Record<string, unknown>> = {},
+  hosts: Readonly<Record<string, MappedHost>> = {},
+): Promise<Run<T>> {
   const known = new Map<string, MappedHost>(Object.entries(hosts))
   const text = mapped(block, {
     username: stage.username,
@@ -146,10 +177,14 @@ export async function run<T extends object>(stage: Stage, block: Block, names: R
       known.set(name, at)
       return at
     },
-    place: (path) => (path.startsWith('./') ? stage.place('bin', path.slice(2)) : stage.place(path === '/var/www/' ? 'www' : 'deployment')),
+    place: (path) =>
+      path.startsWith('./')
+        ? stage.place('bin', path.slice(2))
+        : stage.place(path === '/var/www/' ? 'www' : 'deployment'),
   })
   const said: string[] = []
-  const say = (...words: unknown[]): void => void said.push(words.map((word) => (typeof word === 'string' ? word : JSON.stringify(word))).join(' '))
+  const say = (...words: unknown[]): void =>
+    void said.push(words.map((word) => (typeof word === 'string' ? word : JSON.stringify(word))).join(' '))
   const own = new EventEmitter()
   const surroundings = { ...IMPLIED, console: { log: say, warn: say, error: say }, process: own, ...names }
   const made = await runCode(block, text, { modules: MODULES, names: surroundings })
@@ -164,4 +199,3 @@ export async function until(what: string, isSo: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
-

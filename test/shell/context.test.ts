@@ -19,16 +19,41 @@ class Echo implements Dispatcher {
     this.sent.push({ target, command, options })
     const code = Number(/^exit (\d+)/.exec(command.line)?.[1] ?? 0)
     return {
-      host: target.host, address: `${target.address}:22`, outcome: code ? 'failed' : 'ok', ok: code === 0, exitCode: code, signal: null, executed: 'yes', remoteProcess: null,
-      stdout: Buffer.from('{"a":1}\r\nb\n\n'), stderr: Buffer.from('warn'), truncated: false, durationMs: 5, waitMs: 0, connectMs: 0, reused: false, connection: 1, attempts: [],
-      error: code ? new XecError('XEC_EXIT', `${target.host}: exit status ${code}`, { host: target.host, executed: 'yes' }) : null,
+      host: target.host,
+      address: `${target.address}:22`,
+      outcome: code ? 'failed' : 'ok',
+      ok: code === 0,
+      exitCode: code,
+      signal: null,
+      executed: 'yes',
+      remoteProcess: null,
+      stdout: Buffer.from('{"a":1}\r\nb\n\n'),
+      stderr: Buffer.from('warn'),
+      truncated: false,
+      durationMs: 5,
+      waitMs: 0,
+      connectMs: 0,
+      reused: false,
+      connection: 1,
+      attempts: [],
+      error: code
+        ? new XecError('XEC_EXIT', `${target.host}: exit status ${code}`, { host: target.host, executed: 'yes' })
+        : null,
     }
   }
 }
 
-function setting(): { adapter: Echo; ssh: ReturnType<ReturnType<typeof createShell<Echo>>['ssh']>; lines: () => string[] } {
+function setting(): {
+  adapter: Echo
+  ssh: ReturnType<ReturnType<typeof createShell<Echo>>['ssh']>
+  lines: () => string[]
+} {
   const adapter = new Echo()
-  return { adapter, ssh: createShell(() => adapter).ssh('deploy@web1:2222'), lines: () => adapter.sent.map(({ command }) => command.line) }
+  return {
+    adapter,
+    ssh: createShell(() => adapter).ssh('deploy@web1:2222'),
+    lines: () => adapter.sent.map(({ command }) => command.line),
+  }
 }
 
 describe('$', () => {
@@ -42,7 +67,12 @@ describe('$', () => {
     const [shared, own] = [new Echo(), new Echo()]
     const $ = createShell(() => shared)
     await $.with({ adapter: own }).ssh('web1')`true`
-    expect([shared.sent.length, own.sent.length, $.adapter === shared, $.with({ adapter: own }).adapter === own]).toEqual([0, 1, true, true])
+    expect([
+      shared.sent.length,
+      own.sent.length,
+      $.adapter === shared,
+      $.with({ adapter: own }).adapter === own,
+    ]).toEqual([0, 1, true, true])
     await $.with({}).ssh('web1')`true`
     expect(shared.sent).toHaveLength(1)
   })
@@ -63,7 +93,11 @@ describe('a context', () => {
     const secret = new Secret('s')
     await ssh.env({ A: '1' }).cd('/srv').env({ B: secret }).cd('app').timeout('30s')`make`
     await ssh`make`
-    expect(adapter.sent[0]).toMatchObject({ target: { host: 'web1', port: 2222, username: 'deploy' }, command: { line: 'make', cwd: '/srv/app' }, options: { timeoutMs: 30_000, retryCommands: 0 } })
+    expect(adapter.sent[0]).toMatchObject({
+      target: { host: 'web1', port: 2222, username: 'deploy' },
+      command: { line: 'make', cwd: '/srv/app' },
+      options: { timeoutMs: 30_000, retryCommands: 0 },
+    })
     expect(adapter.sent[0]?.command.env).toEqual({ A: '1', B: secret })
     expect(adapter.sent[1]?.command).toEqual({ line: 'make' })
     await ssh.with({ idempotent: true }).timeout(500)`make`
@@ -99,7 +133,9 @@ describe('a context', () => {
 
   test('a target brings its environment', async () => {
     const adapter = new Echo()
-    await createShell(() => adapter).ssh({ host: 'web1', env: { ROLE: 'web' } }).env({ X: '1' })`true`
+    await createShell(() => adapter)
+      .ssh({ host: 'web1', env: { ROLE: 'web' } })
+      .env({ X: '1' })`true`
     expect(adapter.sent[0]?.command.env).toEqual({ ROLE: 'web', X: '1' })
   })
 })
@@ -128,22 +164,45 @@ describe('a command promise', () => {
     process.off('unhandledRejection', hear)
     expect(unheard).toEqual([])
     expect(isXecError(error)).toBe(true)
-    expect(error).toMatchObject({ code: 'XEC_EXIT', host: 'web1', phase: 'run', executed: 'yes', safeToRetry: false, ok: false, outcome: 'failed', exitCode: 3, signal: null, stderr: 'warn', durationMs: 5, message: 'web1: exit status 3' })
+    expect(error).toMatchObject({
+      code: 'XEC_EXIT',
+      host: 'web1',
+      phase: 'run',
+      executed: 'yes',
+      safeToRetry: false,
+      ok: false,
+      outcome: 'failed',
+      exitCode: 3,
+      signal: null,
+      stderr: 'warn',
+      durationMs: 5,
+      message: 'web1: exit status 3',
+    })
     expect(await ssh`exit 3`.nothrow()).toMatchObject({ ok: false, exitCode: 3, error: { code: 'XEC_EXIT' } })
   })
 
   test('options give new promises, and reach the command', async () => {
     const { adapter, ssh } = setting()
     const abort = new AbortController()
-    await ssh.cd('/srv').env({ A: '1' })`cat`.stdin('data').timeout('2s').signal(abort.signal).cd('app').env({ B: '2' }).maxBuffer(5).nothrow()
-    expect(adapter.sent[0]).toMatchObject({ command: { cwd: '/srv/app', env: { A: '1', B: '2' } }, options: { stdin: 'data', timeoutMs: 2_000, captureBytes: 5 } })
+    await ssh.cd('/srv').env({ A: '1' })`cat`
+      .stdin('data')
+      .timeout('2s')
+      .signal(abort.signal)
+      .cd('app')
+      .env({ B: '2' })
+      .maxBuffer(5)
+      .nothrow()
+    expect(adapter.sent[0]).toMatchObject({
+      command: { cwd: '/srv/app', env: { A: '1', B: '2' } },
+      options: { stdin: 'data', timeoutMs: 2_000, captureBytes: 5 },
+    })
     abort.abort()
     await expect(ssh`cat`.signal(abort.signal)).resolves.toBeDefined()
     expect(adapter.sent[1]?.options.signal?.aborted).toBe(true)
     expect(() => ssh`cat`.maxBuffer(-1)).toThrow('maxBuffer must be a whole number of bytes, not -1')
   })
 
-  test('signals add up: a context\'s and a command\'s own, whichever is first', async () => {
+  test("signals add up: a context's and a command's own, whichever is first", async () => {
     const { adapter, ssh } = setting()
     for (const first of [0, 1, 2]) {
       const aborts = [new AbortController(), new AbortController(), new AbortController()] as const
@@ -160,10 +219,11 @@ describe('a command promise', () => {
     const { ssh } = setting()
     const long = new AbortController()
     /** Whatever Node keeps on a signal for those who follow it, by way of a listener or of AbortSignal.any. */
-    const kept = (): number => Object.getOwnPropertySymbols(long.signal).reduce((n, name) => {
-      const value: unknown = Reflect.get(long.signal, name)
-      return n + (/Events|Dependant/.test(String(name)) ? (value as { readonly size: number }).size : 0)
-    }, 0)
+    const kept = (): number =>
+      Object.getOwnPropertySymbols(long.signal).reduce((n, name) => {
+        const value: unknown = Reflect.get(long.signal, name)
+        return n + (/Events|Dependant/.test(String(name)) ? (value as { readonly size: number }).size : 0)
+      }, 0)
     const followed = AbortSignal.any([long.signal])
     expect([kept(), followed.aborted]).toEqual([1, false])
     const own = ssh.with({ signal: long.signal })

@@ -7,17 +7,27 @@ import type { HostPoolOptions } from '../../src/pool/options.js'
 import * as held from '../pool/sim.js'
 import { FakeClock } from '../transport/fake-clock.js'
 
-function kept(): { clock: FakeClock; keepAlive: KeepAlive; pings: { ping: Ping; resolve(): void; reject(error?: Error): void }[]; told: string[]; idle: { count: number } } {
+function kept(): {
+  clock: FakeClock
+  keepAlive: KeepAlive
+  pings: { ping: Ping; resolve(): void; reject(error?: Error): void }[]
+  told: string[]
+  idle: { count: number }
+} {
   const clock = new FakeClock()
   const told: string[] = []
   const idle = { count: 1 }
   const pings: { ping: Ping; resolve(): void; reject(error?: Error): void }[] = []
   const keepAlive = new KeepAlive({
-    clock, intervalMs: ({ pool }) => pool?.keepAliveInterval ?? 10, idleTimeoutMs: ({ pool }) => pool?.idleTimeout ?? 45, idle: () => idle.count,
-    ping: ({ host }, ping) => new Promise((resolve, reject) => {
-      told.push(`ping ${host}`)
-      pings.push({ ping, resolve: () => resolve(null), reject: (error = new Error('no life')) => reject(error) })
-    }),
+    clock,
+    intervalMs: ({ pool }) => pool?.keepAliveInterval ?? 10,
+    idleTimeoutMs: ({ pool }) => pool?.idleTimeout ?? 45,
+    idle: () => idle.count,
+    ping: ({ host }, ping) =>
+      new Promise((resolve, reject) => {
+        told.push(`ping ${host}`)
+        pings.push({ ping, resolve: () => resolve(null), reject: (error = new Error('no life')) => reject(error) })
+      }),
     retire: ({ host }) => void told.push(`retire ${host}`),
   })
   return { clock, keepAlive, pings, told, idle }
@@ -125,7 +135,7 @@ test('a target has its own interval, from its first use, and they share a timer'
   keepAlive.used(slow)
   clock.advance(3)
   keepAlive.used(target('web1'))
-  for (let now = 3; now < 70; ) {
+  for (let now = 3; now < 70;) {
     expect(clock.pending).toBe(1)
     clock.advance(1)
     now++
@@ -135,7 +145,16 @@ test('a target has its own interval, from its first use, and they share a timer'
     for (const { resolve } of pings.splice(0)) resolve()
     await settle()
   }
-  expect(at).toEqual(['13 ping web1', '23 ping web1', '25 ping slow', '33 ping web1', '43 ping web1', '50 ping slow', '53 ping web1', '63 ping web1'])
+  expect(at).toEqual([
+    '13 ping web1',
+    '23 ping web1',
+    '25 ping slow',
+    '33 ping web1',
+    '43 ping web1',
+    '50 ping slow',
+    '53 ping web1',
+    '63 ping web1',
+  ])
 })
 
 test('of several names for the same the last decides the interval, and the strictest the idle time', async () => {
@@ -156,11 +175,21 @@ test('of several names for the same the last decides the interval, and the stric
 })
 
 test.each<[string, HostPoolOptions, HostPoolOptions | undefined, number[]]>([
-  ['those of its adapter where it has none', { keepAliveInterval: 5_000, idleTimeout: 12_000 }, undefined, [5_000, 10_000]],
+  [
+    'those of its adapter where it has none',
+    { keepAliveInterval: 5_000, idleTimeout: 12_000 },
+    undefined,
+    [5_000, 10_000],
+  ],
   ['its own interval', { keepAliveInterval: 5_000 }, { keepAliveInterval: 120_000 }, [120_000, 240_000]],
   ['its own idle time', { keepAliveInterval: 5_000 }, { idleTimeout: 17_000 }, [5_000, 10_000, 15_000]],
   ['its own wish for none', { keepAliveInterval: 5_000 }, { keepAlive: false }, []],
-  ['its own wish for one', { keepAlive: false, keepAliveInterval: 5_000, idleTimeout: 12_000 }, { keepAlive: true }, [5_000, 10_000]],
+  [
+    'its own wish for one',
+    { keepAlive: false, keepAliveInterval: 5_000, idleTimeout: 12_000 },
+    { keepAlive: true },
+    [5_000, 10_000],
+  ],
 ])('a host is kept alive as its options say: %s', async (_, connectionPool, pool, expected) => {
   const clock = new held.FakeClock()
   const began = clock.now()

@@ -3,16 +3,25 @@ import type { PoolSnapshot } from '../../src/pool/snapshot.js'
 import { PoolMonitor, type MonitorOptions } from '../../src/shell/monitor.js'
 import { FakeClock } from '../transport/fake-clock.js'
 
-function monitored(options?: MonitorOptions): { clock: FakeClock; monitor: PoolMonitor; now: (active: number, total: number, failed?: number) => void; told: unknown[] } {
+function monitored(options?: MonitorOptions): {
+  clock: FakeClock
+  monitor: PoolMonitor
+  now: (active: number, total: number, failed?: number) => void
+  told: unknown[]
+} {
   let metrics = { activeConnections: 0, totalConnections: 0, connectionsFailed: 3 } as PoolSnapshot
   const clock = new FakeClock()
   const monitor = new PoolMonitor(() => metrics, clock, options)
   const told: unknown[] = []
-  monitor.on('metrics', ({ activeConnections, totalConnections }) => told.push(`${activeConnections}/${totalConnections}`))
+  monitor.on('metrics', ({ activeConnections, totalConnections }) =>
+    told.push(`${activeConnections}/${totalConnections}`),
+  )
   monitor.on('high-utilization', ({ utilization }) => told.push(utilization))
   monitor.on('connection-failures', ({ failures, total }) => told.push({ failures, total }))
   return {
-    clock, monitor, told,
+    clock,
+    monitor,
+    told,
     now: (activeConnections, totalConnections, connectionsFailed = metrics.connectionsFailed) => {
       metrics = { ...metrics, activeConnections, totalConnections, connectionsFailed }
     },

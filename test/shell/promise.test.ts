@@ -27,7 +27,13 @@ describe('a command promise on a fleet', () => {
     await fleet.stop()
     place.remove()
   })
-  const reason = (command: PromiseLike<unknown>): Promise<unknown> => Promise.resolve(command).then(() => { throw new Error('it succeeded') }, (error: unknown) => error)
+  const reason = (command: PromiseLike<unknown>): Promise<unknown> =>
+    Promise.resolve(command).then(
+      () => {
+        throw new Error('it succeeded')
+      },
+      (error: unknown) => error,
+    )
 
   test('an unawaited failure is one unhandled rejection', async () => {
     const unheard: unknown[] = []
@@ -61,12 +67,25 @@ describe('a command promise on a fleet', () => {
       const done = place.path('done')
       const command = ssh`printf 0123456789; touch ${done}`.maxBuffer(4)
       expect(await reason(command)).toMatchObject({
-        code: 'XEC_MAX_BUFFER', ok: false, outcome: 'ok', exitCode: 0, executed: 'yes', stdout: '0123', truncated: true,
-        message: 'web1: stdout is longer than maxBuffer (4 bytes); the command ran to its end with exit status 0, and its result has the beginning. Raise it with .maxBuffer(bytes), or read the output as it comes: for await, or .pipe()',
+        code: 'XEC_MAX_BUFFER',
+        ok: false,
+        outcome: 'ok',
+        exitCode: 0,
+        executed: 'yes',
+        stdout: '0123',
+        truncated: true,
+        message:
+          'web1: stdout is longer than maxBuffer (4 bytes); the command ran to its end with exit status 0, and its result has the beginning. Raise it with .maxBuffer(bytes), or read the output as it comes: for await, or .pipe()',
       })
       expect(existsSync(done)).toBe(true)
-      expect(await ssh`printf 0123456789`.maxBuffer(4).nothrow()).toMatchObject({ ok: false, stdout: '0123', error: { code: 'XEC_MAX_BUFFER' } })
-      expect(await reason(ssh`printf 01234 >&2`.maxBuffer(4))).toMatchObject({ message: expect.stringContaining('stderr is longer') as unknown })
+      expect(await ssh`printf 0123456789`.maxBuffer(4).nothrow()).toMatchObject({
+        ok: false,
+        stdout: '0123',
+        error: { code: 'XEC_MAX_BUFFER' },
+      })
+      expect(await reason(ssh`printf 01234 >&2`.maxBuffer(4))).toMatchObject({
+        message: expect.stringContaining('stderr is longer') as unknown,
+      })
     })
 
     test('what fits is no error, and 0 keeps nothing', async () => {
@@ -101,9 +120,13 @@ describe('a command promise on a fleet', () => {
     test('a failure comes after the last line; not with nothrow', async () => {
       const lines: string[] = []
       const command = ssh`echo one; echo why >&2; exit 3`
-      expect(await reason((async () => {
-        for await (const line of command) lines.push(line)
-      })())).toMatchObject({ exitCode: 3, stderr: 'why\n' })
+      expect(
+        await reason(
+          (async () => {
+            for await (const line of command) lines.push(line)
+          })(),
+        ),
+      ).toMatchObject({ exitCode: 3, stderr: 'why\n' })
       expect(lines).toEqual(['one'])
       expect(await reason(command)).toMatchObject({ exitCode: 3 })
       expect(await read(ssh`echo one; exit 3`.nothrow())).toEqual(['one'])
@@ -158,7 +181,9 @@ describe('a command promise on a fleet', () => {
     test('signals the remote process', async () => {
       const command = ssh`echo running; exec sleep 60`
       expect(command.kill()).toBe(false)
-      expect(() => command.kill(9 as never)).toThrow(new TypeError('a signal is one of HUP, INT, KILL, QUIT, TERM, USR1, USR2, not 9'))
+      expect(() => command.kill(9 as never)).toThrow(
+        new TypeError('a signal is one of HUP, INT, KILL, QUIT, TERM, USR1, USR2, not 9'),
+      )
       const lines = command[Symbol.asyncIterator]()
       expect(await lines.next()).toEqual({ value: 'running', done: false })
       expect(command.kill('SIGINT')).toBe(true)
@@ -171,7 +196,7 @@ describe('a command promise on a fleet', () => {
       let stop: AbortSignal | undefined
       const over = { signal: () => false }
       const command = new CommandPromise((settings) => {
-        settings.onStarted?.(control = over)
+        settings.onStarted?.((control = over))
         stop = settings.stop
         return new Promise(() => {})
       }, {})
@@ -184,7 +209,10 @@ describe('a command promise on a fleet', () => {
 
     test('cancels what was not sent yet', async () => {
       const own = new SSHAdapter()
-      const command = $.with({ adapter: own }).ssh({ target: fleet.target('web1'), env: {} })`touch ${place.path('killed')}`
+      const command = $.with({ adapter: own }).ssh({
+        target: fleet.target('web1'),
+        env: {},
+      })`touch ${place.path('killed')}`
       const ended = reason(command)
       await Promise.resolve()
       expect(command.kill()).toBe(true)
@@ -200,18 +228,31 @@ describe('a command promise on a fleet', () => {
       const file = place.path('bytes')
       writeFileSync(file, bytes)
       const sum = createHash('sha256').update(bytes).digest('hex')
-      expect((await ssh`cat ${file}`.pipe(other`sha256sum; echo $XEC_DEMO_HOST`).lines())).toEqual([`${sum}  -`, 'web2'])
+      expect(await ssh`cat ${file}`.pipe(other`sha256sum; echo $XEC_DEMO_HOST`).lines()).toEqual([`${sum}  -`, 'web2'])
     })
 
     test('through three', async () => {
-      expect(await ssh`printf '3\n1\n2\n'`.pipe(other`sort`).pipe(ssh`head -n 1`).text()).toBe('1')
+      expect(
+        await ssh`printf '3\n1\n2\n'`
+          .pipe(other`sort`)
+          .pipe(ssh`head -n 1`)
+          .text(),
+      ).toBe('1')
     })
 
     test('a source that fails rejects it, with what came before; not with nothrow', async () => {
       const seen = place.path('seen')
-      expect(await reason(ssh`echo some; exit 4`.pipe(other`cat > ${seen}`))).toMatchObject({ host: 'web1', exitCode: 4 })
+      expect(await reason(ssh`echo some; exit 4`.pipe(other`cat > ${seen}`))).toMatchObject({
+        host: 'web1',
+        exitCode: 4,
+      })
       expect(readFileSync(seen, 'utf8')).toBe('some\n')
-      expect(await ssh`echo some; exit 4`.nothrow().pipe(other`cat`).text()).toBe('some')
+      expect(
+        await ssh`echo some; exit 4`
+          .nothrow()
+          .pipe(other`cat`)
+          .text(),
+      ).toBe('some')
       expect(await reason(ssh`echo some`.pipe(other`cat; exit 5`))).toMatchObject({ host: 'web2', exitCode: 5 })
     })
 
@@ -225,17 +266,26 @@ describe('a command promise on a fleet', () => {
       const result = await ssh`head -c 500000 /dev/zero; echo end >&2`.pipe(createWriteStream(file))
       expect([result.ok, result.stderr, readFileSync(file).length]).toEqual([true, 'end\n', 500_000])
       const broken = new Writable({ write: (_chunk, _encoding, done) => done(new Error('disk full')) })
-      expect(await reason(ssh`while :; do echo y; done`.pipe(broken))).toMatchObject({ outcome: 'cancelled', message: expect.stringContaining('disk full') as unknown })
-      expect(await reason(ssh`true`.pipe(createWriteStream(place.path('no/such/file'))))).toMatchObject({ code: 'ENOENT' })
+      expect(await reason(ssh`while :; do echo y; done`.pipe(broken))).toMatchObject({
+        outcome: 'cancelled',
+        message: expect.stringContaining('disk full') as unknown,
+      })
+      expect(await reason(ssh`true`.pipe(createWriteStream(place.path('no/such/file'))))).toMatchObject({
+        code: 'ENOENT',
+      })
     })
 
-    test('to a stream that is read as well: its own end is enough, whoever reads the other', { timeout: 10_000 }, async () => {
-      const through = createGzip()
-      expect((await ssh`echo x`.pipe(through)).ok).toBe(true)
-      const parts: Buffer[] = []
-      for await (const part of through) parts.push(part as Buffer)
-      expect(String(gunzipSync(Buffer.concat(parts)))).toBe('x\n')
-    })
+    test(
+      'to a stream that is read as well: its own end is enough, whoever reads the other',
+      { timeout: 10_000 },
+      async () => {
+        const through = createGzip()
+        expect((await ssh`echo x`.pipe(through)).ok).toBe(true)
+        const parts: Buffer[] = []
+        for await (const part of through) parts.push(part as Buffer)
+        expect(String(gunzipSync(Buffer.concat(parts)))).toBe('x\n')
+      },
+    )
 
     test('starts nothing by itself, and takes nothing that has started', async () => {
       const before = fleet.seen().commands

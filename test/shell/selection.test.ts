@@ -8,7 +8,10 @@ describe('a selection', () => {
   let inventory: LoadedInventory
   beforeAll(async () => {
     place = makePlace()
-    writeFileSync(place.path('xec.config.yaml'), "hosts: { 'web[01-02]': 10.0.0.1, db1: 10.0.0.2 }\ngroups: { web: ['web[01-02]'] }\n")
+    writeFileSync(
+      place.path('xec.config.yaml'),
+      "hosts: { 'web[01-02]': 10.0.0.1, db1: 10.0.0.2 }\ngroups: { web: ['web[01-02]'] }\n",
+    )
     inventory = await loadInventory({ cwd: place.home, env: place.env })
   })
   afterAll(() => place.remove())
@@ -31,7 +34,10 @@ describe('a selection', () => {
     [{ groups: [] }, 'names no groups and no hosts'],
     [{ exclude: ['db1'] }, 'names no groups and no hosts'],
     [{ group: 'web' }, 'unknown key of a selection group; did you mean groups?'],
-    [['web01'], "a selection is a text such as '@web,db1' or an object such as { hosts: ['web01', 'db*'] }, not an array"],
+    [
+      ['web01'],
+      "a selection is a text such as '@web,db1' or an object such as { hosts: ['web01', 'db*'] }, not an array",
+    ],
     [5, ', not 5'],
     [null, ', not null'],
     [{ hosts: 5 }, 'hosts must be a text or an array of texts, not 5'],

@@ -4,7 +4,14 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { startFleet, type Fleet } from '../../src/demo/fleet.js'
-import { $, CommandError, SSHAdapter, type AdapterEventName, type SSHAdapterOptions, type SshContext } from '../../src/index.js'
+import {
+  $,
+  CommandError,
+  SSHAdapter,
+  type AdapterEventName,
+  type SSHAdapterOptions,
+  type SshContext,
+} from '../../src/index.js'
 import { ensureBuilt } from '../cli/binary.js'
 import { ROOT } from '../docs/pages.js'
 import { makePlace, type Place } from '../rig/place.js'
@@ -19,7 +26,7 @@ describe('an adapter on a fleet', () => {
     place = makePlace()
     fleet = await startFleet(['web1', 'web2'])
   })
-  afterEach(async () => void await Promise.all(adapters.splice(0).map((adapter) => adapter.dispose())))
+  afterEach(async () => void (await Promise.all(adapters.splice(0).map((adapter) => adapter.dispose()))))
   afterAll(async () => {
     await fleet.stop()
     place.remove()
@@ -32,7 +39,10 @@ describe('an adapter on a fleet', () => {
   }
   const on = (adapter: SSHAdapter, name = 'web1', port?: number): SshContext => {
     const target = fleet.target(name)
-    return $.with({ adapter }).ssh({ target: port === undefined ? target : Object.freeze({ ...target, port }), env: {} })
+    return $.with({ adapter }).ssh({
+      target: port === undefined ? target : Object.freeze({ ...target, port }),
+      env: {},
+    })
   }
   let gates = 0
   /** A command that runs until `open` is called. */
@@ -50,7 +60,12 @@ describe('an adapter on a fleet', () => {
     await ssh`true`
     await ssh`true`
     await adapter.drain()
-    expect(adapter.getConnectionPoolMetrics()).toMatchObject({ connectionsCreated: 2, connectionsDestroyed: 2, reuseCount: 0, totalConnections: 0 })
+    expect(adapter.getConnectionPoolMetrics()).toMatchObject({
+      connectionsCreated: 2,
+      connectionsDestroyed: 2,
+      reuseCount: 0,
+      totalConnections: 0,
+    })
   })
 
   test('a failure rejects in the shape of a result; a lost connection says Connection closed', async () => {
@@ -58,11 +73,24 @@ describe('an adapter on a fleet', () => {
     const ssh = on(adapter)
     const failure = await ssh`echo out; echo err >&2; exit 3`.catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(CommandError)
-    expect(failure).toMatchObject({ code: 'XEC_EXIT', exitCode: 3, stdout: 'out\n', stderr: 'err\n', ok: false, executed: 'yes', message: 'web1: exit status 3' })
+    expect(failure).toMatchObject({
+      code: 'XEC_EXIT',
+      exitCode: 3,
+      stdout: 'out\n',
+      stderr: 'err\n',
+      ok: false,
+      executed: 'yes',
+      message: 'web1: exit status 3',
+    })
     const lost = ssh`echo begun; sleep 60`.catch((error: unknown) => error)
     await until(() => adapter.getConnectionPoolMetrics().activeConnections === 1)
     await adapter.dispose()
-    expect(await lost).toMatchObject({ code: 'XEC_CONNECTION_LOST', outcome: 'lost', exitCode: null, message: expect.stringContaining('Connection closed') as unknown })
+    expect(await lost).toMatchObject({
+      code: 'XEC_CONNECTION_LOST',
+      outcome: 'lost',
+      exitCode: null,
+      message: expect.stringContaining('Connection closed') as unknown,
+    })
   })
 
   test('drain lets finish what runs and waits, refuses what is new, and counts', async () => {
@@ -91,15 +119,22 @@ describe('an adapter on a fleet', () => {
   })
 
   test("onLimit throw: what would have to wait for its host's connections fails at once, and was not sent", async () => {
-    const adapter = make({ onLimit: 'throw', connectionPool: { maxConnectionsPerHost: 5, maxChannelsPerConnection: 1 } })
+    const adapter = make({
+      onLimit: 'throw',
+      connectionPool: { maxConnectionsPerHost: 5, maxChannelsPerConnection: 1 },
+    })
     const ssh = on(adapter)
     const gate = gated()
     const five = Array.from({ length: 5 }, () => ssh`${gate.line}`.text())
     for (const running of five) running.catch(() => {})
     await until(() => adapter.getConnectionPoolMetrics().activeConnections === 5)
     await expect(ssh`touch ${place.path('never')}`).rejects.toMatchObject({
-      code: 'XEC_QUEUE_TIMEOUT', outcome: 'timeout', executed: 'no', safeToRetry: true,
-      message: 'Maximum connections (5) reached for host web1, with 5 channels in use; the command was not sent (onLimit is throw)',
+      code: 'XEC_QUEUE_TIMEOUT',
+      outcome: 'timeout',
+      executed: 'no',
+      safeToRetry: true,
+      message:
+        'Maximum connections (5) reached for host web1, with 5 channels in use; the command was not sent (onLimit is throw)',
     })
     expect(await on(adapter, 'web2')`echo other`.text()).toBe('other')
     gate.open()
@@ -110,16 +145,27 @@ describe('an adapter on a fleet', () => {
   })
 
   test('onLimit throw: a tunnel and another user of the host take room as commands do, and transfers and tunnels are turned away too', async () => {
-    const adapter = make({ onLimit: 'throw', connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } })
+    const adapter = make({
+      onLimit: 'throw',
+      connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 },
+    })
     const ssh = on(adapter)
     const told: unknown[] = []
     adapter.on('queue', (payload) => told.push(payload))
     const tunnel = await ssh.tunnel({ remotePort: 9 })
-    const full = { code: 'XEC_QUEUE_TIMEOUT', executed: 'no', message: 'Maximum connections (1) reached for host web1, with 1 channel in use; the command was not sent (onLimit is throw)' }
+    const full = {
+      code: 'XEC_QUEUE_TIMEOUT',
+      executed: 'no',
+      message:
+        'Maximum connections (1) reached for host web1, with 1 channel in use; the command was not sent (onLimit is throw)',
+    }
     await expect(ssh`true`).rejects.toMatchObject(full)
     await expect(ssh.upload(Buffer.from('x'), place.path('never'))).rejects.toMatchObject(full)
     await expect(ssh.tunnel({ remotePort: 9 })).rejects.toMatchObject(full)
-    const stranger = $.with({ adapter }).ssh({ target: Object.freeze({ ...fleet.target('web1'), username: 'somebody-else' }), env: {} })
+    const stranger = $.with({ adapter }).ssh({
+      target: Object.freeze({ ...fleet.target('web1'), username: 'somebody-else' }),
+      env: {},
+    })
     await expect(stranger`true`).rejects.toMatchObject(full)
     expect(told).toEqual(Array(4).fill({ host: 'web1', limit: 'maxConnectionsPerHost', inHand: 2 }))
     await tunnel.close()
@@ -149,14 +195,19 @@ describe('an adapter on a fleet', () => {
 
   test.each([null, '', ' ', 5, {}])('keepAliveWith %j is a TypeError', (keepAliveWith) => {
     expect(() => make({ keepAliveWith: keepAliveWith as never })).toThrow(TypeError)
-    expect(() => make({ keepAliveWith: keepAliveWith as never })).toThrow('keepAliveWith must be a command line or a function, not')
+    expect(() => make({ keepAliveWith: keepAliveWith as never })).toThrow(
+      'keepAliveWith must be a command line or a function, not',
+    )
   })
 
   test('events: connect, queue, disconnect with its reason, reconnect', async () => {
     const proxy = await startProxy({ port: fleet.target('web1').port })
-    const adapter = make({ connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, maxReconnectAttempts: 0 } })
+    const adapter = make({
+      connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1, maxReconnectAttempts: 0 },
+    })
     const told: unknown[] = []
-    for (const name of ['connect', 'disconnect', 'reconnect', 'queue'] as AdapterEventName[]) adapter.on(name, (payload) => told.push([name, payload]))
+    for (const name of ['connect', 'disconnect', 'reconnect', 'queue'] as AdapterEventName[])
+      adapter.on(name, (payload) => told.push([name, payload]))
     const ssh = on(adapter, 'web1', proxy.port)
     const gate = gated()
     const both = [ssh`${gate.line}`.text(), ssh`echo second`.text()]
@@ -174,7 +225,10 @@ describe('an adapter on a fleet', () => {
     await until(() => told.length === 1)
     expect(told).toEqual([['disconnect', { host: 'web1', connection: 1, reason: 'lost', inFlight: 1 }]])
     await ssh`true`
-    expect(told.slice(1)).toEqual([['connect', expect.anything()], ['reconnect', { host: 'web1', connection: 2, failedDials: 0, after: 'lost' }]])
+    expect(told.slice(1)).toEqual([
+      ['connect', expect.anything()],
+      ['reconnect', { host: 'web1', connection: 2, failedDials: 0, after: 'lost' }],
+    ])
     told.length = 0
     await adapter.dispose()
     expect(told).toEqual([['disconnect', { host: 'web1', connection: 2, reason: 'closing', inFlight: 0 }]])
@@ -185,18 +239,27 @@ describe('an adapter on a fleet', () => {
     const adapter = make()
     const told: string[] = []
     const hear = (): void => void told.push('on')
-    expect(adapter.on('connect', hear).off('connect', hear).once('connect', () => told.push('once'))).toBe(adapter)
+    expect(
+      adapter
+        .on('connect', hear)
+        .off('connect', hear)
+        .once('connect', () => told.push('once')),
+    ).toBe(adapter)
     await on(adapter)`true`
     await on(adapter, 'web2')`true`
     expect(told).toEqual(['once'])
-    expect(() => adapter.on('error' as never, () => {})).toThrow('an SSHAdapter has no event "error"; it has connect, disconnect, reconnect, queue')
+    expect(() => adapter.on('error' as never, () => {})).toThrow(
+      'an SSHAdapter has no event "error"; it has connect, disconnect, reconnect, queue',
+    )
   })
 
   test('a monitor tells what happens until its adapter is closed', async () => {
     const adapter = make()
     const monitor = adapter.monitor({ interval: 5 })
     const told: string[] = []
-    monitor.on('metrics', ({ activeConnections, totalConnections }) => told.push(`${activeConnections}/${totalConnections}`))
+    monitor.on('metrics', ({ activeConnections, totalConnections }) =>
+      told.push(`${activeConnections}/${totalConnections}`),
+    )
     monitor.on('high-utilization', ({ utilization }) => told.push(`high ${utilization}`))
     const gate = gated()
     const running = on(adapter)`${gate.line}`.text()
@@ -214,7 +277,9 @@ describe('an adapter on a fleet', () => {
   test('a listener that throws disturbs no command, and is heard of where uncaught errors are', async () => {
     const uncaught = collectUncaught()
     const adapter = make({ connectionPool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } })
-    adapter.on('queue', () => { throw new Error('no queues, please') })
+    adapter.on('queue', () => {
+      throw new Error('no queues, please')
+    })
     const ssh = on(adapter)
     const gate = gated()
     const both = [ssh`${gate.line}`.text(), ssh`echo second`.text()]
@@ -224,7 +289,7 @@ describe('an adapter on a fleet', () => {
     expect(uncaught).toEqual([expect.objectContaining({ message: 'no queues, please' })])
   })
 
-  test('a keep-alive of one\'s own: a command, or a function with a context; what fails loses its connection', async () => {
+  test("a keep-alive of one's own: a command, or a function with a context; what fails loses its connection", async () => {
     const beats = place.path('beats')
     const adapter = make({ keepAliveWith: `echo beat >> ${beats}`, connectionPool: { keepAliveInterval: 1_000 } })
     await on(adapter)`true`
@@ -262,7 +327,9 @@ describe('an adapter on a fleet', () => {
     const key = place.path('key')
     writeFileSync(key, fleet.privateKey.reveal(), { mode: 0o600 })
     const program = place.path('program.mjs')
-    writeFileSync(program, `
+    writeFileSync(
+      program,
+      `
       const before = process.eventNames().length
       const { $, SSHAdapter } = await import(${JSON.stringify(join(ROOT, 'dist', 'index.js'))})
       console.log(process.eventNames().length - before, process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).length)
@@ -270,9 +337,12 @@ describe('an adapter on a fleet', () => {
       adapter.monitor({ interval: 50 })
       const ssh = $.with({ adapter }).ssh({ host: '127.0.0.1', port: ${port}, username: ${JSON.stringify(fleet.user)}, privateKey: ${JSON.stringify(key)}, userKnownHostsFile: ${JSON.stringify(place.knownHosts)} })
       console.log((await ssh\`echo done\`).text(), adapter.getConnectionPoolMetrics().idleConnections)
-    `)
+    `,
+    )
     const child = await new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
-      execFile(process.execPath, [program], { env: place.env, timeout: 20_000 }, (error, stdout, stderr) => resolve({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr }))
+      execFile(process.execPath, [program], { env: place.env, timeout: 20_000 }, (error, stdout, stderr) =>
+        resolve({ status: error ? Number(error.code ?? 1) : 0, stdout, stderr }),
+      )
     })
     expect(child).toEqual({ status: 0, stdout: '0 0\ndone 1\n', stderr: '' })
   })

@@ -24,7 +24,13 @@ test('a template that is nothing but one string is the command line itself', () 
   expect(line`${['rm', 'a b']}`).toBe(`rm 'a b'`)
 })
 
-test.each<[string, unknown]>([['an empty string', ''], ['an empty string', '  '], ['null', null], ['undefined', undefined], ['an empty array', []]])('one empty value alone is an error: %s', (what, value) => {
+test.each<[string, unknown]>([
+  ['an empty string', ''],
+  ['an empty string', '  '],
+  ['null', null],
+  ['undefined', undefined],
+  ['an empty array', []],
+])('one empty value alone is an error: %s', (what, value) => {
   expect(() => line`${value}`).toThrow(`the command is empty: the template is nothing but ${what}`)
 })
 

@@ -1,7 +1,23 @@
 /** The types that programs rely on: checked by tsc, which refuses a line that is wrong, and one that is not wrong where it should be. */
 import { expectTypeOf, test } from 'vitest'
-import type { CommandPromise, RunReport} from '../../src/index.js';
-import { $, CommandError, createXec, loadInventory, SSHAdapter, XecError, type ErrorCode, type Executed, type LoadedInventory, type Outcome, type PoolSnapshot, type Result, type ShellResult, type SshContext, type Tunnel } from '../../src/index.js'
+import type { CommandPromise, RunReport } from '../../src/index.js'
+import {
+  $,
+  CommandError,
+  createXec,
+  loadInventory,
+  SSHAdapter,
+  XecError,
+  type ErrorCode,
+  type Executed,
+  type LoadedInventory,
+  type Outcome,
+  type PoolSnapshot,
+  type Result,
+  type ShellResult,
+  type SshContext,
+  type Tunnel,
+} from '../../src/index.js'
 
 /** Never called: what is in it only has to have the right types. */
 const unused = async (): Promise<void> => {
@@ -16,7 +32,9 @@ const unused = async (): Promise<void> => {
   expectTypeOf(await $.all(['web1', 'web2'])`uptime`).toEqualTypeOf<RunReport>()
   expectTypeOf(await ssh.tunnel({ remoteHost: 'db', remotePort: 5432 })).toEqualTypeOf<Tunnel>()
   expectTypeOf(await loadInventory()).toEqualTypeOf<LoadedInventory>()
-  expectTypeOf(await createXec().execute((await (await loadInventory()).target('web1')).target, { line: 'x' })).toEqualTypeOf<Result>()
+  expectTypeOf(
+    await createXec().execute((await (await loadInventory()).target('web1')).target, { line: 'x' }),
+  ).toEqualTypeOf<Result>()
 
   const adapter = new SSHAdapter()
   expectTypeOf(adapter.getConnectionPoolMetrics()).toEqualTypeOf<PoolSnapshot>()

@@ -1,6 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync, chownSync, utimesSync } from 'node:fs'
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  chownSync,
+  utimesSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -27,10 +39,30 @@ afterEach(async () => {
 })
 
 const runs = (): string => join(home, '.local', 'state', 'xec', 'runs')
-const busy = snapshot({ totalConnections: 3, activeConnections: 2, idleConnections: 1, connecting: 1, waiting: 4, oldestWaitMs: 50, connectionsCreated: 5, acquired: 40, reuseCount: 35, reuseRatio: 0.875, hosts: [hostFigures('web1', { totalConnections: 3, acquired: 40 })] })
+const busy = snapshot({
+  totalConnections: 3,
+  activeConnections: 2,
+  idleConnections: 1,
+  connecting: 1,
+  waiting: 4,
+  oldestWaitMs: 50,
+  connectionsCreated: 5,
+  acquired: 40,
+  reuseCount: 35,
+  reuseRatio: 0.875,
+  hosts: [hostFigures('web1', { totalConnections: 3, acquired: 40 })],
+})
 
 function begin(given: Partial<OpenStatsOptions> = {}): StatsFile {
-  const file = openStats({ env: {}, home, clock, command: 'exec-all', snapshot: () => busy, warn: (message) => warnings.push(message), ...given })
+  const file = openStats({
+    env: {},
+    home,
+    clock,
+    command: 'exec-all',
+    snapshot: () => busy,
+    warn: (message) => warnings.push(message),
+    ...given,
+  })
   opened.push(file)
   return file
 }
@@ -49,14 +81,25 @@ const read = (): ReturnType<typeof readStats> => readStats({ env: {}, home, cloc
 function leave(given: Partial<StatsRecord>, name?: string): void {
   mkdirSync(runs(), { recursive: true, mode: 0o700 })
   const record: StatsRecord = {
-    schemaVersion: 1, pid: 999_999_999, startTime: '1', startedBy: 'proc', command: 'run', since: new Date(clock.wall() - 5_000).toISOString(), asOf: new Date(clock.wall()).toISOString(),
-    endedAt: null, exitCode: null, ...splitSnapshot(busy), ...given,
+    schemaVersion: 1,
+    pid: 999_999_999,
+    startTime: '1',
+    startedBy: 'proc',
+    command: 'run',
+    since: new Date(clock.wall() - 5_000).toISOString(),
+    asOf: new Date(clock.wall()).toISOString(),
+    endedAt: null,
+    exitCode: null,
+    ...splitSnapshot(busy),
+    ...given,
   }
   writeFileSync(join(runs(), name ?? `${record.pid}-${record.startTime}.json`), JSON.stringify(record), { mode: 0o600 })
 }
 
 /** A live process that is not this one, and its identity. */
-async function withProcess(use: (identity: Pick<StatsRecord, 'pid' | 'startTime' | 'startedBy'>) => Promise<void>): Promise<void> {
+async function withProcess(
+  use: (identity: Pick<StatsRecord, 'pid' | 'startTime' | 'startedBy'>) => Promise<void>,
+): Promise<void> {
   const child = spawn(process.execPath, ['-e', 'process.stdin.resume()'], { stdio: ['pipe', 'ignore', 'ignore'] })
   await once(child, 'spawn')
   const startTime = startTimeOf(readFileSync(`/proc/${child.pid}/stat`, 'latin1'))
@@ -75,7 +118,11 @@ describe('a run that lasts', () => {
     clock.advance(500)
     await written()
     const first = await read()
-    expect(first).toMatchObject({ live: true, runs: [{ pid: process.pid, command: 'exec-all', live: true, endedAt: null }], sum: { totals: { activeConnections: 2, waiting: 4 } } })
+    expect(first).toMatchObject({
+      live: true,
+      runs: [{ pid: process.pid, command: 'exec-all', live: true, endedAt: null }],
+      sum: { totals: { activeConnections: 2, waiting: 4 } },
+    })
     clock.advance(1_000)
     await written()
     expect(Date.parse((await read()).runs[0]?.asOf ?? '')).toBe(clock.wall())
@@ -99,14 +146,29 @@ describe('a run that lasts', () => {
     await file.stop(255)
     await file.stop(0)
     const view = await read()
-    expect(view).toMatchObject({ live: false, runs: [{ exitCode: 255, live: false, endedAt: new Date(clock.wall()).toISOString() }] })
-    expect(view.sum?.totals).toMatchObject({ totalConnections: 0, activeConnections: 0, idleConnections: 0, connecting: 0, waiting: 0, oldestWaitMs: 0, connectionsCreated: 5, acquired: 40 })
+    expect(view).toMatchObject({
+      live: false,
+      runs: [{ exitCode: 255, live: false, endedAt: new Date(clock.wall()).toISOString() }],
+    })
+    expect(view.sum?.totals).toMatchObject({
+      totalConnections: 0,
+      activeConnections: 0,
+      idleConnections: 0,
+      connecting: 0,
+      waiting: 0,
+      oldestWaitMs: 0,
+      connectionsCreated: 5,
+      acquired: 40,
+    })
     expect(view.sum?.hosts[0]).toMatchObject({ totalConnections: 0, acquired: 40 })
     expect(clock.timers).toBe(0)
   })
 
   test('a fleet writes at most 1000 rows, those with something to tell first, and says how many are left out', () => {
-    const hosts = [...Array.from({ length: 1_500 }, (_, at) => hostFigures(`web${at}`)), hostFigures('broken', { lastError: 'refused' })]
+    const hosts = [
+      ...Array.from({ length: 1_500 }, (_, at) => hostFigures(`web${at}`)),
+      hostFigures('broken', { lastError: 'refused' }),
+    ]
     const split = splitSnapshot(snapshot({ hosts }))
     expect(split.hosts).toHaveLength(1_000)
     expect(split.hosts[0]?.host).toBe('broken')
@@ -117,7 +179,11 @@ describe('a run that lasts', () => {
 describe('a process that is gone', () => {
   test('is not live, whatever its file says', async () => {
     leave({})
-    expect(await read()).toMatchObject({ live: false, runs: [{ live: false, endedAt: null }], sum: { totals: { totalConnections: 0, waiting: 0, acquired: 40 } } })
+    expect(await read()).toMatchObject({
+      live: false,
+      runs: [{ live: false, endedAt: null }],
+      sum: { totals: { totalConnections: 0, waiting: 0, acquired: 40 } },
+    })
   })
 
   test('its pid in use by another process does not bring it back', async () => {
@@ -149,19 +215,57 @@ describe('a process that is gone', () => {
 describe('several at once', () => {
   test('each is there, and their sum; percentiles do not add up', async () => {
     await withProcess(async (identity) => {
-      const latency = (n: number): { n: number; p50: number; p95: number; p99: null; max: number } => ({ n, p50: 1, p95: 2, p99: null, max: n })
-      leave({ ...identity, ...splitSnapshot(snapshot({ totalConnections: 1, idleConnections: 1, acquired: 10, reuseCount: 5, reuseRatio: 0.5, commandMs: latency(10), closedByReason: { idle: 1 }, commands: { ok: 9, failed: 1 },
-        hosts: [hostFigures('alias', { address: 'web1.test:22', acquired: 10 }), hostFigures('db')] })) })
-      begin({ snapshot: () => ({ ...busy, commandMs: latency(40), connectMs: latency(5), closedByReason: { idle: 2, lost: 1 }, commands: { ok: 40 } }) })
+      const latency = (n: number): { n: number; p50: number; p95: number; p99: null; max: number } => ({
+        n,
+        p50: 1,
+        p95: 2,
+        p99: null,
+        max: n,
+      })
+      leave({
+        ...identity,
+        ...splitSnapshot(
+          snapshot({
+            totalConnections: 1,
+            idleConnections: 1,
+            acquired: 10,
+            reuseCount: 5,
+            reuseRatio: 0.5,
+            commandMs: latency(10),
+            closedByReason: { idle: 1 },
+            commands: { ok: 9, failed: 1 },
+            hosts: [hostFigures('alias', { address: 'web1.test:22', acquired: 10 }), hostFigures('db')],
+          }),
+        ),
+      })
+      begin({
+        snapshot: () => ({
+          ...busy,
+          commandMs: latency(40),
+          connectMs: latency(5),
+          closedByReason: { idle: 2, lost: 1 },
+          commands: { ok: 40 },
+        }),
+      })
       clock.advance(500)
       await written()
       const view = await read()
       expect(view.runs.map(({ pid }) => pid)).toEqual([process.pid, identity.pid])
       expect(view.sum?.totals).toMatchObject({
-        totalConnections: 4, acquired: 50, reuseCount: 40, reuseRatio: 0.8, closedByReason: { idle: 3, lost: 1 }, commands: { ok: 49, failed: 1 },
-        commandMs: { n: 50, p50: null, p95: null, p99: null, max: 40 }, connectMs: { n: 5, p50: 1 }, limits: { maxConnections: 512, maxChannelsPerConnection: 8 },
+        totalConnections: 4,
+        acquired: 50,
+        reuseCount: 40,
+        reuseRatio: 0.8,
+        closedByReason: { idle: 3, lost: 1 },
+        commands: { ok: 49, failed: 1 },
+        commandMs: { n: 50, p50: null, p95: null, p99: null, max: 40 },
+        connectMs: { n: 5, p50: 1 },
+        limits: { maxConnections: 512, maxChannelsPerConnection: 8 },
       })
-      expect(view.sum?.hosts.map(({ host, acquired }) => [host, acquired])).toEqual([['web1', 50], ['db', 0]])
+      expect(view.sum?.hosts.map(({ host, acquired }) => [host, acquired])).toEqual([
+        ['web1', 50],
+        ['db', 0],
+      ])
     })
   })
 
@@ -187,7 +291,8 @@ describe('what is kept', () => {
       const at = (ms: number): string => new Date(clock.wall() - ms).toISOString()
       leave({ ...identity, asOf: at(30 * 3_600_000) })
       leave({ startTime: '77', asOf: at(25 * 3_600_000) })
-      for (let count = 0; count < 30; count++) leave({ startTime: String(100 + count), asOf: at(1_000 + count), endedAt: at(1_000 + count) })
+      for (let count = 0; count < 30; count++)
+        leave({ startTime: String(100 + count), asOf: at(1_000 + count), endedAt: at(1_000 + count) })
       writeFileSync(join(runs(), 'notes.txt'), 'mine')
       writeFileSync(join(runs(), '5-5.json.tmp'), 'half')
       utimesSync(join(runs(), '5-5.json.tmp'), 0, 0)
@@ -215,7 +320,9 @@ describe('a place that is not ours', () => {
     await written()
     clock.advance(5_000)
     await file.stop(0)
-    expect(warnings).toEqual([expect.stringMatching(/^no stats for "xec pool stats": .* is not used for stats files: it is a symbolic link$/)])
+    expect(warnings).toEqual([
+      expect.stringMatching(/^no stats for "xec pool stats": .* is not used for stats files: it is a symbolic link$/),
+    ])
     expect(readdirSync(elsewhere)).toEqual([])
     expect(await read()).toMatchObject({ runs: [], sum: null, warnings: [expect.stringContaining('symbolic link')] })
   })
@@ -228,10 +335,13 @@ describe('a place that is not ours', () => {
     expect(readdirSync(runs())).toEqual([])
   })
 
-  test.runIf(existsSync('/proc/self'))('a file system that lets nobody make one is a warning, and no loop', async () => {
-    await begin({ env: { XDG_STATE_HOME: '/proc/nope/state' } }).stop(0)
-    expect(warnings).toEqual([expect.stringContaining('/proc/nope')])
-  })
+  test.runIf(existsSync('/proc/self'))(
+    'a file system that lets nobody make one is a warning, and no loop',
+    async () => {
+      await begin({ env: { XDG_STATE_HOME: '/proc/nope/state' } }).stop(0)
+      expect(warnings).toEqual([expect.stringContaining('/proc/nope')])
+    },
+  )
 
   test('the levels above it are made', async () => {
     await begin({ env: { XDG_STATE_HOME: join(home, 'a', 'b') } }).stop(0)
@@ -256,7 +366,11 @@ describe('a place that is not ours', () => {
   })
 
   test('a snapshot that throws is a warning, not a failure of the run', async () => {
-    await begin({ snapshot: () => { throw new Error('no pool') } }).stop(0)
+    await begin({
+      snapshot: () => {
+        throw new Error('no pool')
+      },
+    }).stop(0)
     expect(warnings).toEqual(['no stats for "xec pool stats": no pool'])
   })
 })
@@ -282,9 +396,19 @@ describe('reading', () => {
     const text = readFileSync(join(runs(), '999999999-1.json'), 'utf8')
     expect(parseRecord(text)).toBeDefined()
     for (const wrong of [
-      { pid: '1' }, { asOf: 'yesterday' }, { startedBy: 'x' }, { totals: null }, { totals: { ...busy, waiting: '4' } }, { hosts: [{}] }, { hosts: {} }, { hostsOmitted: null },
-      { totals: { ...busy, commands: { 'ok\u001b[2J': 1 } } }, { totals: { ...busy, closedByReason: { 'a b': 1 } } }, { totals: { ...busy, failuresByPhase: { '\n': 1 } } },
-    ]) expect(parseRecord(JSON.stringify({ ...(JSON.parse(text) as object), ...wrong }))).toBe(undefined)
+      { pid: '1' },
+      { asOf: 'yesterday' },
+      { startedBy: 'x' },
+      { totals: null },
+      { totals: { ...busy, waiting: '4' } },
+      { hosts: [{}] },
+      { hosts: {} },
+      { hostsOmitted: null },
+      { totals: { ...busy, commands: { 'ok\u001b[2J': 1 } } },
+      { totals: { ...busy, closedByReason: { 'a b': 1 } } },
+      { totals: { ...busy, failuresByPhase: { '\n': 1 } } },
+    ])
+      expect(parseRecord(JSON.stringify({ ...(JSON.parse(text) as object), ...wrong }))).toBe(undefined)
     expect(parseRecord('null')).toBe(undefined)
   })
 
@@ -299,6 +423,17 @@ test('the file tells of the pool alone: its keys are these', async () => {
   await begin().stop(0)
   const [name = ''] = readdirSync(runs())
   expect(Object.keys(JSON.parse(readFileSync(join(runs(), name), 'utf8')) as object)).toEqual([
-    'schemaVersion', 'pid', 'startTime', 'startedBy', 'command', 'since', 'asOf', 'endedAt', 'exitCode', 'totals', 'hosts', 'hostsOmitted',
+    'schemaVersion',
+    'pid',
+    'startTime',
+    'startedBy',
+    'command',
+    'since',
+    'asOf',
+    'endedAt',
+    'exitCode',
+    'totals',
+    'hosts',
+    'hostsOmitted',
   ])
 })

@@ -13,8 +13,14 @@ function through(text: string, step: number): { at: number; whole: string } | nu
 }
 
 test('an identification is handed over when it is whole, however it is cut, with what was said before it', () => {
-  for (const text of ['SSH-2.0-x\r\n', 'SSH-2.0-x\n', 'welcome\r\nto web1\r\nSSH-2.0-x\r\n', '\r\nSSH-1.99-old thing\r\n']) {
-    for (let step = 1; step <= text.length; step++) expect(through(text, step), `${JSON.stringify(text)} by ${step}`).toEqual({ at: text.length, whole: text })
+  for (const text of [
+    'SSH-2.0-x\r\n',
+    'SSH-2.0-x\n',
+    'welcome\r\nto web1\r\nSSH-2.0-x\r\n',
+    '\r\nSSH-1.99-old thing\r\n',
+  ]) {
+    for (let step = 1; step <= text.length; step++)
+      expect(through(text, step), `${JSON.stringify(text)} by ${step}`).toEqual({ at: text.length, whole: text })
     expect(through(text.slice(0, -1), 1)).toBeNull()
   }
 })
@@ -37,7 +43,12 @@ test('the server has identified itself when its line is whole, or longer than wh
   expect(hasIdent(`SSH-2.0-${'x'.repeat(200)}`)).toBe(true)
 })
 
-test('an end in the middle of the banner is the network\'s doing, and worth another dial', () => {
-  for (const text of ['S', 'SS', 'SSH', 'SSH-', 'SSH-2.0-Open', 'hello\r\nSSH-2']) expect(bannerFailure(text)).toEqual({ verdict: 'transient', text: 'the connection ended in the middle of the SSH banner' })
-  for (const text of ['SX', 'HTTP/1.1 400 Bad Request\r\n', 'hello SSH-']) expect(bannerFailure(text)).toMatchObject({ verdict: 'final' })
+test("an end in the middle of the banner is the network's doing, and worth another dial", () => {
+  for (const text of ['S', 'SS', 'SSH', 'SSH-', 'SSH-2.0-Open', 'hello\r\nSSH-2'])
+    expect(bannerFailure(text)).toEqual({
+      verdict: 'transient',
+      text: 'the connection ended in the middle of the SSH banner',
+    })
+  for (const text of ['SX', 'HTTP/1.1 400 Bad Request\r\n', 'hello SSH-'])
+    expect(bannerFailure(text)).toMatchObject({ verdict: 'final' })
 })

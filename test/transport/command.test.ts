@@ -13,7 +13,8 @@ describeWorld('commands on a live link', () => {
   let narrow: Sshd
   let place: Place
   let link: Link
-  const connect = (server: Sshd): Promise<Link> => dial(makeTarget(server, place.knownHosts, { credentials: { keys: [keyFile(server.privateKeyPath)] } }))
+  const connect = (server: Sshd): Promise<Link> =>
+    dial(makeTarget(server, place.knownHosts, { credentials: { keys: [keyFile(server.privateKeyPath)] } }))
   beforeAll(async () => {
     place = makePlace()
     sshd = await startSshd()
@@ -29,7 +30,11 @@ describeWorld('commands on a live link', () => {
   })
 
   test('stdout, stderr and the exit status arrive apart', async () => {
-    expect(await run(link, 'echo out; echo err >&2; exit 7')).toEqual({ stdout: 'out\n', stderr: 'err\n', exit: { kind: 'code', code: 7 } })
+    expect(await run(link, 'echo out; echo err >&2; exit 7')).toEqual({
+      stdout: 'out\n',
+      stderr: 'err\n',
+      exit: { kind: 'code', code: 7 },
+    })
   })
 
   test('a command killed by a signal says which', async () => {
@@ -49,8 +54,12 @@ describeWorld('commands on a live link', () => {
   test('stdout that nobody takes holds the server back, also while stderr is read; and flows on when it is taken', async () => {
     const channel = await link.openSession()
     let heard = 0
-    channel.stderr.on('data', (data: Buffer) => { heard += data.length })
-    await channel.exec('i=0; while [ $i -lt 100 ]; do head -c 65536 /dev/zero >&2; head -c 262144 /dev/zero; i=$((i+1)); done')
+    channel.stderr.on('data', (data: Buffer) => {
+      heard += data.length
+    })
+    await channel.exec(
+      'i=0; while [ $i -lt 100 ]; do head -c 65536 /dev/zero >&2; head -c 262144 /dev/zero; i=$((i+1)); done',
+    )
     channel.stdin.end()
     // Until the server stands still.
     for (let before = -1, still = 0; still < 50; before = heard) {
@@ -131,7 +140,9 @@ describeWorld('commands on a live link', () => {
     channel.stderr.resume()
     await channel.exec('true')
     await channel.closed
-    await new Promise<void>((resolve, reject) => channel.stdin.write('late', (error) => (error ? reject(error) : resolve())))
+    await new Promise<void>((resolve, reject) =>
+      channel.stdin.write('late', (error) => (error ? reject(error) : resolve())),
+    )
     await pipeline(Readable.from([Buffer.alloc(1_000_000), Buffer.alloc(1_000_000)]), channel.stdin)
   })
 
@@ -140,7 +151,14 @@ describeWorld('commands on a live link', () => {
     channel.stdout.resume()
     channel.stderr.resume()
     await channel.exec('read x; exit 4')
-    const pumped = pipeline(Readable.from((function* () { for (let i = 0; i < 400; i++) yield Buffer.alloc(65_536, 10) })()), channel.stdin)
+    const pumped = pipeline(
+      Readable.from(
+        (function* () {
+          for (let i = 0; i < 400; i++) yield Buffer.alloc(65_536, 10)
+        })(),
+      ),
+      channel.stdin,
+    )
     expect(await channel.exit).toEqual({ kind: 'code', code: 4 })
     await pumped
   })
@@ -150,7 +168,9 @@ describeWorld('commands on a live link', () => {
     const first = await one.openSession()
     const refusal = await errorOf(one.openSession())
     expect(refusal).toMatchObject({ code: 'XEC_REFUSED', phase: 'channel', executed: 'no' })
-    expect(refusal.message).toBe('web1: the server refused a session channel ("open failed"); it may be at its MaxSessions')
+    expect(refusal.message).toBe(
+      'web1: the server refused a session channel ("open failed"); it may be at its MaxSessions',
+    )
     expect(one.alive).toBe(true)
     expect((await runOn(first, 'echo still')).stdout).toBe('still\n')
     one.end()
@@ -187,7 +207,7 @@ describeWorld('commands on a live link', () => {
     await slow.closed
   })
 
-  test('a gigabyte goes in whole, in bounded memory, at the reader\'s pace', async () => {
+  test("a gigabyte goes in whole, in bounded memory, at the reader's pace", async () => {
     const channel = await link.openSession()
     const out = text(channel.stdout)
     channel.stderr.resume()
@@ -196,13 +216,16 @@ describeWorld('commands on a live link', () => {
     const hash = createHash('sha256')
     const before = process.memoryUsage().rss
     let peak = 0
-    await pipeline((function* () {
-      for (let i = 0; i < 1_000; i++) {
-        hash.update(block)
-        peak = Math.max(peak, process.memoryUsage().rss)
-        yield block
-      }
-    })(), channel.stdin)
+    await pipeline(
+      (function* () {
+        for (let i = 0; i < 1_000; i++) {
+          hash.update(block)
+          peak = Math.max(peak, process.memoryUsage().rss)
+          yield block
+        }
+      })(),
+      channel.stdin,
+    )
     expect((await out).slice(0, 64)).toBe(hash.digest('hex'))
     expect(peak - before).toBeLessThan(200_000_000)
   })

@@ -22,7 +22,10 @@ describe('what answers is not an SSH server, or not for us', () => {
   let server: RawServer
   afterEach(() => server.stop())
   const target = (more: Partial<Target> = {}): Target =>
-    makeTarget({ port: server.port, user: 'nobody' }, place.knownHosts, { credentials: { keys: [keyFile(place.path('key'))] }, target: more })
+    makeTarget({ port: server.port, user: 'nobody' }, place.knownHosts, {
+      credentials: { keys: [keyFile(place.path('key'))] },
+      target: more,
+    })
   const failure = async (greet: (socket: Socket) => void, more: Partial<Target> = {}) => {
     server = await startRawServer(greet)
     return errorOf(dial(target(more)))
@@ -32,11 +35,16 @@ describe('what answers is not an SSH server, or not for us', () => {
   test('MaxStartups (OpenSSH 8.2 to 9.7) is throttling', async () => {
     const error = await failure((socket) => socket.end('Exceeded MaxStartups\r\n'))
     expect(error).toMatchObject({ code: 'XEC_CONNECT', verdict: 'throttled', phase: 'banner', executed: 'no' })
-    expect(error.message).toBe(`${at()}: the server has too many logins in progress ("Exceeded MaxStartups"); try fewer at once, or raise MaxStartups in its sshd_config`)
+    expect(error.message).toBe(
+      `${at()}: the server has too many logins in progress ("Exceeded MaxStartups"); try fewer at once, or raise MaxStartups in its sshd_config`,
+    )
   })
 
   test('a penalty (OpenSSH from 9.8) is throttling', async () => {
-    expect(await failure((socket) => socket.end('Not allowed at this time\r\n'))).toMatchObject({ verdict: 'throttled', phase: 'banner' })
+    expect(await failure((socket) => socket.end('Not allowed at this time\r\n'))).toMatchObject({
+      verdict: 'throttled',
+      phase: 'banner',
+    })
   })
 
   test('a close before the banner is throttling, a reset too', async () => {
@@ -44,17 +52,27 @@ describe('what answers is not an SSH server, or not for us', () => {
     expect(error).toMatchObject({ code: 'XEC_CONNECT', verdict: 'throttled', phase: 'banner' })
     expect(error.message).toContain('closed the connection before its SSH banner')
     await server.stop()
-    expect(await failure((socket) => void setImmediate(() => socket.resetAndDestroy()))).toMatchObject({ code: 'XEC_CONNECT', verdict: 'throttled', phase: 'banner' })
+    expect(await failure((socket) => void setImmediate(() => socket.resetAndDestroy()))).toMatchObject({
+      code: 'XEC_CONNECT',
+      verdict: 'throttled',
+      phase: 'banner',
+    })
   })
 
   test('another protocol is named by its own words, without their control characters', async () => {
     const error = await failure((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\x1b[31mServer: x\u202e\r\n\r\n'))
     expect(error).toMatchObject({ code: 'XEC_CONNECT', verdict: 'final', phase: 'banner' })
-    expect(error.message).toBe(`${at()}: what answers there is not an SSH server: it sent "HTTP/1.1 400 Bad Request [31mServer: x"; check the port`)
+    expect(error.message).toBe(
+      `${at()}: what answers there is not an SSH server: it sent "HTTP/1.1 400 Bad Request [31mServer: x"; check the port`,
+    )
   })
 
   test('SSH 1 is final', async () => {
-    expect(await failure((socket) => socket.end('SSH-1.5-OldServer\r\n'))).toMatchObject({ code: 'XEC_CONNECT', verdict: 'final', phase: 'kex' })
+    expect(await failure((socket) => socket.end('SSH-1.5-OldServer\r\n'))).toMatchObject({
+      code: 'XEC_CONNECT',
+      verdict: 'final',
+      phase: 'kex',
+    })
   })
 
   test('silence ends at the connect timeout, and the socket is shut', async () => {
@@ -65,15 +83,20 @@ describe('what answers is not an SSH server, or not for us', () => {
   })
 
   test('a banner that drips ends at the connect timeout all the same', async () => {
-    const error = await failure((socket) => {
-      const drip = setInterval(() => socket.write('x'), 20)
-      socket.on('close', () => clearInterval(drip))
-    }, { connectTimeoutMs: 200 })
+    const error = await failure(
+      (socket) => {
+        const drip = setInterval(() => socket.write('x'), 20)
+        socket.on('close', () => clearInterval(drip))
+      },
+      { connectTimeoutMs: 200 },
+    )
     expect(error).toMatchObject({ verdict: 'final', phase: 'banner' })
   })
 
   test('garbage after the banner is an error of the key exchange', async () => {
-    const error = await failure((socket) => socket.write(Buffer.concat([Buffer.from('SSH-2.0-x\r\n'), Buffer.alloc(64, 0xff)])))
+    const error = await failure((socket) =>
+      socket.write(Buffer.concat([Buffer.from('SSH-2.0-x\r\n'), Buffer.alloc(64, 0xff)])),
+    )
     expect(error).toMatchObject({ code: 'XEC_CONNECT', phase: 'kex' })
   })
 
@@ -94,7 +117,9 @@ describe('what answers is not an SSH server, or not for us', () => {
     const failing = errorOf(reached.authenticate(abort.signal))
     abort.abort()
     expect(await failing).toMatchObject({ code: 'XEC_ABORTED', verdict: 'final' })
-    expect(await errorOf(transport.reach(target(), { signal: abort.signal, keepAlive: null }))).toMatchObject({ code: 'XEC_ABORTED' })
+    expect(await errorOf(transport.reach(target(), { signal: abort.signal, keepAlive: null }))).toMatchObject({
+      code: 'XEC_ABORTED',
+    })
     for (const socket of server.sockets) await once(socket, 'close')
   })
 
@@ -102,8 +127,15 @@ describe('what answers is not an SSH server, or not for us', () => {
     const accepted: Socket[] = []
     server = await startRawServer((socket) => void accepted.push(socket))
     const transport = new Ssh2Transport(quiet)
-    const reach = (connectTimeoutMs: number, signal: AbortSignal) => errorOf(transport.reach(target({ connectTimeoutMs }), { signal, keepAlive: null }))
-    expect(await reach(200, new AbortController().signal)).toMatchObject({ code: 'XEC_CONNECT', verdict: 'final', phase: 'banner', answered: true, message: expect.stringContaining('no answer within 200ms, waiting for the SSH banner') })
+    const reach = (connectTimeoutMs: number, signal: AbortSignal) =>
+      errorOf(transport.reach(target({ connectTimeoutMs }), { signal, keepAlive: null }))
+    expect(await reach(200, new AbortController().signal)).toMatchObject({
+      code: 'XEC_CONNECT',
+      verdict: 'final',
+      phase: 'banner',
+      answered: true,
+      message: expect.stringContaining('no answer within 200ms, waiting for the SSH banner'),
+    })
     const abort = new AbortController()
     const reaching = reach(60_000, abort.signal)
     while (accepted.length < 2) await new Promise((resolve) => setImmediate(resolve))
@@ -144,10 +176,15 @@ describe('what answers is not an SSH server, or not for us', () => {
 
 describe('names and numbers of failed sockets', () => {
   const target = makeTarget({ port: 22, user: 'u' }, '/nonexistent', { target: { address: 'db.internal' } })
-  const failed = (code: string, syscall = 'connect') => connectFailed(target, Object.assign(new Error(`${syscall} ${code}`), { code, syscall }))
+  const failed = (code: string, syscall = 'connect') =>
+    connectFailed(target, Object.assign(new Error(`${syscall} ${code}`), { code, syscall }))
 
   test('an unknown name is final, a name server that does not answer is not', () => {
-    expect(failed('ENOTFOUND', 'getaddrinfo')).toMatchObject({ phase: 'dns', verdict: 'final', message: 'web1 (db.internal:22): the name is unknown (ENOTFOUND)' })
+    expect(failed('ENOTFOUND', 'getaddrinfo')).toMatchObject({
+      phase: 'dns',
+      verdict: 'final',
+      message: 'web1 (db.internal:22): the name is unknown (ENOTFOUND)',
+    })
     expect(failed('EAI_AGAIN', 'getaddrinfo')).toMatchObject({ phase: 'dns', verdict: 'transient' })
   })
 
@@ -158,16 +195,24 @@ describe('names and numbers of failed sockets', () => {
 
   test('the empty message of a failed multi-address connect is unwrapped', () => {
     const error = new AggregateError([new Error('connect EX 10.0.0.1'), new Error('connect EX 10.0.0.2')], '')
-    expect(connectFailed(target, error).message).toBe('web1 (db.internal:22): the connection failed: connect EX 10.0.0.1; connect EX 10.0.0.2')
+    expect(connectFailed(target, error).message).toBe(
+      'web1 (db.internal:22): the connection failed: connect EX 10.0.0.1; connect EX 10.0.0.2',
+    )
   })
 })
 
 describeWorld('dialling a real server', () => {
   let sshd: Sshd
-  beforeAll(async () => { sshd = await startSshd({ config: ['LoginGraceTime 60'] }) })
+  beforeAll(async () => {
+    sshd = await startSshd({ config: ['LoginGraceTime 60'] })
+  })
   afterAll(() => sshd.stop())
   const target = (port: number, more: Partial<Target> = {}): Target =>
-    makeTarget({ port, user: sshd.user }, place.path('real'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] }, hostKeys: { alias: 'real' }, target: more })
+    makeTarget({ port, user: sshd.user }, place.path('real'), {
+      credentials: { keys: [keyFile(sshd.privateKeyPath)] },
+      hostKeys: { alias: 'real' },
+      target: more,
+    })
 
   test('the parts of the dial are timed', async () => {
     const link = await dial(target(sshd.port))
@@ -189,13 +234,20 @@ describeWorld('dialling a real server', () => {
     await link.ended
     const { toClient, toServer } = whole.bytes
     await whole.stop()
-    for (const [way, total] of [['toClient', toClient], ['toServer', toServer]] as const) {
+    for (const [way, total] of [
+      ['toClient', toClient],
+      ['toServer', toServer],
+    ] as const) {
       for (const cutBy of ['fin', 'rst'] as const) {
         // The last 200 bytes are the authentication's end, and goodbye.
         for (let at = 1; at < total - 200; at += Math.ceil(total / 12)) {
           const proxy = await startProxy({ port: sshd.port, cutAt: { [way]: at }, cutBy })
           const error = await errorOf(dial(target(proxy.port, { connectTimeoutMs: 5_000 })))
-          expect(error, `${way} ${cutBy} at ${at}: ${error.message}`).toMatchObject({ code: 'XEC_CONNECT', executed: 'no', verdict: expect.stringMatching(/^(transient|throttled|final)$/) })
+          expect(error, `${way} ${cutBy} at ${at}: ${error.message}`).toMatchObject({
+            code: 'XEC_CONNECT',
+            executed: 'no',
+            verdict: expect.stringMatching(/^(transient|throttled|final)$/),
+          })
           expect(error.message, `${way} ${cutBy} at ${at}`).not.toContain('no answer within')
           await proxy.stop()
         }
@@ -220,7 +272,11 @@ describeWorld('dialling a real server', () => {
       taken.destroy()
       taken = connectTcp(tight.port, '127.0.0.1')
     }
-    expect(await errorOf(dial(makeTarget(tight, place.path('tight'), { credentials: { keys: [keyFile(tight.privateKeyPath)] } })))).toMatchObject({ code: 'XEC_CONNECT', verdict: 'throttled', phase: 'banner' })
+    expect(
+      await errorOf(
+        dial(makeTarget(tight, place.path('tight'), { credentials: { keys: [keyFile(tight.privateKeyPath)] } })),
+      ),
+    ).toMatchObject({ code: 'XEC_CONNECT', verdict: 'throttled', phase: 'banner' })
     taken.destroy()
     await tight.stop()
   })
@@ -256,7 +312,10 @@ describeWorld('dialling a real server', () => {
     })
     const warm = await least(2, () => firstByte(links[0] as Link))
     expect([cold, warm]).toEqual([5, 2])
-    for (const each of links) { each.destroy(); await each.ended }
+    for (const each of links) {
+      each.destroy()
+      await each.ended
+    }
     await turnstile.stop()
   })
 })

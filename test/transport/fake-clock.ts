@@ -5,8 +5,12 @@ export class FakeClock implements Clock {
   #now = 0
   readonly #timers = new Set<{ at: number; fn: () => void }>()
 
-  now(): number { return this.#now }
-  wall(): number { return this.#now }
+  now(): number {
+    return this.#now
+  }
+  wall(): number {
+    return this.#now
+  }
 
   timer(ms: number, fn: () => void): Timer {
     const entry = { at: this.#now + Math.max(0, ms), fn }
@@ -14,7 +18,9 @@ export class FakeClock implements Clock {
     return { clear: () => void this.#timers.delete(entry), ref: () => {}, unref: () => {} }
   }
 
-  get pending(): number { return this.#timers.size }
+  get pending(): number {
+    return this.#timers.size
+  }
 
   advance(ms: number): void {
     const until = this.#now + ms

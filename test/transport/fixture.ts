@@ -1,7 +1,16 @@
 /** What the transport's tests share: targets, a dial from end to end, a command from end to end. */
 import type { Readable } from 'node:stream'
 import { Ssh2Transport, type Ssh2TransportOptions } from '../../src/transport/ssh2.js'
-import type { Channel, Credentials, Exit, HostKeyPolicy, KeepAlive, KeySource, Link, Target } from '../../src/transport/transport.js'
+import type {
+  Channel,
+  Credentials,
+  Exit,
+  HostKeyPolicy,
+  KeepAlive,
+  KeySource,
+  Link,
+  Target,
+} from '../../src/transport/transport.js'
 
 export function keyFile(path: string, more: Partial<KeySource> = {}): KeySource {
   return { origin: path, from: { path }, passphrase: null, optional: false, ...more }
@@ -14,21 +23,41 @@ export interface TargetOptions {
 }
 
 /** A target whose known_hosts is `knownHosts` alone; no keys unless given. */
-export function makeTarget(server: { readonly port: number; readonly user: string }, knownHosts: string, { credentials, hostKeys, target }: TargetOptions = {}): Target {
+export function makeTarget(
+  server: { readonly port: number; readonly user: string },
+  knownHosts: string,
+  { credentials, hostKeys, target }: TargetOptions = {},
+): Target {
   return {
-    host: 'web1', address: '127.0.0.1', port: server.port, username: server.user, jump: null, connectTimeoutMs: 10_000,
+    host: 'web1',
+    address: '127.0.0.1',
+    port: server.port,
+    username: server.user,
+    jump: null,
+    connectTimeoutMs: 10_000,
     credentials: { keys: [], agent: null, identitiesOnly: false, password: null, ...credentials },
     hostKeys: { mode: 'accept-new', userFiles: [knownHosts], globalFiles: [], alias: null, ...hostKeys },
     ...target,
   }
 }
 
-export const quiet: Ssh2TransportOptions = { warn: (message) => { throw new Error(`unexpected warning: ${message}`) } }
+export const quiet: Ssh2TransportOptions = {
+  warn: (message) => {
+    throw new Error(`unexpected warning: ${message}`)
+  },
+}
 
-export async function dial(target: Target, more: { transport?: Ssh2Transport; keepAlive?: KeepAlive; via?: Link; signal?: AbortSignal } = {}): Promise<Link> {
+export async function dial(
+  target: Target,
+  more: { transport?: Ssh2Transport; keepAlive?: KeepAlive; via?: Link; signal?: AbortSignal } = {},
+): Promise<Link> {
   const transport = more.transport ?? new Ssh2Transport(quiet)
   const signal = more.signal ?? new AbortController().signal
-  const reached = await transport.reach(target, { signal, keepAlive: more.keepAlive ?? null, ...(more.via ? { via: more.via } : {}) })
+  const reached = await transport.reach(target, {
+    signal,
+    keepAlive: more.keepAlive ?? null,
+    ...(more.via ? { via: more.via } : {}),
+  })
   return reached.authenticate(signal)
 }
 
@@ -38,7 +67,11 @@ export async function text(stream: Readable): Promise<string> {
   return all
 }
 
-export interface Ran { readonly stdout: string; readonly stderr: string; readonly exit: Exit }
+export interface Ran {
+  readonly stdout: string
+  readonly stderr: string
+  readonly exit: Exit
+}
 
 /** A command on a channel, from exec to closed; stdin is ended at once. */
 export async function runOn(channel: Channel, command: string): Promise<Ran> {
@@ -55,7 +88,9 @@ export async function run(link: Link, command: string): Promise<Ran> {
 }
 
 /** Rejections as values, for matching. */
-export async function errorOf(work: Promise<unknown>): Promise<{ code?: string; verdict?: string; executed?: string; phase?: string; message: string }> {
+export async function errorOf(
+  work: Promise<unknown>,
+): Promise<{ code?: string; verdict?: string; executed?: string; phase?: string; message: string }> {
   try {
     await work
   } catch (error) {

@@ -11,19 +11,30 @@ import { collectUncaught } from '../rig/uncaught.js'
 import { dial, errorOf, keyFile, makeTarget, quiet, run } from './fixture.js'
 
 let place: Place
-beforeAll(() => { place = makePlace() })
+beforeAll(() => {
+  place = makePlace()
+})
 afterAll(() => place.remove())
 
 describeWorld('host keys of a real server', () => {
   let sshd: Sshd
   let count = 0
-  beforeAll(async () => { sshd = await startSshd({ hostKeyTypes: ['ed25519', 'rsa', 'ecdsa'] }) })
+  beforeAll(async () => {
+    sshd = await startSshd({ hostKeyTypes: ['ed25519', 'rsa', 'ecdsa'] })
+  })
   afterAll(() => sshd.stop())
 
-  const setup = (lines: readonly string[], hostKeys: Partial<HostKeyPolicy> = {}, server = sshd): { target: Target; file: string } => {
+  const setup = (
+    lines: readonly string[],
+    hostKeys: Partial<HostKeyPolicy> = {},
+    server = sshd,
+  ): { target: Target; file: string } => {
     const file = place.path(`known_hosts.${count++}`)
     if (lines.length > 0) writeFileSync(file, lines.join('\n') + '\n')
-    return { file, target: makeTarget(server, file, { credentials: { keys: [keyFile(server.privateKeyPath)] }, hostKeys }) }
+    return {
+      file,
+      target: makeTarget(server, file, { credentials: { keys: [keyFile(server.privateKeyPath)] }, hostKeys }),
+    }
   }
   const connects = async (target: Target, options: Ssh2TransportOptions = quiet): Promise<void> => {
     const link = await dial(target, { transport: new Ssh2Transport(options) })
@@ -33,7 +44,11 @@ describeWorld('host keys of a real server', () => {
   const name = (): string => `[127.0.0.1]:${sshd.port}`
   const print = (line: string): string => {
     writeFileSync(place.path('print.pub'), line)
-    return execFileSync('ssh-keygen', ['-lf', place.path('print.pub')]).toString().split(' ')[1] ?? ''
+    return (
+      execFileSync('ssh-keygen', ['-lf', place.path('print.pub')])
+        .toString()
+        .split(' ')[1] ?? ''
+    )
   }
 
   test('accept-new records a key once it is proved, and knows it from then on', async () => {
@@ -48,7 +63,10 @@ describeWorld('host keys of a real server', () => {
     const { target, file } = setup([])
     const transport = new Ssh2Transport(quiet)
     const links = await Promise.all(Array.from({ length: 10 }, () => dial(target, { transport })))
-    for (const link of links) { link.end(); await link.ended }
+    for (const link of links) {
+      link.end()
+      await link.ended
+    }
     expect(readFileSync(file, 'utf8')).toBe(`${name()} ${sshd.hostKeysPublic[0]}\n`)
   })
 
@@ -59,8 +77,10 @@ describeWorld('host keys of a real server', () => {
     const before = sshd.log().length
     const error = await errorOf(dial(target))
     expect(error).toMatchObject({ code: 'XEC_HOST_KEY', verdict: 'sticky', phase: 'hostkey' })
-    expect(error.message).toBe(`web1 (127.0.0.1:${sshd.port}): HOST KEY CHANGED: it shows ssh-ed25519 ${print(sshd.hostKeysPublic[0] ?? '')}, but known is ssh-ed25519 ${print(old)} at ${file}:2. `
-      + `Somebody may be listening in, or the host was installed anew. If you know why, remove the old key: ssh-keygen -R '${name()}' -f '${file}'`)
+    expect(error.message).toBe(
+      `web1 (127.0.0.1:${sshd.port}): HOST KEY CHANGED: it shows ssh-ed25519 ${print(sshd.hostKeysPublic[0] ?? '')}, but known is ssh-ed25519 ${print(old)} at ${file}:2. ` +
+        `Somebody may be listening in, or the host was installed anew. If you know why, remove the old key: ssh-keygen -R '${name()}' -f '${file}'`,
+    )
     expect(readFileSync(file, 'utf8')).not.toContain(sshd.hostKeysPublic[0])
     expect(sshd.log().slice(before)).not.toContain('Accepted')
   })
@@ -76,7 +96,9 @@ describeWorld('host keys of a real server', () => {
     const { target, file } = setup([], { mode: 'strict' })
     const error = await errorOf(dial(target))
     expect(error).toMatchObject({ code: 'XEC_HOST_KEY', verdict: 'sticky' })
-    expect(error.message).toContain(`ssh-ed25519 ${print(sshd.hostKeysPublic[0] ?? '')} is not in ${file}, and strictHostKeyChecking is strict`)
+    expect(error.message).toContain(
+      `ssh-ed25519 ${print(sshd.hostKeysPublic[0] ?? '')} is not in ${file}, and strictHostKeyChecking is strict`,
+    )
     expect(() => readFileSync(file)).toThrow()
   })
 
@@ -90,13 +112,26 @@ describeWorld('host keys of a real server', () => {
   test('ask: yes records, anything else refuses, one question for parallel dials, none without a terminal', async () => {
     const yes = setup([], { mode: 'ask' })
     const questions: string[] = []
-    const transport = new Ssh2Transport({ ...quiet, prompt: async (question) => { questions.push(question); return 'yes' } })
-    for (const link of await Promise.all([1, 2, 3].map(() => dial(yes.target, { transport })))) { link.end(); await link.ended }
-    expect(questions).toEqual([`The host key of web1 (127.0.0.1:${sshd.port}) is not known: ssh-ed25519 ${print(sshd.hostKeysPublic[0] ?? '')}\nAccept and record it (yes/no)? `])
+    const transport = new Ssh2Transport({
+      ...quiet,
+      prompt: async (question) => {
+        questions.push(question)
+        return 'yes'
+      },
+    })
+    for (const link of await Promise.all([1, 2, 3].map(() => dial(yes.target, { transport })))) {
+      link.end()
+      await link.ended
+    }
+    expect(questions).toEqual([
+      `The host key of web1 (127.0.0.1:${sshd.port}) is not known: ssh-ed25519 ${print(sshd.hostKeysPublic[0] ?? '')}\nAccept and record it (yes/no)? `,
+    ])
     expect(readFileSync(yes.file, 'utf8')).toContain('ssh-ed25519')
     for (const answer of ['no', 'y', '', null]) {
       const { target } = setup([], { mode: 'ask' })
-      expect(await errorOf(dial(target, { transport: new Ssh2Transport({ ...quiet, prompt: async () => answer }) }))).toMatchObject({ code: 'XEC_HOST_KEY' })
+      expect(
+        await errorOf(dial(target, { transport: new Ssh2Transport({ ...quiet, prompt: async () => answer }) })),
+      ).toMatchObject({ code: 'XEC_HOST_KEY' })
     }
     expect((await errorOf(dial(setup([], { mode: 'ask' }).target))).message).toContain('there is no terminal to ask')
   })
@@ -108,7 +143,17 @@ describeWorld('host keys of a real server', () => {
       const { target } = setup([], { mode: 'ask' }, { ...sshd, port: proxy.port })
       let say: (answer: string | null) => void = () => {}
       const asked = new Promise<string | null>((resolve) => (say = resolve))
-      const failing = errorOf(dial(target, { transport: new Ssh2Transport({ ...quiet, prompt: () => { proxy.reset(); return asked } }) }))
+      const failing = errorOf(
+        dial(target, {
+          transport: new Ssh2Transport({
+            ...quiet,
+            prompt: () => {
+              proxy.reset()
+              return asked
+            },
+          }),
+        }),
+      )
       expect(await failing).toMatchObject({ code: 'XEC_CONNECT', phase: 'kex' })
       say(answer)
       await new Promise((resolve) => setImmediate(resolve))
@@ -120,7 +165,10 @@ describeWorld('host keys of a real server', () => {
   test('a known_hosts that cannot be written is a warning, and the connection goes on', async () => {
     const { target } = setup([])
     const warnings: string[] = []
-    await connects({ ...target, hostKeys: { ...target.hostKeys, userFiles: ['/dev/full'] } }, { warn: (message) => warnings.push(message) })
+    await connects(
+      { ...target, hostKeys: { ...target.hostKeys, userFiles: ['/dev/full'] } },
+      { warn: (message) => warnings.push(message) },
+    )
     expect(warnings).toEqual([expect.stringContaining('could not be added to /dev/full')])
   })
 
@@ -137,12 +185,32 @@ describeWorld('host keys of a real server', () => {
 })
 
 describe('the verifier that ssh2 calls', () => {
-  const blob = (fill: number): Buffer => Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from('ssh-ed25519'), Buffer.from([0, 0, 0, 32]), Buffer.alloc(32, fill)])
-  const check = (kind: 'known' | 'new', mode: HostKeyPolicy['mode'] = 'accept-new', recorded: Buffer[] = []): HostKeyCheck =>
-    new HostKeyCheck(makeTarget({ port: 22, user: 'u' }, '/k', { hostKeys: { mode } }), {
-      name: 'web1', knownTypes: [], warnings: [], verdict: () => ({ kind }),
-      record: async (key) => { recorded.push(key); return { verdict: { kind: 'new' }, written: true } },
-    }, null)
+  const blob = (fill: number): Buffer =>
+    Buffer.concat([
+      Buffer.from([0, 0, 0, 11]),
+      Buffer.from('ssh-ed25519'),
+      Buffer.from([0, 0, 0, 32]),
+      Buffer.alloc(32, fill),
+    ])
+  const check = (
+    kind: 'known' | 'new',
+    mode: HostKeyPolicy['mode'] = 'accept-new',
+    recorded: Buffer[] = [],
+  ): HostKeyCheck =>
+    new HostKeyCheck(
+      makeTarget({ port: 22, user: 'u' }, '/k', { hostKeys: { mode } }),
+      {
+        name: 'web1',
+        knownTypes: [],
+        warnings: [],
+        verdict: () => ({ kind }),
+        record: async (key) => {
+          recorded.push(key)
+          return { verdict: { kind: 'new' }, written: true }
+        },
+      },
+      null,
+    )
 
   test('answers at once, with a boolean, and returns undefined: ssh2 takes anything else for consent', () => {
     const answers: unknown[] = []

@@ -16,11 +16,22 @@ describeWorld('through a jump host', () => {
     bastion = await startSshd({ config: ['MaxSessions 1'] })
     inner = await startSshd()
   })
-  afterAll(async () => { await bastion.stop(); await inner.stop(); place.remove() })
+  afterAll(async () => {
+    await bastion.stop()
+    await inner.stop()
+    place.remove()
+  })
 
-  const hop = (server = bastion): Target => makeTarget(server, place.knownHosts, { credentials: { keys: [keyFile(server.privateKeyPath)] }, target: { host: 'bastion' } })
+  const hop = (server = bastion): Target =>
+    makeTarget(server, place.knownHosts, {
+      credentials: { keys: [keyFile(server.privateKeyPath)] },
+      target: { host: 'bastion' },
+    })
   const behind = (more: Partial<Target> = {}): Target =>
-    makeTarget(inner, place.knownHosts, { credentials: { keys: [keyFile(inner.privateKeyPath)] }, target: { host: 'db1', jump: hop(), ...more } })
+    makeTarget(inner, place.knownHosts, {
+      credentials: { keys: [keyFile(inner.privateKeyPath)] },
+      target: { host: 'db1', jump: hop(), ...more },
+    })
 
   test('commands run on the far host, many hosts over one hop, none of its session slots taken', async () => {
     const via = await dial(hop())
@@ -30,7 +41,10 @@ describeWorld('through a jump host', () => {
       expect(stdout).toContain(` ${inner.port}\n3000000\n`)
     }
     expect((await run(via, 'echo hop')).stdout).toBe('hop\n')
-    for (const link of links) { link.end(); expect(await link.ended).toEqual({ reason: 'closed', detail: 'closed by this side' }) }
+    for (const link of links) {
+      link.end()
+      expect(await link.ended).toEqual({ reason: 'closed', detail: 'closed by this side' })
+    }
     expect(via.alive).toBe(true)
     via.end()
     await via.ended
@@ -45,10 +59,15 @@ describeWorld('through a jump host', () => {
     await channel.exec('sleep 60')
     via.destroy()
     expect((await channel.exit).kind).toBe('lost')
-    expect(await link.ended).toEqual({ reason: 'lost', detail: 'the connection to bastion was lost: closed by this side' })
+    expect(await link.ended).toEqual({
+      reason: 'lost',
+      detail: 'the connection to bastion was lost: closed by this side',
+    })
     const error = await errorOf(dial(behind(), { via }))
     expect(error).toMatchObject({ code: 'XEC_CONNECT', verdict: 'transient', phase: 'tcp' })
-    expect(error.message).toBe(`db1 (127.0.0.1:${inner.port} via bastion): the connection to bastion was lost (closed by this side)`)
+    expect(error.message).toBe(
+      `db1 (127.0.0.1:${inner.port} via bastion): the connection to bastion was lost (closed by this side)`,
+    )
   })
 
   test('a hop whose server is killed is named for what it carried, not the far host', async () => {
@@ -64,10 +83,20 @@ describeWorld('through a jump host', () => {
     const silent = await startRawServer((socket) => void socket.write('SSH-'))
     const via = await dial(hop())
     const { signal } = new AbortController()
-    const reached = await new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal, keepAlive: null })
+    const reached = await new Ssh2Transport(quiet).reach(behind({ port: silent.port }), {
+      via,
+      signal,
+      keepAlive: null,
+    })
     const failing = errorOf(reached.authenticate(signal))
     via.destroy()
-    expect(await failing).toMatchObject({ code: 'XEC_CONNECT', phase: 'banner', verdict: 'transient', answered: false, message: `db1 (127.0.0.1:${silent.port} via bastion): the connection to bastion was lost (closed by this side)` })
+    expect(await failing).toMatchObject({
+      code: 'XEC_CONNECT',
+      phase: 'banner',
+      verdict: 'transient',
+      answered: false,
+      message: `db1 (127.0.0.1:${silent.port} via bastion): the connection to bastion was lost (closed by this side)`,
+    })
     await silent.stop()
   })
 
@@ -75,14 +104,18 @@ describeWorld('through a jump host', () => {
     const via = await dial(hop())
     const refused = await errorOf(dial(behind({ port: 1 }), { via }))
     expect(refused).toMatchObject({ code: 'XEC_CONNECT', verdict: 'transient' })
-    expect(refused.message).toBe('db1 (127.0.0.1:1 via bastion): bastion could not connect to it ("Connection refused")')
+    expect(refused.message).toBe(
+      'db1 (127.0.0.1:1 via bastion): bastion could not connect to it ("Connection refused")',
+    )
     via.end()
     await via.ended
     const closed = await startSshd({ config: ['AllowTcpForwarding no'] })
     const shut = await dial(hop(closed))
     const error = await errorOf(dial(behind(), { via: shut }))
     expect(error).toMatchObject({ code: 'XEC_CONNECT', verdict: 'final' })
-    expect(error.message).toBe(`db1 (127.0.0.1:${inner.port} via bastion): bastion does not forward connections ("open failed"); see AllowTcpForwarding and PermitOpen there`)
+    expect(error.message).toBe(
+      `db1 (127.0.0.1:${inner.port} via bastion): bastion does not forward connections ("open failed"); see AllowTcpForwarding and PermitOpen there`,
+    )
     shut.end()
     await shut.ended
     await closed.stop()
@@ -91,9 +124,13 @@ describeWorld('through a jump host', () => {
   test('a far host that says nothing times out, and a cancelled dial gives its carrier back', async () => {
     const silent = await startRawServer(() => {})
     const via = await dial(hop())
-    expect((await errorOf(dial(behind({ port: silent.port, connectTimeoutMs: 200 }), { via }))).message).toContain('no answer within 200ms, waiting for the SSH banner')
+    expect((await errorOf(dial(behind({ port: silent.port, connectTimeoutMs: 200 }), { via }))).message).toContain(
+      'no answer within 200ms, waiting for the SSH banner',
+    )
     const abort = new AbortController()
-    const reaching = errorOf(new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal: abort.signal, keepAlive: null }))
+    const reaching = errorOf(
+      new Ssh2Transport(quiet).reach(behind({ port: silent.port }), { via, signal: abort.signal, keepAlive: null }),
+    )
     while (silent.accepted < 2) await new Promise((resolve) => setImmediate(resolve))
     abort.abort()
     expect(await reaching).toMatchObject({ code: 'XEC_ABORTED' })
@@ -103,7 +140,7 @@ describeWorld('through a jump host', () => {
     await silent.stop()
   })
 
-  test('a carrier that is held holds the hop\'s socket, and no longer', async () => {
+  test("a carrier that is held holds the hop's socket, and no longer", async () => {
     const held = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
     const before = held()
     const via: Link = await dial(hop())

@@ -6,7 +6,12 @@ import { FakeClock } from './fake-clock.js'
 function pulse(countMax: number) {
   const clock = new FakeClock()
   const seen: string[] = []
-  const it = startPulse(clock, { intervalMs: 1_000, countMax }, () => seen.push(`ping ${clock.now()}`), () => seen.push(`dead ${clock.now()}`))
+  const it = startPulse(
+    clock,
+    { intervalMs: 1_000, countMax },
+    () => seen.push(`ping ${clock.now()}`),
+    () => seen.push(`dead ${clock.now()}`),
+  )
   return { clock, seen, it }
 }
 
@@ -22,14 +27,20 @@ describe('keepalive', () => {
 
   test('bytes are life: a busy peer is never asked', () => {
     const { clock, seen, it } = pulse(1)
-    for (let i = 0; i < 100; i++) { clock.advance(999); it.stirred() }
+    for (let i = 0; i < 100; i++) {
+      clock.advance(999)
+      it.stirred()
+    }
     expect(seen).toEqual([])
   })
 
   test('but no answer: pings that are followed by bytes and never by a whole packet are counted', () => {
     const { clock, seen, it } = pulse(2)
     clock.advance(1_000)
-    for (let i = 0; i < 4; i++) { it.stirred(); clock.advance(500) }
+    for (let i = 0; i < 4; i++) {
+      it.stirred()
+      clock.advance(500)
+    }
     expect(seen).toEqual(['ping 1000', 'ping 2000', 'dead 3000'])
   })
 

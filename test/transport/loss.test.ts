@@ -15,28 +15,41 @@ describeWorld('a link that is lost', () => {
   let place: Place
   let proxy: Proxy
   const links: Link[] = []
-  beforeAll(async () => { place = makePlace(); sshd = await startSshd() })
+  beforeAll(async () => {
+    place = makePlace()
+    sshd = await startSshd()
+  })
   afterEach(async () => {
     for (const link of links.splice(0)) link.destroy()
     await proxy?.stop()
   })
-  afterAll(async () => { await sshd.stop(); place.remove() })
+  afterAll(async () => {
+    await sshd.stop()
+    place.remove()
+  })
 
   async function connect(keepAlive?: KeepAlive, transport = new Ssh2Transport(quiet)): Promise<Link> {
     proxy = await startProxy({ port: sshd.port })
-    const target = makeTarget({ ...sshd, port: proxy.port }, place.path(`known_hosts.${proxy.port}`), { credentials: { keys: [keyFile(sshd.privateKeyPath)] } })
+    const target = makeTarget({ ...sshd, port: proxy.port }, place.path(`known_hosts.${proxy.port}`), {
+      credentials: { keys: [keyFile(sshd.privateKeyPath)] },
+    })
     const link = await dial(target, { transport, ...(keepAlive ? { keepAlive } : {}) })
     links.push(link)
     return link
   }
 
-  test('the server\'s child is killed: output so far, then the streams end, the exit is lost, and all is settled', async () => {
+  test("the server's child is killed: output so far, then the streams end, the exit is lost, and all is settled", async () => {
     const link = await connect()
     const channel = await link.openSession()
     let aliveAtEnd: boolean | undefined
     channel.stdout.once('end', () => (aliveAtEnd = link.alive))
     let out = ''
-    const said = new Promise<void>((resolve) => channel.stdout.on('data', (chunk: Buffer) => { out += chunk.toString(); resolve() }))
+    const said = new Promise<void>((resolve) =>
+      channel.stdout.on('data', (chunk: Buffer) => {
+        out += chunk.toString()
+        resolve()
+      }),
+    )
     const outEnded = once(channel.stdout, 'end')
     const err = text(channel.stderr)
     await channel.exec('echo $PPID; sleep 60')
@@ -50,7 +63,9 @@ describeWorld('a link that is lost', () => {
     expect(aliveAtEnd).toBe(false)
     expect(await link.ended).toEqual({ reason: 'lost', detail: 'the server closed it' })
     expect(await errorOf(link.openSession())).toMatchObject({ code: 'XEC_CONNECTION_LOST', executed: 'no' })
-    expect((await errorOf(channel.exec('again'))).message).toBe('web1: Connection closed before the command was sent (the server closed it)')
+    expect((await errorOf(channel.exec('again'))).message).toBe(
+      'web1: Connection closed before the command was sent (the server closed it)',
+    )
     channel.signal('TERM')
     channel.close()
   })
@@ -62,7 +77,10 @@ describeWorld('a link that is lost', () => {
     await channel.exec('head -c 100000000 /dev/zero')
     // The window fills, and the rest stays there.
     let before = -1
-    while (before !== proxy.bytes.toClient) { before = proxy.bytes.toClient; await new Promise((resolve) => setTimeout(resolve, 50)) }
+    while (before !== proxy.bytes.toClient) {
+      before = proxy.bytes.toClient
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
     proxy.halfClose()
     expect((await channel.exit).kind).toBe('lost')
     // All that passed the proxy, less the packets' own dress; never more than the buffers and the window together.
@@ -78,9 +96,19 @@ describeWorld('a link that is lost', () => {
     channel.stdout.resume()
     channel.stderr.resume()
     await channel.exec('sleep 60')
-    const pumped = pipeline(Readable.from((function* () { for (let i = 0; i < 200; i++) yield Buffer.alloc(65_536) })()), channel.stdin)
+    const pumped = pipeline(
+      Readable.from(
+        (function* () {
+          for (let i = 0; i < 200; i++) yield Buffer.alloc(65_536)
+        })(),
+      ),
+      channel.stdin,
+    )
     let before = -1
-    while (before !== proxy.bytes.toServer) { before = proxy.bytes.toServer; await new Promise((resolve) => setTimeout(resolve, 50)) }
+    while (before !== proxy.bytes.toServer) {
+      before = proxy.bytes.toServer
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
     proxy.reset()
     await pumped
     expect((await channel.exit).kind).toBe('lost')
@@ -94,7 +122,9 @@ describeWorld('a link that is lost', () => {
     const asked = errorOf(first.exec('touch /tmp/never-mind'))
     link.destroy()
     expect(await asked).toMatchObject({ code: 'XEC_CONNECTION_LOST', executed: 'maybe' })
-    expect((await asked).message).toContain('Connection closed after the command was sent, before the server confirmed it')
+    expect((await asked).message).toContain(
+      'Connection closed after the command was sent, before the server confirmed it',
+    )
     expect(await errorOf(second.exec('true'))).toMatchObject({ code: 'XEC_CONNECTION_LOST', executed: 'no' })
     expect(await opening).toMatchObject({ code: 'XEC_CONNECTION_LOST', executed: 'no', phase: 'channel' })
     expect((await first.exit).kind).toBe('lost')
@@ -158,7 +188,10 @@ describeWorld('a link that is lost', () => {
     expect(await channel.exit).toMatchObject({ kind: 'lost', end: { reason: 'keepalive' } })
     // To the millisecond: keepalive.test.ts. Here the machine may be busy.
     expect(performance.now() - began).toBeLessThan(10_000)
-    expect(await link.ended).toEqual({ reason: 'keepalive', detail: 'the server has been silent for 0.6s and left 2 keepalive pings unanswered' })
+    expect(await link.ended).toEqual({
+      reason: 'keepalive',
+      detail: 'the server has been silent for 0.6s and left 2 keepalive pings unanswered',
+    })
     for (const pid of stopped) process.kill(pid, 'SIGCONT')
   })
 
@@ -170,7 +203,9 @@ describeWorld('a link that is lost', () => {
 
   test('the listener may go: links that are open live on', async () => {
     const other = await startSshd()
-    const link = await dial(makeTarget(other, place.path('other'), { credentials: { keys: [keyFile(other.privateKeyPath)] } }))
+    const link = await dial(
+      makeTarget(other, place.path('other'), { credentials: { keys: [keyFile(other.privateKeyPath)] } }),
+    )
     process.kill(other.pid, 'SIGTERM')
     expect((await run(link, 'echo on')).stdout).toBe('on\n')
     link.end()
@@ -179,8 +214,12 @@ describeWorld('a link that is lost', () => {
   })
 
   test('only what is held holds the process open', async () => {
-    const held = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'Timeout').length
-    const direct = await dial(makeTarget(sshd, place.path('held'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] } }), { keepAlive: { intervalMs: 60_000, countMax: 3 } })
+    const held = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'Timeout').length
+    const direct = await dial(
+      makeTarget(sshd, place.path('held'), { credentials: { keys: [keyFile(sshd.privateKeyPath)] } }),
+      { keepAlive: { intervalMs: 60_000, countMax: 3 } },
+    )
     const withLink = held()
     direct.setRef(false)
     expect(held()).toBe(withLink - 2)

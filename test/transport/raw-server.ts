@@ -21,11 +21,15 @@ export async function startRawServer(greet: (socket: Socket) => void): Promise<R
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     port: (server.address() as AddressInfo).port,
-    get accepted() { return accepted },
+    get accepted() {
+      return accepted
+    },
     sockets,
     async stop() {
       for (const socket of sockets) socket.destroy()
-      await new Promise<void>((resolve) => { server.close(() => resolve()) })
+      await new Promise<void>((resolve) => {
+        server.close(() => resolve())
+      })
     },
   }
 }

@@ -20,7 +20,10 @@ interface OneLink {
 }
 
 /** A pool of one link, whose far side connects when it is told to; `answer` is when it says that it listens. */
-function oneLink({ ended = new Promise(() => {}), answer = Promise.resolve() }: { readonly ended?: Promise<LinkEnd>; readonly answer?: Promise<void> } = {}): OneLink {
+function oneLink({
+  ended = new Promise(() => {}),
+  answer = Promise.resolve(),
+}: { readonly ended?: Promise<LinkEnd>; readonly answer?: Promise<void> } = {}): OneLink {
   let closes = 0
   let released = 0
   let take: (remote: Duplex) => void = () => {}
@@ -32,8 +35,17 @@ function oneLink({ ended = new Promise(() => {}), answer = Promise.resolve() }: 
       return answer.then(() => ({ port: 4000, close: () => Promise.resolve(void closes++) }))
     },
   } as unknown as Link
-  const lease = { link, channel: { stdout: new PassThrough(), stderr: new PassThrough() }, release: () => void released++ } as unknown as Lease
-  return { pool: { acquire: () => Promise.resolve(lease) } as unknown as Pool, comes: (remote) => take(remote), closes: () => closes, released: () => released }
+  const lease = {
+    link,
+    channel: { stdout: new PassThrough(), stderr: new PassThrough() },
+    release: () => void released++,
+  } as unknown as Lease
+  return {
+    pool: { acquire: () => Promise.resolve(lease) } as unknown as Pool,
+    comes: (remote) => take(remote),
+    closes: () => closes,
+    released: () => released,
+  }
 }
 
 test('closed while its connection here is being made: the far side does not wait for it', async () => {
@@ -52,9 +64,15 @@ test('closed while its connection here is being made: the far side does not wait
 /** A far side that has ended its half and takes what is sent to it only when it is told to. */
 class Slow extends Duplex {
   #held: (() => void) | null = null
-  override _read(): void { this.push(null) }
-  override _write(_chunk: Buffer, _encoding: BufferEncoding, done: () => void): void { this.#held = done }
-  takeIt(): void { this.#held?.() }
+  override _read(): void {
+    this.push(null)
+  }
+  override _write(_chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#held = done
+  }
+  takeIt(): void {
+    this.#held?.()
+  }
 }
 
 /** A connection whose local side has said all and is gone, with a far side that has not taken it yet. */
@@ -65,7 +83,7 @@ async function draining(): Promise<{ readonly tunnel: Tunnel; readonly remote: S
   const tunnel = await openReverseTunnel(pool, target('web1'), { localPort: (server.address() as AddressInfo).port })
   const remote = new Slow()
   comes(remote)
-  const [local] = await once(server, 'connection') as [Socket]
+  const [local] = (await once(server, 'connection')) as [Socket]
   await once(local, 'close')
   server.close()
   await expect.poll(() => remote.writableEnded).toBe(true)
@@ -93,7 +111,12 @@ test('and is cut with the tunnel', async () => {
 test('what its listener for errors throws is reported as uncaught, and the tunnel goes on', async () => {
   const thrown = collectUncaught()
   const { pool, comes } = oneLink()
-  const tunnel = await openReverseTunnel(pool, target('web1'), { localPort: 1, onError: () => { throw new Error('mine') } })
+  const tunnel = await openReverseTunnel(pool, target('web1'), {
+    localPort: 1,
+    onError: () => {
+      throw new Error('mine')
+    },
+  })
   const remote = new PassThrough()
   comes(remote)
   await once(remote, 'close')
@@ -103,8 +126,14 @@ test('what its listener for errors throws is reported as uncaught, and the tunne
 })
 
 test('a link that ends before the port is forwarded: no tunnel', async () => {
-  const { pool } = oneLink({ ended: Promise.resolve({ reason: 'lost', detail: 'reset' }), answer: new Promise(() => {}) })
-  await expect(openReverseTunnel(pool, target('web1'), { localPort: 1 })).rejects.toMatchObject({ code: 'XEC_CONNECTION_LOST', message: expect.stringContaining('Connection closed under a reverse tunnel (reset)') as string })
+  const { pool } = oneLink({
+    ended: Promise.resolve({ reason: 'lost', detail: 'reset' }),
+    answer: new Promise(() => {}),
+  })
+  await expect(openReverseTunnel(pool, target('web1'), { localPort: 1 })).rejects.toMatchObject({
+    code: 'XEC_CONNECTION_LOST',
+    message: expect.stringContaining('Connection closed under a reverse tunnel (reset)') as string,
+  })
 })
 
 test('one that ends once it is open is told', async () => {
@@ -123,7 +152,11 @@ test('an abort does not wait for a server that does not answer, and what it gran
   opening.catch(() => {})
   await settle()
   abort.abort('enough')
-  await expect(opening).rejects.toMatchObject({ code: 'XEC_ABORTED', cause: 'enough', message: 'web1: cancelled before the tunnel was open' })
+  await expect(opening).rejects.toMatchObject({
+    code: 'XEC_ABORTED',
+    cause: 'enough',
+    message: 'web1: cancelled before the tunnel was open',
+  })
   expect([released(), closes()]).toEqual([1, 0])
   grant()
   await settle()
@@ -132,7 +165,9 @@ test('an abort does not wait for a server that does not answer, and what it gran
 
 test('one that was aborted before it began asks for no port', async () => {
   const { pool, closes, released } = oneLink()
-  await expect(openReverseTunnel(pool, target('web1'), { localPort: 1, signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'XEC_ABORTED' })
+  await expect(
+    openReverseTunnel(pool, target('web1'), { localPort: 1, signal: AbortSignal.abort() }),
+  ).rejects.toMatchObject({ code: 'XEC_ABORTED' })
   await settle()
   expect([released(), closes()]).toEqual([1, 0])
 })
@@ -146,16 +181,26 @@ describe('a tunnel that is given up while the name of its local address is looke
     // The lookup is behind a turn of the loop; these are only microtasks.
     for (let i = 0; i < 20; i++) await Promise.resolve()
     end({ reason: 'closed', detail: 'closed by this side' })
-    await expect(opening).rejects.toMatchObject({ code: 'XEC_POOL_CLOSED', message: 'web1: the connection pool was closed before the tunnel was open' })
+    await expect(opening).rejects.toMatchObject({
+      code: 'XEC_POOL_CLOSED',
+      message: 'web1: the connection pool was closed before the tunnel was open',
+    })
     expect(released()).toBeGreaterThan(0)
   })
 
   test('by an abort', async () => {
     const abort = new AbortController()
-    const opening = openTunnel(oneLink().pool, target('web1'), { remotePort: 80, localHost: 'localhost', signal: abort.signal })
+    const opening = openTunnel(oneLink().pool, target('web1'), {
+      remotePort: 80,
+      localHost: 'localhost',
+      signal: abort.signal,
+    })
     opening.catch(() => {})
     for (let i = 0; i < 20; i++) await Promise.resolve()
     abort.abort()
-    await expect(opening).rejects.toMatchObject({ code: 'XEC_ABORTED', message: 'web1: cancelled before the tunnel was open' })
+    await expect(opening).rejects.toMatchObject({
+      code: 'XEC_ABORTED',
+      message: 'web1: cancelled before the tunnel was open',
+    })
   })
 })

@@ -22,17 +22,23 @@ function startEcho(): Promise<Server> {
 function takeSlowly(socket: Socket): Promise<number> {
   let took = 0
   return new Promise((resolve) => {
-    socket.on('data', (chunk) => {
-      took += chunk.length
-      socket.pause()
-      void delay(12).then(() => socket.resume())
-    }).on('end', () => resolve(took)).on('error', () => resolve(took))
+    socket
+      .on('data', (chunk) => {
+        took += chunk.length
+        socket.pause()
+        void delay(12).then(() => socket.resume())
+      })
+      .on('end', () => resolve(took))
+      .on('error', () => resolve(took))
   })
 }
 
 /** Waits for the other side's end before it sends a lot. */
 function sendAfterTheEnd(socket: Socket, bytes: number): void {
-  socket.on('error', () => {}).on('end', () => socket.end(Buffer.alloc(bytes))).resume()
+  socket
+    .on('error', () => {})
+    .on('end', () => socket.end(Buffer.alloc(bytes)))
+    .resume()
 }
 
 async function serve(onConnection: (socket: Socket) => void): Promise<Server> {
@@ -75,9 +81,20 @@ describeWorld('forwarded ports', () => {
     place.remove()
   })
   const target = (more: Partial<PoolTarget> = {}): PoolTarget => ({
-    host: 'web1', address: '127.0.0.1', port: sshd.port, username: sshd.user, jump: null,
-    credentials: { keys: [{ origin: sshd.privateKeyPath, from: { path: sshd.privateKeyPath }, passphrase: null, optional: false }], agent: null, identitiesOnly: false, password: null },
-    hostKeys: { mode: 'accept-new', userFiles: [place.knownHosts], globalFiles: [], alias: null }, connectTimeoutMs: 15_000, ...more,
+    host: 'web1',
+    address: '127.0.0.1',
+    port: sshd.port,
+    username: sshd.user,
+    jump: null,
+    credentials: {
+      keys: [{ origin: sshd.privateKeyPath, from: { path: sshd.privateKeyPath }, passphrase: null, optional: false }],
+      agent: null,
+      identitiesOnly: false,
+      password: null,
+    },
+    hostKeys: { mode: 'accept-new', userFiles: [place.knownHosts], globalFiles: [], alias: null },
+    connectTimeoutMs: 15_000,
+    ...more,
   })
 
   describe('a tunnel', () => {
@@ -85,7 +102,9 @@ describeWorld('forwarded ports', () => {
       await using tunnel = await openTunnel(xec.pool, target(), { remotePort: portOf(echo) })
       const bytes = Buffer.alloc(3_000_000, 'abcdefghij')
       expect((await talk(tunnel.localPort, bytes)).equals(bytes)).toBe(true)
-      expect(await Promise.all(Array.from({ length: 30 }, (_, i) => talk(tunnel.localPort, `hello ${i}`)))).toEqual(Array.from({ length: 30 }, (_, i) => Buffer.from(`hello ${i}`)))
+      expect(await Promise.all(Array.from({ length: 30 }, (_, i) => talk(tunnel.localPort, `hello ${i}`)))).toEqual(
+        Array.from({ length: 30 }, (_, i) => Buffer.from(`hello ${i}`)),
+      )
       expect(xec.snapshot()).toMatchObject({ connectionsCreated: 1, activeConnections: 1 })
     })
 
@@ -112,7 +131,9 @@ describeWorld('forwarded ports', () => {
       const told: XecError[] = []
       await using tunnel = await openTunnel(xec.pool, target(), { remotePort: 1, onError: (error) => told.push(error) })
       await expect(talk(tunnel.localPort, 'hello')).rejects.toThrow('ECONNRESET')
-      expect(told.map(({ code, message }) => [code, message])).toEqual([['XEC_REFUSED', 'web1: it did not connect to 127.0.0.1:1 ("Connection refused")']])
+      expect(told.map(({ code, message }) => [code, message])).toEqual([
+        ['XEC_REFUSED', 'web1: it did not connect to 127.0.0.1:1 ("Connection refused")'],
+      ])
       expect(tunnel.open).toBe(true)
     })
 
@@ -121,7 +142,10 @@ describeWorld('forwarded ports', () => {
       const socket = connect(tunnel.localPort, '127.0.0.1')
       socket.write('x')
       await once(socket, 'data')
-      const reset = once(socket, 'close').then(() => 'closed', (error: Error) => error.message)
+      const reset = once(socket, 'close').then(
+        () => 'closed',
+        (error: Error) => error.message,
+      )
       for (const pid of sshd.children()) process.kill(pid, 'SIGKILL')
       expect(await reset).toMatch(/ECONNRESET/)
       expect(String(await talk(tunnel.localPort, 'again'))).toBe('again')
@@ -144,13 +168,18 @@ describeWorld('forwarded ports', () => {
     })
 
     test('what it cannot be is said before anything is dialled', async () => {
-      await expect(openTunnel(xec.pool, target(), { remotePort: 0 })).rejects.toThrow('web1: remotePort must be a whole number from 1 to 65535, not 0')
+      await expect(openTunnel(xec.pool, target(), { remotePort: 0 })).rejects.toThrow(
+        'web1: remotePort must be a whole number from 1 to 65535, not 0',
+      )
       await expect(openTunnel(xec.pool, target(), { remotePort: 22, localPort: 70_000 })).rejects.toThrow('localPort')
       expect(xec.snapshot().acquired).toBe(0)
     })
 
     test('a local port that is taken is said so, and the channel is given back', async () => {
-      await expect(openTunnel(xec.pool, target(), { remotePort: 22, localPort: portOf(echo) })).rejects.toMatchObject({ code: 'XEC_CONFIG', message: expect.stringContaining('EADDRINUSE') as string })
+      await expect(openTunnel(xec.pool, target(), { remotePort: 22, localPort: portOf(echo) })).rejects.toMatchObject({
+        code: 'XEC_CONFIG',
+        message: expect.stringContaining('EADDRINUSE') as string,
+      })
       expect(xec.snapshot()).toMatchObject({ activeConnections: 0 })
     })
   })
@@ -170,7 +199,10 @@ describeWorld('forwarded ports', () => {
       await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
       await using first = await openReverseTunnel(xec.pool, target(), { localPort: portOf(echo) })
       await using second = await openReverseTunnel(xec.pool, target(), { localPort: portOf(other) })
-      expect([String(await talk(first.remotePort, 'echo')), String(await talk(second.remotePort, ''))]).toEqual(['echo', 'other'])
+      expect([String(await talk(first.remotePort, 'echo')), String(await talk(second.remotePort, ''))]).toEqual([
+        'echo',
+        'other',
+      ])
       await first.close()
       expect(String(await talk(second.remotePort, ''))).toBe('other')
       await expect(talk(first.remotePort, '')).rejects.toThrow('ECONNREFUSED')
@@ -180,7 +212,10 @@ describeWorld('forwarded ports', () => {
 
     test('nobody here to take a connection: the remote side sees it closed, and it is told', async () => {
       const told: XecError[] = []
-      await using tunnel = await openReverseTunnel(xec.pool, target(), { localPort: 1, onError: (error) => told.push(error) })
+      await using tunnel = await openReverseTunnel(xec.pool, target(), {
+        localPort: 1,
+        onError: (error) => told.push(error),
+      })
       expect(String(await talk(tunnel.remotePort, 'x').catch(() => ''))).toBe('')
       expect(told[0]?.code).toBe('XEC_CONNECT')
     })
@@ -188,7 +223,9 @@ describeWorld('forwarded ports', () => {
     test('goes with its connection, and says so', async () => {
       const tunnel = await openReverseTunnel(xec.pool, target(), { localPort: portOf(echo) })
       for (const pid of sshd.children()) process.kill(pid, 'SIGKILL')
-      expect((await tunnel.closed)?.message).toMatch(/^web1: Connection closed under a reverse tunnel \(.*\); nobody listens there any more$/)
+      expect((await tunnel.closed)?.message).toMatch(
+        /^web1: Connection closed under a reverse tunnel \(.*\); nobody listens there any more$/,
+      )
       expect(tunnel.open).toBe(false)
       await tunnel.close()
     })
@@ -219,13 +256,27 @@ describeWorld('forwarded ports', () => {
 
   test('a server that forwards nothing is said to be one', async () => {
     const strict = await startSshd({ config: ['AllowTcpForwarding no'] })
-    const there = target({ port: strict.port, credentials: { ...target().credentials, keys: [{ origin: strict.privateKeyPath, from: { path: strict.privateKeyPath }, passphrase: null, optional: false }] } })
+    const there = target({
+      port: strict.port,
+      credentials: {
+        ...target().credentials,
+        keys: [
+          { origin: strict.privateKeyPath, from: { path: strict.privateKeyPath }, passphrase: null, optional: false },
+        ],
+      },
+    })
     const told: XecError[] = []
     try {
-      await using tunnel = await openTunnel(xec.pool, there, { remotePort: portOf(echo), onError: (error) => told.push(error) })
+      await using tunnel = await openTunnel(xec.pool, there, {
+        remotePort: portOf(echo),
+        onError: (error) => told.push(error),
+      })
       await expect(talk(tunnel.localPort, 'x')).rejects.toThrow('ECONNRESET')
       expect(told[0]?.message).toContain('see AllowTcpForwarding and PermitOpen there')
-      await expect(openReverseTunnel(xec.pool, there, { localPort: portOf(echo) })).rejects.toMatchObject({ code: 'XEC_REFUSED', message: expect.stringContaining('AllowTcpForwarding') as string })
+      await expect(openReverseTunnel(xec.pool, there, { localPort: portOf(echo) })).rejects.toMatchObject({
+        code: 'XEC_REFUSED',
+        message: expect.stringContaining('AllowTcpForwarding') as string,
+      })
     } finally {
       await strict.stop()
     }
@@ -237,9 +288,18 @@ describeWorld('forwarded ports', () => {
     const before = sockets()
     const tunnel = await openTunnel(xec.pool, target(), { remotePort: portOf(echo) })
     const open: Socket[] = [connect(tunnel.localPort, '127.0.0.1'), connect(tunnel.localPort, '127.0.0.1')]
-    await Promise.all(open.map((socket) => once(socket.on('error', () => {}), 'connect')))
+    await Promise.all(
+      open.map((socket) =>
+        once(
+          socket.on('error', () => {}),
+          'connect',
+        ),
+      ),
+    )
     await tunnel.close()
-    await Promise.all(open.filter(({ closed }) => !closed).map((socket) => new Promise((resolve) => socket.once('close', resolve))))
+    await Promise.all(
+      open.filter(({ closed }) => !closed).map((socket) => new Promise((resolve) => socket.once('close', resolve))),
+    )
     await xec.close()
     await expect.poll(sockets).toBe(before)
   })

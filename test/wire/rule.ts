@@ -15,7 +15,17 @@ export interface WhatPassed {
 
 export interface Expected {
   /** Says how far the conversation was. */
-  readonly stage: 'before the banner' | 'banner' | 'key exchange' | 'authentication' | 'channel open' | 'before the command' | 'command sent' | 'command accepted' | 'exit status known' | 'whole'
+  readonly stage:
+    | 'before the banner'
+    | 'banner'
+    | 'key exchange'
+    | 'authentication'
+    | 'channel open'
+    | 'before the command'
+    | 'command sent'
+    | 'command accepted'
+    | 'exit status known'
+    | 'whole'
   /** Dialled again by itself, because nothing of the command had left; then it runs to its end on the next connection. */
   readonly again: boolean
   readonly outcome: Outcome
@@ -38,12 +48,36 @@ export function expected({ sent, arrived, received, heard }: WhatPassed): Expect
   if (!got('ident')) return { stage: 'banner', ...UNREACHED, phase: ['banner', 'kex'] }
   if (!got('NEWKEYS')) return { stage: 'key exchange', ...UNREACHED, phase: ['kex'] }
   if (!got('USERAUTH_SUCCESS')) return { stage: 'authentication', ...UNREACHED, phase: ['auth'] }
-  if (!got('CHANNEL_OPEN_CONFIRMATION')) return { stage: 'channel open', ...UNREACHED, phase: sent.includes('CHANNEL_OPEN') ? ['channel'] : ['auth', 'channel'] }
+  if (!got('CHANNEL_OPEN_CONFIRMATION'))
+    return {
+      stage: 'channel open',
+      ...UNREACHED,
+      phase: sent.includes('CHANNEL_OPEN') ? ['channel'] : ['auth', 'channel'],
+    }
   const exec = sent.indexOf('CHANNEL_REQUEST exec')
   if (exec < 0) return { stage: 'before the command', again: true, ...RAN_WHOLE }
   if (got('CHANNEL_REQUEST exit-status')) {
-    return got('CHANNEL_CLOSE') ? { stage: 'whole', again: false, ...RAN_WHOLE } : { stage: 'exit status known', again: false, ...RAN_WHOLE, truncated: true }
+    return got('CHANNEL_CLOSE')
+      ? { stage: 'whole', again: false, ...RAN_WHOLE }
+      : { stage: 'exit status known', again: false, ...RAN_WHOLE, truncated: true }
   }
-  if (got('CHANNEL_SUCCESS')) return { stage: 'command accepted', again: false, outcome: 'lost', executed: 'yes', phase: ['run'], runs: [0, 1], truncated: true }
-  return { stage: 'command sent', again: false, outcome: 'lost', executed: 'maybe', phase: ['exec', 'run'], runs: [0, exec < arrived ? 1 : 0], truncated: false }
+  if (got('CHANNEL_SUCCESS'))
+    return {
+      stage: 'command accepted',
+      again: false,
+      outcome: 'lost',
+      executed: 'yes',
+      phase: ['run'],
+      runs: [0, 1],
+      truncated: true,
+    }
+  return {
+    stage: 'command sent',
+    again: false,
+    outcome: 'lost',
+    executed: 'maybe',
+    phase: ['exec', 'run'],
+    runs: [0, exec < arrived ? 1 : 0],
+    truncated: false,
+  }
 }

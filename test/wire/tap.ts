@@ -42,7 +42,10 @@ export interface Tap {
   stop(): Promise<void>
 }
 
-interface Pair { readonly client: Socket; readonly server: Socket }
+interface Pair {
+  readonly client: Socket
+  readonly server: Socket
+}
 
 export async function startTap(port: number): Promise<Tap> {
   const plans = new Map<string, Plan | null>()
@@ -54,9 +57,15 @@ export async function startTap(port: number): Promise<Tap> {
     const address = client.localAddress ?? ''
     const earlier = seen.get(address) ?? []
     seen.set(address, earlier)
-    const plan = earlier.length === 0 ? plans.get(address) ?? null : null
+    const plan = earlier.length === 0 ? (plans.get(address) ?? null) : null
     const frames = new Frames()
-    const state = { bytes: { toClient: 0, toServer: 0 }, get packets() { return frames.whole }, cutAt: null as number | null }
+    const state = {
+      bytes: { toClient: 0, toServer: 0 },
+      get packets() {
+        return frames.whole
+      },
+      cutAt: null as number | null,
+    }
     earlier.push(state)
     const server = connect({ port, host: '127.0.0.1', noDelay: true, allowHalfOpen: true })
     const key = next++
@@ -68,9 +77,14 @@ export async function startTap(port: number): Promise<Tap> {
     const cut = (way: Way, by: Cut): void => {
       state.cutAt = performance.now()
       if (by === 'hole') silent = true
-      else if (by === 'rst') { reset(client); reset(server) }
-      else if (by === 'half') sockets[way].end()
-      else { client.end(); server.end() }
+      else if (by === 'rst') {
+        reset(client)
+        reset(server)
+      } else if (by === 'half') sockets[way].end()
+      else {
+        client.end()
+        server.end()
+      }
     }
     const pass = (way: Way, chunk: Buffer): void => {
       const to = sockets[way]
@@ -85,7 +99,10 @@ export async function startTap(port: number): Promise<Tap> {
       if (part.length > 0 && !silent && !to.destroyed && !to.writableEnded) {
         state.bytes[way] += part.length
         if (way === 'toServer') frames.take(part)
-        if (!to.write(part)) { from.pause(); to.once('drain', () => from.resume()) }
+        if (!to.write(part)) {
+          from.pause()
+          to.once('drain', () => from.resume())
+        }
       }
       if (cuts && typeof plan.by === 'string') cut(way, plan.by)
     }
@@ -94,7 +111,12 @@ export async function startTap(port: number): Promise<Tap> {
       const from = sockets[way === 'toClient' ? 'toServer' : 'toClient']
       from.on('data', (chunk: Buffer) => pass(way, chunk))
       // Whoever leaves a black hole takes the other side with it: it would hang there for ever.
-      from.on('end', () => { if (silent) { client.destroy(); server.destroy() } else to.end() })
+      from.on('end', () => {
+        if (silent) {
+          client.destroy()
+          server.destroy()
+        } else to.end()
+      })
       // A broken side breaks the other: that is what a proxy is for.
       from.on('error', () => reset(to))
       from.on('close', () => {
@@ -108,8 +130,16 @@ export async function startTap(port: number): Promise<Tap> {
   return {
     port: (listener.address() as AddressInfo).port,
     passed: (address) => seen.get(address) ?? [],
-    plan: (address, plan) => { plans.set(address, plan); seen.delete(address) },
-    get open() { return [...pairs.values()].reduce((sum, { client, server }) => sum + Number(!client.destroyed) + Number(!server.destroyed), 0) },
+    plan: (address, plan) => {
+      plans.set(address, plan)
+      seen.delete(address)
+    },
+    get open() {
+      return [...pairs.values()].reduce(
+        (sum, { client, server }) => sum + Number(!client.destroyed) + Number(!server.destroyed),
+        0,
+      )
+    },
     reset(key) {
       const pair = pairs.get(key)
       if (!pair) return
@@ -118,8 +148,13 @@ export async function startTap(port: number): Promise<Tap> {
     },
     keys: () => [...pairs.keys()],
     async stop() {
-      for (const { client, server } of pairs.values()) { client.destroy(); server.destroy() }
-      await new Promise<void>((resolve) => { listener.close(() => resolve()) })
+      for (const { client, server } of pairs.values()) {
+        client.destroy()
+        server.destroy()
+      }
+      await new Promise<void>((resolve) => {
+        listener.close(() => resolve())
+      })
     },
   }
 }

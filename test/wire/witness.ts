@@ -29,8 +29,12 @@ export function watchSsh2(): Witness {
   }
   return {
     heard: (address) => all.get(address) ?? [],
-    forget: () => { all = new Map() },
-    restore: () => { prototype.connect = connect },
+    forget: () => {
+      all = new Map()
+    },
+    restore: () => {
+      prototype.connect = connect
+    },
   }
 }
 

@@ -23,7 +23,11 @@ describeWorld('behind one bastion', () => {
     place.remove()
   })
   const at = (server: Sshd, host: string, address: string, jump: PoolTarget | null): PoolTarget =>
-    makeTarget(server, place.knownHosts, { credentials: { keys: [keyFile(server.privateKeyPath)] }, hostKeys: { alias: `server-${server.port}` }, target: { host, address, jump, connectTimeoutMs: 60_000 } })
+    makeTarget(server, place.knownHosts, {
+      credentials: { keys: [keyFile(server.privateKeyPath)] },
+      hostKeys: { alias: `server-${server.port}` },
+      target: { host, address, jump, connectTimeoutMs: 60_000 },
+    })
   const behind = (n: number, jump = at(bastion, 'bastion', '127.0.0.1', null)): PoolTarget[] =>
     Array.from({ length: n }, (_, i) => at(inner, `h${i}`, `127.8.${Math.floor(i / 250)}.${(i % 250) + 1}`, jump))
 
@@ -33,24 +37,35 @@ describeWorld('behind one bastion', () => {
     const xec = createXec({ pool: { maxConnections: 400 } })
     let most = 0
     const watch = setInterval(() => (most = Math.max(most, bastion.connections().length)), 100)
-    const results = await Promise.all(behind(300).map((target) => xec.execute(target, { line: 'set -- $SSH_CONNECTION; echo "$3"' })))
+    const results = await Promise.all(
+      behind(300).map((target) => xec.execute(target, { line: 'set -- $SSH_CONNECTION; echo "$3"' })),
+    )
     clearInterval(watch)
-    expect(results.map(({ outcome, stdout, error }) => [error?.message ?? outcome, String(stdout)])).toEqual(behind(300).map(({ address }) => ['ok', `${address}\n`]))
+    expect(results.map(({ outcome, stdout, error }) => [error?.message ?? outcome, String(stdout)])).toEqual(
+      behind(300).map(({ address }) => ['ok', `${address}\n`]),
+    )
     expect([most, bastion.connections().length]).toEqual([1, 1])
     expect(xec.snapshot()).toMatchObject({ connectionsCreated: 301, connectionsFailed: 0 })
     await xec.close()
-    await eventually(() => expect([inner.connections(), bastion.connections(), held()]).toEqual([[], [], { ...before, timers: 0 }]), 15_000)
+    await eventually(
+      () => expect([inner.connections(), bastion.connections(), held()]).toEqual([[], [], { ...before, timers: 0 }]),
+      15_000,
+    )
   })
 
   test('it is killed while they run: each is lost by its own name, and the next command goes through a new one', async () => {
     const xec = createXec({ pool: { reconnectDelay: 50 } })
     const hosts = behind(40)
     let running = 0
-    const results = hosts.map((target) => xec.execute(target, { line: 'echo begun; sleep 60' }, { onStdout: () => void running++ }))
+    const results = hosts.map((target) =>
+      xec.execute(target, { line: 'echo begun; sleep 60' }, { onStdout: () => void running++ }),
+    )
     await eventually(() => expect(running).toBe(40), 30_000)
     for (const pid of bastion.children()) process.kill(pid, 'SIGKILL')
     const lost: Result[] = await Promise.all(results)
-    expect(lost.map(({ host, outcome, executed, stdout }) => [host, outcome, executed, String(stdout)])).toEqual(hosts.map(({ host }) => [host, 'lost', 'yes', 'begun\n']))
+    expect(lost.map(({ host, outcome, executed, stdout }) => [host, outcome, executed, String(stdout)])).toEqual(
+      hosts.map(({ host }) => [host, 'lost', 'yes', 'begun\n']),
+    )
     for (const { host, error } of lost) expect(error?.message).toMatch(new RegExp(`^${host}: Connection closed`))
     const again = await Promise.all(hosts.map((target) => xec.execute(target, { line: 'echo again' })))
     expect(again.map(({ outcome }) => outcome)).toEqual(hosts.map(() => 'ok'))
@@ -62,11 +77,17 @@ describeWorld('behind one bastion', () => {
     const closed = await startSshd({ config: ['AllowTcpForwarding no'] })
     const xec = createXec()
     const jump = at(closed, 'closed', '127.0.0.1', null)
-    const [own, ...others] = await Promise.all([jump, ...behind(20, jump)].map((target) => xec.execute(target, { line: 'true' })))
+    const [own, ...others] = await Promise.all(
+      [jump, ...behind(20, jump)].map((target) => xec.execute(target, { line: 'true' })),
+    )
     expect(own).toMatchObject({ outcome: 'ok' })
     for (const { host, outcome, executed, error } of others) {
       expect([outcome, executed]).toEqual(['unreachable', 'no'])
-      expect(error?.message).toMatch(new RegExp(`^${host} \\(.* via closed\\): closed does not forward connections \\(".*"\\); see AllowTcpForwarding and PermitOpen there$`))
+      expect(error?.message).toMatch(
+        new RegExp(
+          `^${host} \\(.* via closed\\): closed does not forward connections \\(".*"\\); see AllowTcpForwarding and PermitOpen there$`,
+        ),
+      )
     }
     expect(closed.connections()).toHaveLength(1)
     await xec.close()

@@ -14,7 +14,9 @@ describeWorld('every flow ends by itself and leaves nothing', () => {
   beforeAll(async () => {
     stage = await setStage()
     before = readdirSync(stage.sshd.home)
-    stage.inventory(`hosts: { one: 127.0.0.1, two: 127.0.0.2, dead: { host: 127.0.0.3, port: 1 } }\npool: { maxReconnectAttempts: 0, idleTimeout: 5m }`)
+    stage.inventory(
+      `hosts: { one: 127.0.0.1, two: 127.0.0.2, dead: { host: 127.0.0.3, port: 1 } }\npool: { maxReconnectAttempts: 0, idleTimeout: 5m }`,
+    )
     writeFileSync(stage.place.path('s.sh'), '#!/bin/sh\necho "$1"; sleep "${2:-0}"\n')
   })
   afterAll(() => stage.stop())
@@ -37,13 +39,23 @@ describeWorld('every flow ends by itself and leaves nothing', () => {
   ]
 
   test.each(flows)('xec %j', async (argv, status) => {
-    const { status: found, signal, stderr } = await stage.run(argv, { cwd: stage.place.home, stdin: 'data\n', limitMs: 15_000 })
-    expect({ found, signal, stderr: found === status ? '' : stderr }).toEqual({ found: status, signal: null, stderr: '' })
+    const {
+      status: found,
+      signal,
+      stderr,
+    } = await stage.run(argv, { cwd: stage.place.home, stdin: 'data\n', limitMs: 15_000 })
+    expect({ found, signal, stderr: found === status ? '' : stderr }).toEqual({
+      found: status,
+      signal: null,
+      stderr: '',
+    })
   })
 
   test('no session, process or file of them is left on the host', async () => {
     expect(stage.sshd.connections()).toEqual([])
-    const args = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(commandLine)
+    const args = readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(commandLine)
     expect(args.filter((line) => line.includes('33.3'))).toEqual([])
     expect(readdirSync(stage.sshd.home)).toEqual(before)
     expect(readdirSync('/tmp').filter((name) => name.startsWith('xec-script') || name.endsWith('s.sh'))).toEqual([])
@@ -51,22 +63,40 @@ describeWorld('every flow ends by itself and leaves nothing', () => {
 
   test('a program that has used a jump host ends when its work is done, and closes nothing for that', async () => {
     ensureBuilt()
-    const at = (host: string): object => ({ host, port: stage.sshd.port, username: stage.sshd.user, privateKey: stage.sshd.privateKeyPath, userKnownHostsFile: stage.place.knownHosts })
+    const at = (host: string): object => ({
+      host,
+      port: stage.sshd.port,
+      username: stage.sshd.user,
+      privateKey: stage.sshd.privateKeyPath,
+      userKnownHostsFile: stage.place.knownHosts,
+    })
     const program = stage.place.path('program.mjs')
-    writeFileSync(program, `
+    writeFileSync(
+      program,
+      `
       import { $ } from ${JSON.stringify(join(ROOT, 'dist', 'index.js'))}
       console.log((await $.ssh(${JSON.stringify({ ...at('127.0.0.2'), proxyJump: at('127.0.0.1') })})\`echo there\`).text())
-    `)
+    `,
+    )
     // Held open, its connections would idle for five minutes.
     const ended = await new Promise<{ killed: boolean; stdout: string; stderr: string }>((resolve) => {
-      execFile(process.execPath, [program], { env: stage.place.env, timeout: 60_000 }, (error, stdout, stderr) => resolve({ killed: error?.killed === true, stdout, stderr }))
+      execFile(process.execPath, [program], { env: stage.place.env, timeout: 60_000 }, (error, stdout, stderr) =>
+        resolve({ killed: error?.killed === true, stdout, stderr }),
+      )
     })
     expect(ended).toEqual({ killed: false, stdout: 'there\n', stderr: '' })
   })
 
   test('the library gives back its descriptors and timers', async () => {
-    const server = (host: string): { host: string; port: number; username: string; privateKey: string; userKnownHostsFile: string } =>
-      ({ host, port: stage.sshd.port, username: stage.sshd.user, privateKey: stage.sshd.privateKeyPath, userKnownHostsFile: stage.place.knownHosts })
+    const server = (
+      host: string,
+    ): { host: string; port: number; username: string; privateKey: string; userKnownHostsFile: string } => ({
+      host,
+      port: stage.sshd.port,
+      username: stage.sshd.user,
+      privateKey: stage.sshd.privateKeyPath,
+      userKnownHostsFile: stage.place.knownHosts,
+    })
     const once = async (): Promise<void> => {
       const adapter = new SSHAdapter()
       const targets = Array.from({ length: 30 }, (_, i) => server(`127.0.7.${i + 1}`))
@@ -97,5 +127,8 @@ function descriptors(): number {
 }
 
 function resources(): string[] {
-  return process.getActiveResourcesInfo().filter((name) => /TCP|Timeout|Immediate|Pipe/.test(name)).sort()
+  return process
+    .getActiveResourcesInfo()
+    .filter((name) => /TCP|Timeout|Immediate|Pipe/.test(name))
+    .sort()
 }

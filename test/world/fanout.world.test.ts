@@ -16,7 +16,7 @@ describeWorld('exec-all on 200 hosts', () => {
   /** The address that the server was reached at: its third field, by sshd. */
   const WHO = 'set -- $SSH_CONNECTION; echo "$3"'
 
-  test('200 right outputs, each host\'s own, in a pipe', async () => {
+  test("200 right outputs, each host's own, in a pipe", async () => {
     const { status, stdout, stderr } = await stage.run(['exec-all', '-g', 'web', WHO])
     expect(stdout.trim().split('\n').sort()).toEqual(names.map((name, i) => `${name}: ${addressOf(i)}`))
     expect(stderr).toMatch(/^200 hosts · 200 ok · /m)
@@ -25,7 +25,9 @@ describeWorld('exec-all on 200 hosts', () => {
 
   test('and in JSON, in the order of the inventory', async () => {
     const { hosts, counts, pool } = report(await stage.run(['exec-all', '--all', '--json', WHO]))
-    expect(hosts.map(({ host, stdout, exitCode }) => [host, stdout, exitCode])).toEqual(names.map((name, i) => [name, `${addressOf(i)}\n`, 0]))
+    expect(hosts.map(({ host, stdout, exitCode }) => [host, stdout, exitCode])).toEqual(
+      names.map((name, i) => [name, `${addressOf(i)}\n`, 0]),
+    )
     expect(counts).toMatchObject({ total: HOSTS, ok: HOSTS })
     expect(pool).toMatchObject({ connectionsCreated: HOSTS, connectionsFailed: 0, waiting: 0 })
   })
@@ -33,7 +35,19 @@ describeWorld('exec-all on 200 hosts', () => {
   test('with maxConnections 5 the server never has more than 5', async () => {
     const door = await startProxy({ port: stage.sshd.port, listen: '0.0.0.0' })
     try {
-      const ended = report(await stage.run(['exec-all', '-g', 'web', '-p', String(door.port), '--max-connections', '5', '--json', 'echo "$$"']))
+      const ended = report(
+        await stage.run([
+          'exec-all',
+          '-g',
+          'web',
+          '-p',
+          String(door.port),
+          '--max-connections',
+          '5',
+          '--json',
+          'echo "$$"',
+        ]),
+      )
       expect(ended.counts).toMatchObject({ total: HOSTS, ok: HOSTS })
       expect(new Set(ended.hosts.map(({ stdout }) => stdout)).size).toBe(HOSTS)
       expect(ended.pool).toMatchObject({ connectionsCreated: HOSTS })

@@ -34,7 +34,12 @@ pool: { maxConnectionsPerHost: 8, maxChannelsPerConnection: 1, maxReconnectAttem
     expect(stderr.match(fingerprint)).toHaveLength(2)
     expect(stderr).toContain(`${stage.place.knownHosts}:2`)
     const { hosts } = report(await stage.run(['exec-all', '-w', 'one', '--json', 'true']))
-    expect(hosts[0]).toMatchObject({ outcome: 'hostkey', executed: 'no', exitCode: null, error: { code: 'XEC_HOST_KEY' } })
+    expect(hosts[0]).toMatchObject({
+      outcome: 'hostkey',
+      executed: 'no',
+      exitCode: null,
+      error: { code: 'XEC_HOST_KEY' },
+    })
     expect(readFileSync(stage.place.knownHosts, 'utf8')).toBe(`# mine\n${place('127.5.0.1')} ${OTHER}\n`)
   })
 
@@ -55,7 +60,11 @@ pool: { maxConnectionsPerHost: 8, maxChannelsPerConnection: 1, maxReconnectAttem
   test('a host known by its RSA key alone is not called changed', async () => {
     const rsa = stage.sshd.hostKeysPublic.find((key) => key.startsWith('ssh-rsa')) ?? ''
     writeFileSync(stage.place.knownHosts, `${place('127.5.0.1')} ${rsa}\n`)
-    expect(await stage.run(['run', '-o', 'StrictHostKeyChecking=yes', 'one', 'echo fine'])).toMatchObject({ status: 0, stdout: 'fine\n', stderr: '' })
+    expect(await stage.run(['run', '-o', 'StrictHostKeyChecking=yes', 'one', 'echo fine'])).toMatchObject({
+      status: 0,
+      stdout: 'fine\n',
+      stderr: '',
+    })
   })
 
   test('parallel first contacts of one process write one line', async () => {

@@ -47,7 +47,11 @@ pool: { maxReconnectAttempts: 0 }`)
     const ended = await stage.run(['exec-all', '-w', 'behind-dead,near,inner', '--json', 'true'])
     expect(ended.status).toBe(255)
     const { hosts } = report(ended)
-    expect(hosts.map(({ host, outcome, executed }) => [host, outcome, executed])).toEqual([['inner', 'ok', 'yes'], ['behind-dead', 'unreachable', 'no'], ['near', 'ok', 'yes']])
+    expect(hosts.map(({ host, outcome, executed }) => [host, outcome, executed])).toEqual([
+      ['inner', 'ok', 'yes'],
+      ['behind-dead', 'unreachable', 'no'],
+      ['near', 'ok', 'yes'],
+    ])
     expect(hosts[1]?.error?.message).toMatch(/^behind-dead: jump host dead \(127\.0\.0\.1:1\): connection refused/)
   })
 })

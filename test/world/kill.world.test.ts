@@ -9,7 +9,11 @@ import { linesOf, report, setStage, until, type Stage } from './stage.js'
 const VICTIMS: readonly (readonly [name: string, command: (pids: string) => string, processes: number])[] = [
   ['sleep', (pids) => `echo $$ > ${pids}; exec sleep 55.1`, 1],
   ['a process that ignores TERM', (pids) => `trap '' TERM; echo $$ > ${pids}; while :; do sleep 0.2; done`, 1],
-  ["sh -c 'a | b'", (pids) => `sh -c 'sh -c "echo \\$\\$ >> ${pids}; exec sleep 55.2" | sh -c "echo \\$\\$ >> ${pids}; exec cat"'`, 2],
+  [
+    "sh -c 'a | b'",
+    (pids) => `sh -c 'sh -c "echo \\$\\$ >> ${pids}; exec sleep 55.2" | sh -c "echo \\$\\$ >> ${pids}; exec cat"'`,
+    2,
+  ],
 ]
 
 describeWorld('the remote process is gone', () => {
@@ -21,7 +25,8 @@ describeWorld('the remote process is gone', () => {
   afterAll(() => stage.stop())
   let runs = 0
   const pidFile = (): string => join(stage.shared, `pids-${++runs}`)
-  const gone = (pids: string): Promise<void> => until(`the processes of ${pids} are gone`, () => linesOf(pids).every((pid) => !alive(pid)), 8_000)
+  const gone = (pids: string): Promise<void> =>
+    until(`the processes of ${pids} are gone`, () => linesOf(pids).every((pid) => !alive(pid)), 8_000)
 
   describe.each(VICTIMS)('%s', (_, command, processes) => {
     test('after --timeout, and the outcome says how far it got', async () => {
@@ -45,7 +50,11 @@ describeWorld('the remote process is gone', () => {
 
     test('after Ctrl-C of exec-all: status 130, and the summary counts it', async () => {
       const pids = pidFile()
-      const child = stage.start(['exec-all', '--all', command(pids).replaceAll(pids, `${pids}-$(echo $SSH_CONNECTION | cut -d" " -f3)`)])
+      const child = stage.start([
+        'exec-all',
+        '--all',
+        command(pids).replaceAll(pids, `${pids}-$(echo $SSH_CONNECTION | cut -d" " -f3)`),
+      ])
       const files = [`${pids}-127.0.0.1`, `${pids}-127.0.0.2`]
       const end = ended(child)
       await until('both work', () => files.every((file) => linesOf(file).length === processes))

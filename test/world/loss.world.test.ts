@@ -32,7 +32,10 @@ pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 }`)
     for (const { executed, remoteProcess, error } of hosts) {
       expect(['yes', 'maybe']).toContain(executed)
       expect(remoteProcess).toBe('maybe-running')
-      expect(error).toMatchObject({ code: 'XEC_CONNECTION_LOST', message: expect.stringContaining('Connection closed') as string })
+      expect(error).toMatchObject({
+        code: 'XEC_CONNECTION_LOST',
+        message: expect.stringContaining('Connection closed') as string,
+      })
     }
     expect(pool).toMatchObject({ connectionsCreated: 1, closedByReason: { lost: 1 } })
     expect(linesOf(oracle)).toHaveLength(20)
@@ -41,7 +44,9 @@ pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 }`)
 
   test('and the next command on the same pool works', async () => {
     const xec = createXec({ pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 } })
-    const target = makeTarget(stage.sshd, stage.place.knownHosts, { credentials: { keys: [keyFile(stage.sshd.privateKeyPath)] } })
+    const target = makeTarget(stage.sshd, stage.place.knownHosts, {
+      credentials: { keys: [keyFile(stage.sshd.privateKeyPath)] },
+    })
     const running = Array.from({ length: 20 }, () => xec.execute(target, { line: 'sleep 45.6' }))
     await until('20 channels are in use', () => xec.snapshot().hosts[0]?.acquired === 20)
     for (const pid of stage.sshd.children()) process.kill(pid, 'SIGKILL')
@@ -55,7 +60,10 @@ pool: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 20 }`)
     stage.inventory(`
 hosts: { one: 127.0.0.1 }
 pool: { keepAliveInterval: ${intervalMs}ms, keepAliveCountMax: ${countMax}, maxReconnectAttempts: 0 }`)
-    for (const [flags, outcome, limit] of [[[], 'lost', intervalMs * (countMax + 1) * 1.1], [['--timeout', '500ms'], 'timeout', 500 + 6_000]] as const) {
+    for (const [flags, outcome, limit] of [
+      [[], 'lost', intervalMs * (countMax + 1) * 1.1],
+      [['--timeout', '500ms'], 'timeout', 500 + 6_000],
+    ] as const) {
       const gate = join(stage.shared, `up-${outcome}`)
       const child = stage.start(['run', '--json', ...flags, 'one', `touch ${gate}; sleep 45.7`])
       const end = ended(child)

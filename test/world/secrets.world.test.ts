@@ -55,7 +55,12 @@ pool: { maxReconnectAttempts: 0 }`)
   })
   afterAll(() => stage.stop())
 
-  const env = (): Record<string, string> => ({ ...stage.place.env, PHRASE: canary.passphrase, PASSWORD: canary.password, TOKEN: canary.token })
+  const env = (): Record<string, string> => ({
+    ...stage.place.env,
+    PHRASE: canary.passphrase,
+    PASSWORD: canary.password,
+    TOKEN: canary.token,
+  })
   const flows: readonly (readonly [name: string, argv: readonly string[], status: number])[] = [
     ['ok', ['exec-all', '-w', 'phrase,text,plain', '-v', 'test ${#TOKEN} -gt 20 || test -z "$TOKEN"; sleep 0.1'], 0],
     ['failing', ['exec-all', '-w', 'phrase,text', '-vv', 'exit 3'], 1],
@@ -88,12 +93,15 @@ pool: { maxReconnectAttempts: 0 }`)
 
   test('and in no file that was written meanwhile', () => {
     const state = stage.place.path('.state')
-    const written = readdirSync(state, { recursive: true, encoding: 'utf8' }).map((name) => join(state, name)).filter((path) => statSync(path).isFile())
+    const written = readdirSync(state, { recursive: true, encoding: 'utf8' })
+      .map((name) => join(state, name))
+      .filter((path) => statSync(path).isFile())
     expect(written.length).toBeGreaterThan(5)
     for (const path of written) {
       const text = readFileSync(path, 'utf8')
       expect(statSync(path).mode & 0o777).toBe(0o600)
-      for (const needle of [...Object.values(canary), keyBody, 'sleep 0.1', 'an-argument']) expect(text.includes(needle), `${path} holds ${needle.slice(0, 12)}…`).toBe(false)
+      for (const needle of [...Object.values(canary), keyBody, 'sleep 0.1', 'an-argument'])
+        expect(text.includes(needle), `${path} holds ${needle.slice(0, 12)}…`).toBe(false)
     }
   })
 

@@ -26,9 +26,15 @@ export async function setStage(options: SshdOptions = {}): Promise<Stage> {
   const shared = mkdtempSync(join(tmpdir(), 'xec-shared-'))
   chmodSync(shared, 0o777)
   return {
-    sshd, place, shared,
+    sshd,
+    place,
+    shared,
     inventory(yaml) {
-      writeFileSync(place.path('xec.config.yaml'), `defaults: { username: ${sshd.user}, port: ${sshd.port}, privateKey: ${sshd.privateKeyPath} }\n${yaml}\n`, { mode: 0o600 })
+      writeFileSync(
+        place.path('xec.config.yaml'),
+        `defaults: { username: ${sshd.user}, port: ${sshd.port}, privateKey: ${sshd.privateKeyPath} }\n${yaml}\n`,
+        { mode: 0o600 },
+      )
     },
     run: (argv, more = {}) => xec(argv, { env: place.env, ...more }),
     start: (argv, env = place.env) => start(argv, { env, cwd: place.home }),
@@ -54,8 +60,14 @@ export interface JsonReport {
   readonly ok: boolean
   readonly counts: Readonly<Record<string, number>>
   readonly hosts: readonly {
-    readonly host: string; readonly outcome: string; readonly executed: string; readonly exitCode: number | null; readonly stdout: string; readonly stderr: string
-    readonly remoteProcess: string | null; readonly error: { readonly code: string; readonly message: string } | null
+    readonly host: string
+    readonly outcome: string
+    readonly executed: string
+    readonly exitCode: number | null
+    readonly stdout: string
+    readonly stderr: string
+    readonly remoteProcess: string | null
+    readonly error: { readonly code: string; readonly message: string } | null
   }[]
   readonly pool: Readonly<Record<string, number>>
 }
@@ -67,7 +79,9 @@ export function report({ stdout }: Ended): JsonReport {
 /** The lines of a file; none when it is not there. */
 export function linesOf(path: string): string[] {
   try {
-    return readFileSync(path, 'utf8').split('\n').filter((line) => line !== '')
+    return readFileSync(path, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
   } catch {
     return []
   }

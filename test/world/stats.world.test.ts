@@ -5,7 +5,13 @@ import { ended } from '../cli/binary.js'
 import { describeWorld } from '../rig/sshd.js'
 import { setStage, until, type Stage } from './stage.js'
 
-interface Stats { readonly live: boolean; readonly pid: number | null; readonly totals: Readonly<Record<string, number>> | null; readonly hosts: readonly object[]; readonly runs?: readonly { readonly pid: number }[] }
+interface Stats {
+  readonly live: boolean
+  readonly pid: number | null
+  readonly totals: Readonly<Record<string, number>> | null
+  readonly hosts: readonly object[]
+  readonly runs?: readonly { readonly pid: number }[]
+}
 
 describeWorld('pool stats', () => {
   let stage: Stage
@@ -25,7 +31,14 @@ describeWorld('pool stats', () => {
     }
   }
   /** What the files themselves say is at work now. A file is written before there are connections, and then again. */
-  const active = (): number => files().reduce((sum, name) => sum + (JSON.parse(readFileSync(join(runs(), name), 'utf8')) as { totals: { activeConnections: number } }).totals.activeConnections, 0)
+  const active = (): number =>
+    files().reduce(
+      (sum, name) =>
+        sum +
+        (JSON.parse(readFileSync(join(runs(), name), 'utf8')) as { totals: { activeConnections: number } }).totals
+          .activeConnections,
+      0,
+    )
   const stats = async (): Promise<Stats> => JSON.parse((await stage.run(['pool', 'stats', '--json'])).stdout) as Stats
 
   test('nothing to show: a plain sentence and status 3', async () => {
@@ -42,7 +55,11 @@ describeWorld('pool stats', () => {
     const first = stage.start(['exec-all', '--all', untilEnd])
     const firstEnd = ended(first)
     await until('the first tells of its commands', () => active() === 2)
-    expect(await stats()).toMatchObject({ live: true, pid: first.pid, totals: { totalConnections: 2, activeConnections: 2 } })
+    expect(await stats()).toMatchObject({
+      live: true,
+      pid: first.pid,
+      totals: { totalConnections: 2, activeConnections: 2 },
+    })
     expect((await stage.run(['pool', 'stats'])).stdout).toMatch(new RegExp(`^live · pid ${first.pid} · xec exec-all`))
 
     const second = stage.start(['run', 'one', untilEnd])
@@ -62,7 +79,18 @@ describeWorld('pool stats', () => {
   test('the last run after it has ended, and nothing of it is live', async () => {
     expect((await stage.run(['exec-all', '--all', 'exit 3'])).status).toBe(1)
     const after = await stats()
-    expect(after).toMatchObject({ live: false, totals: { totalConnections: 0, activeConnections: 0, idleConnections: 0, connecting: 0, waiting: 0, connectionsCreated: 2, commands: { failed: 2 } } })
+    expect(after).toMatchObject({
+      live: false,
+      totals: {
+        totalConnections: 0,
+        activeConnections: 0,
+        idleConnections: 0,
+        connecting: 0,
+        waiting: 0,
+        connectionsCreated: 2,
+        commands: { failed: 2 },
+      },
+    })
     const { status, stdout } = await stage.run(['pool', 'stats'])
     expect(status).toBe(0)
     expect(stdout).toMatch(/^last run · pid \d+ · xec exec-all · ended .* · exit 1 · no live pool\n/)
@@ -76,6 +104,9 @@ describeWorld('pool stats', () => {
     await until('it tells of its connections', () => active() === 2)
     child.kill('SIGKILL')
     await end
-    expect(await stats()).toMatchObject({ live: false, totals: { totalConnections: 0, activeConnections: 0, waiting: 0 } })
+    expect(await stats()).toMatchObject({
+      live: false,
+      totals: { totalConnections: 0, activeConnections: 0, waiting: 0 },
+    })
   })
 })

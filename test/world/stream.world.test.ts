@@ -64,7 +64,10 @@ function watchMemory(pid: number): { stop(): number } {
   let peak = 0
   const look = (): void => {
     try {
-      peak = Math.max(peak, Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024)
+      peak = Math.max(
+        peak,
+        Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024,
+      )
     } catch {
       // It has ended.
     }

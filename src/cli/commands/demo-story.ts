@@ -42,24 +42,23 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
   const title = (text: string): string => paint.strong(text)
   const typed = (line: string): string => `${paint.faint('$')} ${paint.busy(line)}`
   return {
-    welcome: () => say(
-      title(`A fleet of ${HOSTS.length} SSH servers, inside this process, on 127.0.0.1`),
-      'The SSH is real; the keys were made for this run, and nobody else can log in.',
-      `Commands run on this machine, as you. ${SLOW} is slow, ${FAILING} fails: on purpose.`,
-      '',
-    ),
-    first: () => say(
-      title('1. One command on every host'),
-      typed(`xec exec-all --all --no-metrics '${FIRST}'`),
-    ),
-    second: ({ connectionsCreated }) => say(
-      '',
-      `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}. No host waited for ${SLOW}. ${FAILING} was meant to fail:`,
-      `exec-all would exit with 1, this tour with 0. The ${connectionsCreated} connections stay open.`,
-      '',
-      title('2. Another command, over the same connections (ROLE is set by the inventory)'),
-      typed(`xec exec-all --all '${SECOND}'`),
-    ),
+    welcome: () =>
+      say(
+        title(`A fleet of ${HOSTS.length} SSH servers, inside this process, on 127.0.0.1`),
+        'The SSH is real; the keys were made for this run, and nobody else can log in.',
+        `Commands run on this machine, as you. ${SLOW} is slow, ${FAILING} fails: on purpose.`,
+        '',
+      ),
+    first: () => say(title('1. One command on every host'), typed(`xec exec-all --all --no-metrics '${FIRST}'`)),
+    second: ({ connectionsCreated }) =>
+      say(
+        '',
+        `${folded ? 'Equal answers are shown once' : 'Each line says whose it is'}. No host waited for ${SLOW}. ${FAILING} was meant to fail:`,
+        `exec-all would exit with 1, this tour with 0. The ${connectionsCreated} connections stay open.`,
+        '',
+        title('2. Another command, over the same connections (ROLE is set by the inventory)'),
+        typed(`xec exec-all --all '${SECOND}'`),
+      ),
     figures([first, second], before, after) {
       const opened = after.connectionsCreated - before.connectionsCreated
       const reused = second.results.filter((result) => result.reused).length
@@ -73,9 +72,10 @@ export function createStory(paint: Paint, folded: boolean, write: (text: string)
     },
     end(finished, fleet) {
       const { open } = fleet.seen()
-      const left = open + fleet.processes === 0
-        ? 'Nothing is left behind: no connection, no port, no process, no file.'
-        : `Left behind, which should not be: ${open} connections, ${fleet.processes} processes.`
+      const left =
+        open + fleet.processes === 0
+          ? 'Nothing is left behind: no connection, no port, no process, no file.'
+          : `Left behind, which should not be: ${open} connections, ${fleet.processes} processes.`
       say('', finished ? left : `Stopped early. ${left}`)
       if (finished) say(`For hosts of your own: ${paint.busy('xec init')} writes an inventory to begin with.`)
     },

@@ -25,10 +25,19 @@ export const demo: CommandRunner = async (io, { options }) => {
   // A second Ctrl-C leaves at once, and so must the processes.
   const release = io.onExit(() => fleet?.abandon())
   try {
-    const status = await withSession(io, { command: 'demo', pool: {}, verbose: 0, notices: createNotices(io, {}, pause), pause, stats: false }, async (session) => {
-      fleet = await startFleet(HOSTS, KNOBS)
-      return tour(io, session, fleet, story, { color, begun: (renderer) => { picture = renderer } })
-    })
+    const status = await withSession(
+      io,
+      { command: 'demo', pool: {}, verbose: 0, notices: createNotices(io, {}, pause), pause, stats: false },
+      async (session) => {
+        fleet = await startFleet(HOSTS, KNOBS)
+        return tour(io, session, fleet, story, {
+          color,
+          begun: (renderer) => {
+            picture = renderer
+          },
+        })
+      },
+    )
     if (fleet) {
       await fleet.stop()
       if (status !== BROKEN_PIPE) story.end(status === 0, fleet)
@@ -46,7 +55,10 @@ interface Look {
 }
 
 async function tour(io: Io, session: Session, fleet: Fleet, story: Story, look: Look): Promise<number> {
-  const { xec, interrupts: { signal } } = session
+  const {
+    xec,
+    interrupts: { signal },
+  } = session
   // A signal's own status comes before this one; an abort without a signal is a reader that went away.
   if (signal.aborted) return BROKEN_PIPE
   story.welcome()
@@ -62,7 +74,12 @@ async function tour(io: Io, session: Session, fleet: Fleet, story: Story, look: 
 }
 
 /** One exec-all, shown as exec-all shows it, but on stdout altogether: in a tour the order of things matters. */
-async function execAll(io: Io, { xec, interrupts }: Session, fleet: Fleet, { line, metrics, color, begun }: Look & { readonly line: string; readonly metrics: boolean }): Promise<Report> {
+async function execAll(
+  io: Io,
+  { xec, interrupts }: Session,
+  fleet: Fleet,
+  { line, metrics, color, begun }: Look & { readonly line: string; readonly metrics: boolean },
+): Promise<Report> {
   const live = wantsLive(io.env, io.stdout)
   const renderer = createRunRenderer({
     mode: live ? 'live' : 'pipe',
@@ -80,7 +97,11 @@ async function execAll(io: Io, { xec, interrupts }: Session, fleet: Fleet, { lin
   const release = io.onExit(() => renderer.abandon())
   try {
     const items = fleet.targets.map((target) => ({ target, command: { line, env: roleOf(target.host) } }))
-    const report = await xec.run(items, { signal: interrupts.signal, commandText: line, onEvent: (event) => renderer.onEvent(event) })
+    const report = await xec.run(items, {
+      signal: interrupts.signal,
+      commandText: line,
+      onEvent: (event) => renderer.onEvent(event),
+    })
     await renderer.finish(report, xec.snapshot())
     return report
   } finally {

@@ -14,19 +14,31 @@ export const hosts: CommandRunner = async (io, invocation) => {
   const fleet = await openFleet(io, invocation, createNotices(io, options))
   const rows = await fleet.resolve(fleet.select(options, operands), false)
   if (options.json) {
-    const documents = rows.map(({ target, groups }) => ({ host: target.host, address: addressOf(target), user: target.username, jump: jumpsOf(target), groups }))
+    const documents = rows.map(({ target, groups }) => ({
+      host: target.host,
+      address: addressOf(target),
+      user: target.username,
+      jump: jumpsOf(target),
+      groups,
+    }))
     io.stdout.write(`${JSON.stringify({ schemaVersion: 1, hosts: documents })}\n`)
     return 0
   }
   const jumps = rows.some(({ target }) => target.jump !== null)
   const paint = createPaint(wantsColor(options.color, io.env, io.stdout))
-  io.stdout.write(table<ResolvedTarget>([
-    { title: 'HOST', value: ({ target }) => target.host },
-    { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
-    { title: 'USER', value: ({ target }) => target.username },
-    ...(jumps ? [{ title: 'JUMP', value: ({ target }: ResolvedTarget) => jumpsOf(target).join(',') || '–' }] : []),
-    { title: 'GROUPS', value: ({ groups }) => groups.join(' ') || '–' },
-  ], rows, { heading: paint.faint }))
+  io.stdout.write(
+    table<ResolvedTarget>(
+      [
+        { title: 'HOST', value: ({ target }) => target.host },
+        { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
+        { title: 'USER', value: ({ target }) => target.username },
+        ...(jumps ? [{ title: 'JUMP', value: ({ target }: ResolvedTarget) => jumpsOf(target).join(',') || '–' }] : []),
+        { title: 'GROUPS', value: ({ groups }) => groups.join(' ') || '–' },
+      ],
+      rows,
+      { heading: paint.faint },
+    ),
+  )
   return 0
 }
 

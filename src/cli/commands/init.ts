@@ -12,7 +12,10 @@ export const CONFIG_FILE = 'xec.config.yaml'
 export const init: CommandRunner = async (io) => {
   const path = join(io.cwd, CONFIG_FILE)
   const other = await foundIn(io.cwd)
-  if (other && other.file !== path) throw usage(`${other.file} is the configuration here, and ${CONFIG_FILE} would be read in its place; it is left as it is`)
+  if (other && other.file !== path)
+    throw usage(
+      `${other.file} is the configuration here, and ${CONFIG_FILE} would be read in its place; it is left as it is`,
+    )
   try {
     // Exclusively: also a dangling link or a file made this moment is left alone.
     await writeFile(path, starterConfig(), { flag: 'wx', mode: 0o644 })

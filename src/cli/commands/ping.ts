@@ -42,17 +42,26 @@ export const ping: CommandRunner = async (io, invocation) => {
   const timings = new Map<string, Timing>()
   const wrap = (transport: Transport): Transport => timed(transport, timings)
 
-  return withSession(io, { command: 'ping', pool: fleet.pool, verbose: options.verbose, notices, wrap, figures: withoutCommands }, async ({ xec, interrupts }) => {
-    const pongs = await pingAll(xec, targets, timings, options, interrupts.signal)
-    if (wantsJson(options)) io.stdout.write(`${JSON.stringify(documentOf(pongs))}\n`)
-    else io.stdout.write(pongTable(pongs, createPaint(wantsColor(options.color, io.env, io.stdout))))
-    return pingStatus(pongs)
-  })
+  return withSession(
+    io,
+    { command: 'ping', pool: fleet.pool, verbose: options.verbose, notices, wrap, figures: withoutCommands },
+    async ({ xec, interrupts }) => {
+      const pongs = await pingAll(xec, targets, timings, options, interrupts.signal)
+      if (wantsJson(options)) io.stdout.write(`${JSON.stringify(documentOf(pongs))}\n`)
+      else io.stdout.write(pongTable(pongs, createPaint(wantsColor(options.color, io.env, io.stdout))))
+      return pingStatus(pongs)
+    },
+  )
 }
 
 /** A channel that is given back unused is no command. */
 function withoutCommands(snapshot: PoolSnapshot): PoolSnapshot {
-  const none = { acquired: 0, reuseCount: 0, reuseRatio: null, commandMs: { n: 0, p50: null, p95: null, p99: null, max: null } }
+  const none = {
+    acquired: 0,
+    reuseCount: 0,
+    reuseRatio: null,
+    commandMs: { n: 0, p50: null, p95: null, p99: null, max: null },
+  }
   return { ...snapshot, ...none, hosts: snapshot.hosts.map((host) => ({ ...host, ...none })) }
 }
 
@@ -73,7 +82,13 @@ function timed(transport: Transport, timings: Map<string, Timing>): Transport {
   }
 }
 
-async function pingAll(xec: Xec, targets: readonly PoolTarget[], timings: ReadonlyMap<string, Timing>, options: OptionValues, signal: AbortSignal): Promise<Pong[]> {
+async function pingAll(
+  xec: Xec,
+  targets: readonly PoolTarget[],
+  timings: ReadonlyMap<string, Timing>,
+  options: OptionValues,
+  signal: AbortSignal,
+): Promise<Pong[]> {
   const pongs: Pong[] = []
   setMaxListeners(0, signal) // one for each host in flight is no leak
   let next = 0
@@ -88,14 +103,31 @@ async function pingAll(xec: Xec, targets: readonly PoolTarget[], timings: Readon
   return pongs
 }
 
-async function pingOne(xec: Xec, target: PoolTarget, timings: ReadonlyMap<string, Timing>, options: OptionValues, signal: AbortSignal): Promise<Pong> {
+async function pingOne(
+  xec: Xec,
+  target: PoolTarget,
+  timings: ReadonlyMap<string, Timing>,
+  options: OptionValues,
+  signal: AbortSignal,
+): Promise<Pong> {
   const attempts: Attempt[] = []
   const began = performance.now()
   try {
     // A lease is a session channel that the server has confirmed: given back unused, nothing runs.
-    const lease = await xec.pool.acquire(target, { signal, queueTimeoutMs: options.queueTimeout, onAttempt: (attempt) => attempts.push(attempt) })
+    const lease = await xec.pool.acquire(target, {
+      signal,
+      queueTimeoutMs: options.queueTimeout,
+      onAttempt: (attempt) => attempts.push(attempt),
+    })
     lease.release()
-    return { target, outcome: 'ok', timing: timings.get(target.host) ?? null, totalMs: performance.now() - began, attempts, error: null }
+    return {
+      target,
+      outcome: 'ok',
+      timing: timings.get(target.host) ?? null,
+      totalMs: performance.now() - began,
+      attempts,
+      error: null,
+    }
   } catch (error) {
     const { outcome, error: reason } = judgeUnsent(target.host, error)
     return { target, outcome, timing: null, totalMs: performance.now() - began, attempts, error: reason }
@@ -104,18 +136,26 @@ async function pingOne(xec: Xec, target: PoolTarget, timings: ReadonlyMap<string
 
 function pongTable(pongs: readonly Pong[], paint: Paint): string {
   const part = (ms: number | undefined): string => (ms === undefined ? '–' : formatDuration(ms))
-  return table<Pong>([
-    { title: 'HOST', value: ({ target }) => target.host },
-    { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
-    { title: 'USER', value: ({ target }) => target.username },
-    { title: 'OUTCOME', value: ({ outcome }) => outcome, paint: (cell, { outcome }) => (outcome === 'ok' ? paint.good(cell) : paint.bad(cell)) },
-    { title: 'TCP', align: 'right', value: ({ timing }) => part(timing?.tcpMs) },
-    { title: 'KEX', align: 'right', value: ({ timing }) => part(timing?.kexMs) },
-    { title: 'AUTH', align: 'right', value: ({ timing }) => part(timing?.authMs) },
-    { title: 'TOTAL', align: 'right', value: ({ totalMs }) => formatDuration(totalMs) },
-    { title: 'DIALS', align: 'right', value: ({ attempts }) => String(attempts.length) },
-    { title: 'REASON', value: ({ target, error }) => withoutPlace(error?.message ?? '', target.host) },
-  ], pongs, { heading: paint.faint })
+  return table<Pong>(
+    [
+      { title: 'HOST', value: ({ target }) => target.host },
+      { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
+      { title: 'USER', value: ({ target }) => target.username },
+      {
+        title: 'OUTCOME',
+        value: ({ outcome }) => outcome,
+        paint: (cell, { outcome }) => (outcome === 'ok' ? paint.good(cell) : paint.bad(cell)),
+      },
+      { title: 'TCP', align: 'right', value: ({ timing }) => part(timing?.tcpMs) },
+      { title: 'KEX', align: 'right', value: ({ timing }) => part(timing?.kexMs) },
+      { title: 'AUTH', align: 'right', value: ({ timing }) => part(timing?.authMs) },
+      { title: 'TOTAL', align: 'right', value: ({ totalMs }) => formatDuration(totalMs) },
+      { title: 'DIALS', align: 'right', value: ({ attempts }) => String(attempts.length) },
+      { title: 'REASON', value: ({ target, error }) => withoutPlace(error?.message ?? '', target.host) },
+    ],
+    pongs,
+    { heading: paint.faint },
+  )
 }
 
 function documentOf(pongs: readonly Pong[]): object {
@@ -124,8 +164,14 @@ function documentOf(pongs: readonly Pong[]): object {
     schemaVersion: 1,
     ok: pongs.every(({ outcome }) => outcome === 'ok'),
     hosts: pongs.map(({ target, outcome, timing, totalMs, attempts, error }) => ({
-      host: target.host, address: addressOf(target), user: target.username, outcome,
-      tcpMs: whole(timing?.tcpMs), kexMs: whole(timing?.kexMs), authMs: whole(timing?.authMs), totalMs: Math.round(totalMs),
+      host: target.host,
+      address: addressOf(target),
+      user: target.username,
+      outcome,
+      tcpMs: whole(timing?.tcpMs),
+      kexMs: whole(timing?.kexMs),
+      authMs: whole(timing?.authMs),
+      totalMs: Math.round(totalMs),
       attempts: attempts.map((attempt) => ({ ...attempt, ms: Math.round(attempt.ms) })),
       error: error && { code: error.code, message: error.message, phase: error.phase },
     })),

@@ -23,7 +23,8 @@ export const run: CommandRunner = async (io, invocation) => {
   const { options, operands, words } = invocation
   const [name] = operands
   if (name === undefined) throw usage('no host given; the form is: xec run <host> <command...>')
-  if (/[*?,&!]|^@|^~\/|\[\d+[\d\s,-]*\]/.test(name)) throw usage(`run takes one host, and ${name} may be several; for those: xec exec-all -w '${name}' <command...>`)
+  if (/[*?,&!]|^@|^~\/|\[\d+[\d\s,-]*\]/.test(name))
+    throw usage(`run takes one host, and ${name} may be several; for those: xec exec-all -w '${name}' <command...>`)
   const json = wantsJson(options)
   const notices = createNotices(io, options)
   const stdin = options.noStdin ? undefined : io.stdin
@@ -34,51 +35,72 @@ export const run: CommandRunner = async (io, invocation) => {
   if (item === undefined) throw usage(`${name} names no host`)
   if (options.dryRun) return showDryRun(io, [item], titleOf(asked), json)
 
-  return withSession(io, { command: 'run', pool: fleet.pool, verbose: options.verbose, notices, askPasswords: true }, async (session) => {
-    const { xec, interrupts } = session
-    const startedAt = new Date().toISOString()
-    const began = systemClock.now()
-    const outputs = json ? undefined : bytesThrough(io, session)
-    let result: Result
-    try {
-      result = await xec.execute(item.target, item.command, {
-        signal: interrupts.signal,
-        timeoutMs: options.timeout,
-        queueTimeoutMs: options.queueTimeout,
-        retryCommands: options.retryCommands,
-        stdin,
-        ...(outputs && { captureBytes: 0, onStdout: outputs.onStdout, onStderr: outputs.onStderr }),
-        onStarted: pty && ((control) => pty.start(control)),
-      })
-    } finally {
-      pty?.end()
-      // A stdin that nobody has read to its end would hold the process open.
-      stdin?.destroy()
-      await outputs?.finish()
-    }
-    if (json) {
-      const report = {
-        command: titleOf(item.command), startedAt, durationMs: systemClock.now() - began, ok: result.ok, counts: countOutcomes([result]), results: [result],
+  return withSession(
+    io,
+    { command: 'run', pool: fleet.pool, verbose: options.verbose, notices, askPasswords: true },
+    async (session) => {
+      const { xec, interrupts } = session
+      const startedAt = new Date().toISOString()
+      const began = systemClock.now()
+      const outputs = json ? undefined : bytesThrough(io, session)
+      let result: Result
+      try {
+        result = await xec.execute(item.target, item.command, {
+          signal: interrupts.signal,
+          timeoutMs: options.timeout,
+          queueTimeoutMs: options.queueTimeout,
+          retryCommands: options.retryCommands,
+          stdin,
+          ...(outputs && { captureBytes: 0, onStdout: outputs.onStdout, onStderr: outputs.onStderr }),
+          onStarted: pty && ((control) => pty.start(control)),
+        })
+      } finally {
+        pty?.end()
+        // A stdin that nobody has read to its end would hold the process open.
+        stdin?.destroy()
+        await outputs?.finish()
       }
-      const { createRunRenderer } = await import('../output/renderer.js')
-      const renderer = createRunRenderer({
-        mode: 'json', stdout: io.stdout, stderr: io.stderr, color: { stdout: false, stderr: false }, quiet: false, metrics: false, snapshot: () => xec.snapshot(), command: report.command, clock: systemClock,
-      })
-      await renderer.finish(report, xec.snapshot())
+      if (json) {
+        const report = {
+          command: titleOf(item.command),
+          startedAt,
+          durationMs: systemClock.now() - began,
+          ok: result.ok,
+          counts: countOutcomes([result]),
+          results: [result],
+        }
+        const { createRunRenderer } = await import('../output/renderer.js')
+        const renderer = createRunRenderer({
+          mode: 'json',
+          stdout: io.stdout,
+          stderr: io.stderr,
+          color: { stdout: false, stderr: false },
+          quiet: false,
+          metrics: false,
+          snapshot: () => xec.snapshot(),
+          command: report.command,
+          clock: systemClock,
+        })
+        await renderer.finish(report, xec.snapshot())
+        return runStatus(result)
+      }
+      if (outputs?.broken && result.outcome === 'cancelled') return interrupts.status ?? BROKEN_PIPE
+      // Behind the ^C that the terminal has echoed.
+      if (interrupts.status !== undefined && io.stderr.isTTY) io.stderr.write('\n')
+      explain(result, notices)
+      const note = noteOf(result)
+      if (note !== null) notices.warning(`${result.host}: ${note}`)
+      if (!options.quiet && (options.metrics ?? io.stderr.isTTY === true)) {
+        const paint = createPaint(wantsColor(options.color, io.env, io.stderr))
+        io.stderr.write(
+          metricsLines(xec.snapshot(), paint)
+            .map((line) => `${line}\n`)
+            .join(''),
+        )
+      }
       return runStatus(result)
-    }
-    if (outputs?.broken && result.outcome === 'cancelled') return interrupts.status ?? BROKEN_PIPE
-    // Behind the ^C that the terminal has echoed.
-    if (interrupts.status !== undefined && io.stderr.isTTY) io.stderr.write('\n')
-    explain(result, notices)
-    const note = noteOf(result)
-    if (note !== null) notices.warning(`${result.host}: ${note}`)
-    if (!options.quiet && (options.metrics ?? io.stderr.isTTY === true)) {
-      const paint = createPaint(wantsColor(options.color, io.env, io.stderr))
-      io.stderr.write(metricsLines(xec.snapshot(), paint).map((line) => `${line}\n`).join(''))
-    }
-    return runStatus(result)
-  })
+    },
+  )
 }
 
 /** A reader that goes away (`| head -1`) ends the remote command, as a broken pipe would end a local one. */
@@ -90,7 +112,9 @@ function bytesThrough(io: Io, { interrupts }: Session) {
   })
   const stderr = new Outlet(io.stderr)
   return {
-    get broken() { return broken },
+    get broken() {
+      return broken
+    },
     onStdout: (chunk: Buffer) => stdout.write(chunk),
     onStderr: (chunk: Buffer) => stderr.write(chunk),
     async finish() {
@@ -110,6 +134,7 @@ function explain({ outcome, exitCode, executed, remoteProcess, error }: Result, 
 
 function ptyFor(io: Io, options: OptionValues, json: boolean): PtySession {
   if (json) throw usage('--json and -t contradict each other: a terminal mixes stdout and stderr')
-  if (!io.stdin.isTTY && options.tty === 1) throw usage('-t needs a terminal on stdin, and stdin is none; -tt asks for a remote terminal all the same')
+  if (!io.stdin.isTTY && options.tty === 1)
+    throw usage('-t needs a terminal on stdin, and stdin is none; -tt asks for a remote terminal all the same')
   return new PtySession(io, { reads: options.noStdin !== true })
 }

@@ -81,13 +81,29 @@ export class Board {
 
   row(host: string): Row | undefined {
     const entry = this.#entries.get(host)
-    return entry && { host: entry.name, state: entry.state, since: entry.since, tookMs: entry.tookMs, text: entry.reason === '' ? entry.last.toString() : entry.reason }
+    return (
+      entry && {
+        host: entry.name,
+        state: entry.state,
+        since: entry.since,
+        tookMs: entry.tookMs,
+        text: entry.reason === '' ? entry.last.toString() : entry.reason,
+      }
+    )
   }
 
   #entry(host: string, now: number): Entry {
     let entry = this.#entries.get(host)
     if (!entry) {
-      entry = { name: sanitizeLine(host), state: 'queued', since: now, begun: now, tookMs: null, reason: '', last: new LastLine() }
+      entry = {
+        name: sanitizeLine(host),
+        state: 'queued',
+        since: now,
+        begun: now,
+        tookMs: null,
+        reason: '',
+        last: new LastLine(),
+      }
       this.#entries.set(host, entry)
       this.#counts.set('queued', this.count('queued') + 1)
     }

@@ -41,7 +41,11 @@ export function frame(board: Board, options: FrameOptions): string[] {
   const room = height - FIXED_LINES
   const chosen = choose(board, room)
   const rows = chosen.flatMap((host) => board.row(host) ?? [])
-  const nameWidth = Math.min(LONGEST_NAME, Math.floor(width / 3), rows.reduce((widest, row) => Math.max(widest, displayWidth(row.host)), 0))
+  const nameWidth = Math.min(
+    LONGEST_NAME,
+    Math.floor(width / 3),
+    rows.reduce((widest, row) => Math.max(widest, displayWidth(row.host)), 0),
+  )
   const lines = rows.map((row) => rowLine(row, nameWidth, width, options))
   if (rows.length < board.total) lines.push(options.paint.faint(truncate(restLine(board, rows), width)))
   return [headingLine(board, options, width), ...lines, ...footer.map((line) => line(width))]
@@ -52,13 +56,20 @@ function choose(board: Board, room: number): string[] {
   const all = [...board.states()]
   if (all.length <= room) return all.map(({ host }) => host)
   const space = room - 1 // one line says what is not shown
-  const failed = all.filter(({ state }) => !isUnderWay(state) && state !== 'ok' && state !== 'skipped').sort((a, b) => b.since - a.since)
-  const active = all.filter(({ state }) => state === 'running' || state === 'connecting').sort((a, b) => a.since - b.since)
+  const failed = all
+    .filter(({ state }) => !isUnderWay(state) && state !== 'ok' && state !== 'skipped')
+    .sort((a, b) => b.since - a.since)
+  const active = all
+    .filter(({ state }) => state === 'running' || state === 'connecting')
+    .sort((a, b) => a.since - b.since)
   const done = all.filter(({ state }) => state === 'ok').sort((a, b) => b.since - a.since)
   const waiting = all.filter(({ state }) => state === 'queued' || state === 'skipped')
   const shown = failed.slice(0, Math.max(Math.ceil(space / 2), space - active.length))
   shown.push(...active.slice(0, space - shown.length))
-  shown.push(...done.slice(0, space - shown.length), ...waiting.slice(0, Math.max(0, space - shown.length - done.length)))
+  shown.push(
+    ...done.slice(0, space - shown.length),
+    ...waiting.slice(0, Math.max(0, space - shown.length - done.length)),
+  )
   return shown.map(({ host }) => host)
 }
 
@@ -72,12 +83,18 @@ function headingLine(board: Board, { command, now, startedAt, paint }: FrameOpti
 function rowLine(row: Row, nameWidth: number, width: number, options: FrameOptions): string {
   const { paint, figures } = options
   const underWay = isUnderWay(row.state)
-  const [mark, color] = row.state === 'ok' ? [figures.good, paint.good] as const
-    : row.state === 'queued' ? [figures.waiting, paint.faint] as const
-    : underWay ? [options.spinner, paint.busy] as const
-    : row.state === 'skipped' || row.state === 'cancelled' ? [figures.skipped, paint.faint] as const
-    : [figures.bad, paint.bad] as const
-  const time = row.state === 'queued' || row.state === 'skipped' ? '' : formatDuration(row.tookMs ?? options.now - row.since)
+  const [mark, color] =
+    row.state === 'ok'
+      ? ([figures.good, paint.good] as const)
+      : row.state === 'queued'
+        ? ([figures.waiting, paint.faint] as const)
+        : underWay
+          ? ([options.spinner, paint.busy] as const)
+          : row.state === 'skipped' || row.state === 'cancelled'
+            ? ([figures.skipped, paint.faint] as const)
+            : ([figures.bad, paint.bad] as const)
+  const time =
+    row.state === 'queued' || row.state === 'skipped' ? '' : formatDuration(row.tookMs ?? options.now - row.since)
   const name = padEnd(truncate(row.host, nameWidth), nameWidth)
   const plain = [mark, name, padEnd(row.state, STATE_WIDTH), padStart(time, TIME_WIDTH), row.text]
   const whole = truncate(`${plain.slice(0, 2).join(' ')}  ${plain.slice(2).join('  ')}`.trimEnd(), width)
@@ -103,7 +120,8 @@ function countsLine(board: Board, { paint, figures }: FrameOptions): (width: num
     const count = board.count(outcome)
     if (count === 0) continue
     if (outcome === 'ok') parts.push({ text: `${figures.good} ${count} ok`, color: paint.good })
-    else if (outcome === 'skipped' || outcome === 'cancelled') parts.push({ text: `${figures.skipped} ${count} ${outcome}`, color: paint.faint })
+    else if (outcome === 'skipped' || outcome === 'cancelled')
+      parts.push({ text: `${figures.skipped} ${count} ${outcome}`, color: paint.faint })
     else parts.push({ text: `${figures.bad} ${count} ${outcome}`, color: paint.bad })
   }
   for (const state of ['running', 'connecting', 'queued'] as const) {

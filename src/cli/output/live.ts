@@ -58,7 +58,11 @@ export class LiveView {
   onEvent(event: RunEvent): void {
     this.#board.apply(event, this.#options.clock.now())
     if (event.type !== 'started') return
-    this.#done = this.#run(new Promise((resolve) => { this.#end = resolve }))
+    this.#done = this.#run(
+      new Promise((resolve) => {
+        this.#end = resolve
+      }),
+    )
     // Heard in `close`; a view that cannot begin is no reason to end the run.
     this.#done.catch(() => {})
   }
@@ -95,7 +99,16 @@ export class LiveView {
   async #run(ended: Promise<void>): Promise<void> {
     const { Listr, Spinner, figures } = await import('listr2')
     const canvas: Canvas = {
-      start: () => this.#start({ spinner: new Spinner(), figures: { good: figures.tick, bad: figures.cross, skipped: figures.arrowDown, waiting: figures.pointerSmall } }),
+      start: () =>
+        this.#start({
+          spinner: new Spinner(),
+          figures: {
+            good: figures.tick,
+            bad: figures.cross,
+            skipped: figures.arrowDown,
+            waiting: figures.pointerSmall,
+          },
+        }),
       stop: () => this.stop(),
     }
     const list = new Listr([{ title: this.#options.command, task: () => ended }], {
@@ -130,9 +143,18 @@ export class LiveView {
     const { clock, command, snapshot, paint } = this.#options
     if (this.#stopped || this.#paused > 0 || !this.#look) return
     const { spinner, figures } = this.#look
-    this.#screen.draw(frame(this.#board, {
-      ...this.#screen.size, now: clock.now(), startedAt: this.#startedAt, command, snapshot: snapshot(), paint, spinner: spinner.fetch(), figures,
-    }))
+    this.#screen.draw(
+      frame(this.#board, {
+        ...this.#screen.size,
+        now: clock.now(),
+        startedAt: this.#startedAt,
+        command,
+        snapshot: snapshot(),
+        paint,
+        spinner: spinner.fetch(),
+        figures,
+      }),
+    )
   }
 }
 
@@ -148,7 +170,11 @@ class FleetRenderer {
   static rendererTaskOptions: Record<string, never> = {}
   readonly #canvas: Canvas | undefined
 
-  constructor(_tasks: ListrTaskObject<unknown, typeof FleetRenderer>[], options: { canvas?: Canvas }, _events?: ListrEventManager) {
+  constructor(
+    _tasks: ListrTaskObject<unknown, typeof FleetRenderer>[],
+    options: { canvas?: Canvas },
+    _events?: ListrEventManager,
+  ) {
     this.#canvas = options.canvas
   }
 

@@ -25,11 +25,12 @@ export function gaugeLine(snapshot: Figures): string {
 /** The block at the end of a run and in `pool stats`: lines without a newline at their end. */
 export function metricsLines(snapshot: PoolSnapshot, paint: Paint): string[] {
   const { totalConnections, activeConnections, idleConnections, connecting, waiting, limits } = snapshot
-  const waiters = waiting === 0 ? 'none waiting' : `${waiting} waiting, the oldest for ${formatDuration(snapshot.oldestWaitMs)}`
+  const waiters =
+    waiting === 0 ? 'none waiting' : `${waiting} waiting, the oldest for ${formatDuration(snapshot.oldestWaitMs)}`
   const lines = [
     `${paint.strong('pool')}  ${totalConnections}/${limits.maxConnections} connections: ${activeConnections} active, ${idleConnections} idle, ${connecting} connecting · ${waiters}`,
-    `${INDENT}opened ${snapshot.connectionsCreated}, closed ${snapshot.connectionsDestroyed}${breakdown(snapshot.closedByReason)} · `
-      + `dials failed ${snapshot.connectionsFailed}${breakdown(snapshot.failuresByPhase)}`,
+    `${INDENT}opened ${snapshot.connectionsCreated}, closed ${snapshot.connectionsDestroyed}${breakdown(snapshot.closedByReason)} · ` +
+      `dials failed ${snapshot.connectionsFailed}${breakdown(snapshot.failuresByPhase)}`,
     `${INDENT}limits   ${plural(limits.maxConnectionsPerHost, 'connection')} a host, ${plural(limits.maxChannelsPerConnection, 'command')} on each, ${plural(limits.maxConcurrentDials, 'handshake')} at once`,
     `${INDENT}reuse    ${reuse(snapshot)}`,
     `${INDENT}wait     ${latency(snapshot.waitMs)}`,
@@ -42,7 +43,9 @@ export function metricsLines(snapshot: PoolSnapshot, paint: Paint): string[] {
 }
 
 function reuse({ reuseCount, acquired, reuseRatio }: Figures): string {
-  return reuseRatio === null ? '–' : `${reuseCount} of ${acquired} commands found their connection open (${percent(reuseRatio)})`
+  return reuseRatio === null
+    ? '–'
+    : `${reuseCount} of ${acquired} commands found their connection open (${percent(reuseRatio)})`
 }
 
 export function percent(ratio: number): string {
@@ -52,7 +55,11 @@ export function percent(ratio: number): string {
 /** `p50 24ms p95 910ms max 4.2s (n=500)`; p99 in place of max from 100 observations on. Without observations: `–`. */
 export function latency({ n, p50, p95, p99, max }: Latency): string {
   if (n === 0) return '–'
-  const figures: [string, number | null][] = [['p50', p50], ['p95', p95], n >= ENOUGH_FOR_P99 ? ['p99', p99] : ['max', max]]
+  const figures: [string, number | null][] = [
+    ['p50', p50],
+    ['p95', p95],
+    n >= ENOUGH_FOR_P99 ? ['p99', p99] : ['max', max],
+  ]
   const known = figures.flatMap(([name, value]) => (value === null ? [] : [`${name} ${formatDuration(value)}`]))
   return [...known, `(n=${n})`].join(' ')
 }
@@ -66,7 +73,8 @@ function breakdown(counts: Readonly<Partial<Record<string, number>>>): string {
 export function adviceFor(snapshot: PoolSnapshot): string | null {
   const { limits } = snapshot
   const lost = (snapshot.closedByReason.lost ?? 0) + (snapshot.closedByReason.keepalive ?? 0)
-  if (lost > 0) return `${lost} connection${lost === 1 ? ' was' : 's were'} lost (${snapshot.closedByReason.keepalive ?? 0} by keepalive): the network or the servers ended them, not a limit`
+  if (lost > 0)
+    return `${lost} connection${lost === 1 ? ' was' : 's were'} lost (${snapshot.closedByReason.keepalive ?? 0} by keepalive): the network or the servers ended them, not a limit`
   const waiting = snapshot.hosts.filter((host) => host.waiting > 0)
   const atTheirLimit = waiting.filter((host) => host.totalConnections + host.connecting >= limits.maxConnectionsPerHost)
   if (waiting.length > 0 && atTheirLimit.length === waiting.length) {
@@ -77,19 +85,26 @@ export function adviceFor(snapshot: PoolSnapshot): string | null {
   }
   const moved = (snapshot.closedByReason.evicted ?? 0) + (snapshot.closedByReason.fairness ?? 0)
   if (moved > 0) {
-    const [whom, flag, limit] = snapshot.connectionsCreated < limits.maxConnections ? ['another user of the same host', '--max-connections-per-host', limits.maxConnectionsPerHost] : ['other hosts', '--max-connections', limits.maxConnections]
+    const [whom, flag, limit] =
+      snapshot.connectionsCreated < limits.maxConnections
+        ? ['another user of the same host', '--max-connections-per-host', limits.maxConnectionsPerHost]
+        : ['other hosts', '--max-connections', limits.maxConnections]
     return `${plural(moved, 'connection')} closed to make room for ${whom}: ${flag} (${limit}) raises the limit, which is below what this work needs`
   }
   const narrow = snapshot.hosts.find((host) => host.learnedCapacity !== null)
-  if (narrow) return `${sanitizeLine(narrow.host)} takes only ${plural(narrow.learnedCapacity ?? 0, 'command')} a connection (its sshd's MaxSessions); the pool has adapted`
+  if (narrow)
+    return `${sanitizeLine(narrow.host)} takes only ${plural(narrow.learnedCapacity ?? 0, 'command')} a connection (its sshd's MaxSessions); the pool has adapted`
   // Waits have other reasons too (a jump host, a backoff): only a limit that was reached is worth raising.
   const slow = snapshot.hosts.filter(waitedLong)
   const ownLimits = slow.length > 0 && slow.every((host) => reachedItsLimit(host, limits))
   if (!ownLimits && waitedLong(snapshot) && snapshot.connectionsCreated >= limits.maxConnections) {
     return `commands waited up to ${waited(snapshot)} for one of ${limits.maxConnections} connections: --max-connections raises the limit`
   }
-  const [worst] = slow.filter((host) => reachedItsLimit(host, limits)).sort((a, b) => (b.waitMs.max ?? 0) - (a.waitMs.max ?? 0))
-  if (worst) return `commands for ${sanitizeLine(worst.host)} waited up to ${waited(worst)} for a free channel: --max-connections-per-host (${limits.maxConnectionsPerHost}) raises the limit`
+  const [worst] = slow
+    .filter((host) => reachedItsLimit(host, limits))
+    .sort((a, b) => (b.waitMs.max ?? 0) - (a.waitMs.max ?? 0))
+  if (worst)
+    return `commands for ${sanitizeLine(worst.host)} waited up to ${waited(worst)} for a free channel: --max-connections-per-host (${limits.maxConnectionsPerHost}) raises the limit`
   return null
 }
 
@@ -102,7 +117,10 @@ function named(hosts: readonly HostFigures[]): string {
   return sanitizeLine(first?.host ?? '') + (hosts.length > 1 ? ` and ${plural(hosts.length - 1, 'other host')}` : '')
 }
 
-function reachedItsLimit({ reuseCount, connectionsCreated }: HostFigures, { maxConnectionsPerHost }: PoolSnapshot['limits']): boolean {
+function reachedItsLimit(
+  { reuseCount, connectionsCreated }: HostFigures,
+  { maxConnectionsPerHost }: PoolSnapshot['limits'],
+): boolean {
   return reuseCount > 0 && connectionsCreated >= maxConnectionsPerHost
 }
 

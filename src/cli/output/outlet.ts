@@ -69,6 +69,8 @@ export class Outlet {
 
 function deferred(): { promise: Promise<void>; release: () => void } {
   let release = (): void => {}
-  const promise = new Promise<void>((resolve) => { release = resolve })
+  const promise = new Promise<void>((resolve) => {
+    release = resolve
+  })
   return { promise, release }
 }

@@ -49,9 +49,12 @@ export interface RunRenderer {
 export function createRunRenderer(options: RunRendererOptions): RunRenderer {
   const outlets: Outlets = { stdout: new Outlet(options.stdout, options.onClosed), stderr: new Outlet(options.stderr) }
   switch (options.mode) {
-    case 'live': return liveRenderer(options, outlets)
-    case 'pipe': return pipeRenderer(options, outlets)
-    case 'json': return jsonRenderer(outlets)
+    case 'live':
+      return liveRenderer(options, outlets)
+    case 'pipe':
+      return pipeRenderer(options, outlets)
+    case 'json':
+      return jsonRenderer(outlets)
   }
 }
 
@@ -137,7 +140,7 @@ function lineStream(host: string, stream: OutputStream): LineStream {
 }
 
 function both(first: void | Promise<void>, second: void | Promise<void>): void | Promise<void> {
-  return first && second ? Promise.all([first, second]).then(() => {}) : first ?? second
+  return first && second ? Promise.all([first, second]).then(() => {}) : (first ?? second)
 }
 
 function jsonRenderer(outlets: Outlets): RunRenderer {

@@ -57,17 +57,30 @@ export function noteLines(results: readonly Result[], paint: Paint): string[] {
 }
 
 function reasonLines(groups: readonly ReasonGroup[], paint: Paint): string[] {
-  const rows = groups.map(({ hosts, outcome, reason }) => ({ name: nameHosts(hosts), outcome, reason: sanitizeLine(reason) }))
+  const rows = groups.map(({ hosts, outcome, reason }) => ({
+    name: nameHosts(hosts),
+    outcome,
+    reason: sanitizeLine(reason),
+  }))
   const nameWidth = Math.min(40, Math.max(0, ...rows.map(({ name }) => displayWidth(name))))
   const outcomeWidth = Math.max(0, ...rows.map(({ outcome }) => outcome.length))
-  return rows.map(({ name, outcome, reason }) => `${padEnd(name, nameWidth)}  ${colored(outcome, padEnd(outcome, outcomeWidth), paint)}  ${reason}`)
+  return rows.map(
+    ({ name, outcome, reason }) =>
+      `${padEnd(name, nameWidth)}  ${colored(outcome, padEnd(outcome, outcomeWidth), paint)}  ${reason}`,
+  )
 }
 
 /** `200 hosts · 195 ok · 3 failed · 2 unreachable · 4.2s` */
 export function summaryLine(report: Report, paint: Paint): string {
   const { counts } = report
-  const parts = OUTCOMES.flatMap((outcome) => (counts[outcome] === 0 ? [] : [colored(outcome, `${counts[outcome]} ${outcome}`, paint)]))
-  return [paint.strong(`${counts.total} host${counts.total === 1 ? '' : 's'}`), ...parts, formatDuration(report.durationMs)].join(' · ')
+  const parts = OUTCOMES.flatMap((outcome) =>
+    counts[outcome] === 0 ? [] : [colored(outcome, `${counts[outcome]} ${outcome}`, paint)],
+  )
+  return [
+    paint.strong(`${counts.total} host${counts.total === 1 ? '' : 's'}`),
+    ...parts,
+    formatDuration(report.durationMs),
+  ].join(' · ')
 }
 
 function colored(outcome: Outcome, text: string, paint: Paint): string {

@@ -46,7 +46,11 @@ export class Sanitizer {
 
   /** Takes the next bytes (UTF-8; a character may be cut anywhere) or text, and gives what may be shown of it. */
   write(chunk: string | Uint8Array): string {
-    return this.#scan(typeof chunk === 'string' ? chunk : this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)))
+    return this.#scan(
+      typeof chunk === 'string'
+        ? chunk
+        : this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)),
+    )
   }
 
   /** The rest, when the stream has ended: U+FFFD for a character that was never finished. */
@@ -78,8 +82,10 @@ export class Sanitizer {
     // A line ends every sequence: an unfinished one costs at most the rest of its line.
     if (code === NEWLINE || ++this.#sequenceLength > LONGEST_SEQUENCE) return this.#leave(code, char)
     switch (this.#state) {
-      case 'escape': return this.#escape(code, char)
-      case 'csi': return this.#csi(code, char)
+      case 'escape':
+        return this.#escape(code, char)
+      case 'csi':
+        return this.#csi(code, char)
       case 'string':
         if (code === BELL || code === C1_ST || code === CANCEL || code === SUBSTITUTE) this.#state = 'text'
         else if (code === ESCAPE) this.#state = 'stringEscape'
@@ -153,5 +159,8 @@ export function sanitizeText(text: string | Uint8Array): string {
 
 /** A text that must stay on one line: host names, reasons, the last line of an output. */
 export function sanitizeLine(text: string | Uint8Array): string {
-  return sanitizeText(text).replaceAll(/\s*\n\s*/g, ' ').replaceAll('\t', ' ').trim()
+  return sanitizeText(text)
+    .replaceAll(/\s*\n\s*/g, ' ')
+    .replaceAll('\t', ' ')
+    .trim()
 }

@@ -60,6 +60,9 @@ export class Screen {
   /** Rows above the cursor: after a resize the old lines may take more than they did, and scrolled ones are gone. */
   #occupied(): number {
     const { columns, rows } = this.size
-    return Math.min(this.#drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0), rows - 1)
+    return Math.min(
+      this.#drawn.reduce((sum, width) => sum + Math.max(1, Math.ceil(width / columns)), 0),
+      rows - 1,
+    )
   }
 }

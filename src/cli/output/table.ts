@@ -24,7 +24,9 @@ export interface TableOptions {
  */
 export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[], options: TableOptions = {}): string {
   const cells = rows.map((row) => columns.map((column) => sanitizeLine(column.value(row))))
-  const widths = columns.map((column, at) => cells.reduce((widest, line) => Math.max(widest, displayWidth(line[at] ?? '')), displayWidth(column.title)))
+  const widths = columns.map((column, at) =>
+    cells.reduce((widest, line) => Math.max(widest, displayWidth(line[at] ?? '')), displayWidth(column.title)),
+  )
   const align = (text: string, at: number): string => {
     const width = widths[at] ?? 0
     if (columns[at]?.align === 'right') return padStart(text, width)
@@ -43,7 +45,14 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
   }
   const heading = options.heading ?? ((text: string) => text)
   return [
-    heading(line(columns.map((column) => column.title), (cell) => cell)),
+    heading(
+      line(
+        columns.map((column) => column.title),
+        (cell) => cell,
+      ),
+    ),
     ...rows.map((row, index) => line(cells[index] ?? [], (cell, at) => columns[at]?.paint?.(cell, row) ?? cell)),
-  ].map((text) => `${text}\n`).join('')
+  ]
+    .map((text) => `${text}\n`)
+    .join('')
 }

@@ -6,12 +6,30 @@ import { hostFigures, snapshot } from './samples.js'
 const plain = createPaint(false)
 
 test('the block: every figure with its limit, its breakdown or its n', () => {
-  expect(metricsLines(snapshot({
-    totalConnections: 41, activeConnections: 9, idleConnections: 32, connecting: 2, connectionsCreated: 63, connectionsDestroyed: 22, connectionsFailed: 4,
-    reuseCount: 1_482, acquired: 1_545, reuseRatio: 0.9592, waiting: 3, oldestWaitMs: 410,
-    waitMs: { n: 1_545, p50: 0, p95: 38, p99: 61, max: 90 }, connectMs: { n: 63, p50: 112, p95: 340, p99: null, max: 402 },
-    commandMs: { n: 1_545, p50: 24, p95: 910, p99: 4_200, max: 9_000 }, failuresByPhase: { tcp: 3, auth: 1 }, closedByReason: { idle: 22 },
-  }), plain)).toEqual([
+  expect(
+    metricsLines(
+      snapshot({
+        totalConnections: 41,
+        activeConnections: 9,
+        idleConnections: 32,
+        connecting: 2,
+        connectionsCreated: 63,
+        connectionsDestroyed: 22,
+        connectionsFailed: 4,
+        reuseCount: 1_482,
+        acquired: 1_545,
+        reuseRatio: 0.9592,
+        waiting: 3,
+        oldestWaitMs: 410,
+        waitMs: { n: 1_545, p50: 0, p95: 38, p99: 61, max: 90 },
+        connectMs: { n: 63, p50: 112, p95: 340, p99: null, max: 402 },
+        commandMs: { n: 1_545, p50: 24, p95: 910, p99: 4_200, max: 9_000 },
+        failuresByPhase: { tcp: 3, auth: 1 },
+        closedByReason: { idle: 22 },
+      }),
+      plain,
+    ),
+  ).toEqual([
     'pool  41/256 connections: 9 active, 32 idle, 2 connecting · 3 waiting, the oldest for 410ms',
     '      opened 63, closed 22 (22 idle) · dials failed 4 (3 tcp, 1 auth)',
     '      limits   2 connections a host, 8 commands on each, 32 handshakes at once',
@@ -27,7 +45,10 @@ test('what is not known is a dash, not 0', () => {
     'pool  0/256 connections: 0 active, 0 idle, 0 connecting · none waiting',
     '      opened 0, closed 0 · dials failed 0',
     '      limits   2 connections a host, 8 commands on each, 32 handshakes at once',
-    '      reuse    –', '      wait     –', '      connect  –', '      command  –',
+    '      reuse    –',
+    '      wait     –',
+    '      connect  –',
+    '      command  –',
   ])
 })
 
@@ -45,7 +66,17 @@ test('a ratio below 1 is never rounded up to 100 %', () => {
 })
 
 test('the footer fits a narrow terminal', () => {
-  const line = gaugeLine(snapshot({ totalConnections: 43, activeConnections: 40, idleConnections: 3, connecting: 2, waiting: 107, acquired: 1, reuseRatio: 0 }))
+  const line = gaugeLine(
+    snapshot({
+      totalConnections: 43,
+      activeConnections: 40,
+      idleConnections: 3,
+      connecting: 2,
+      waiting: 107,
+      acquired: 1,
+      reuseRatio: 0,
+    }),
+  )
   expect(line).toBe('43/256 connections: 40 active, 3 idle, 2 connecting · 107 waiting · reuse 0 %')
 })
 
@@ -55,8 +86,16 @@ describe('advice', () => {
   })
 
   test('waiting at the limit names the limit and the option', () => {
-    expect(adviceFor(snapshot({ waiting: 7, totalConnections: 4, connecting: 1, limits: { maxConnections: 5, maxConnectionsPerHost: 2, maxChannelsPerConnection: 8, maxConcurrentDials: 32 } })))
-      .toBe('7 commands waiting because all 5 connections are in use: --max-connections raises the limit')
+    expect(
+      adviceFor(
+        snapshot({
+          waiting: 7,
+          totalConnections: 4,
+          connecting: 1,
+          limits: { maxConnections: 5, maxConnectionsPerHost: 2, maxChannelsPerConnection: 8, maxConcurrentDials: 32 },
+        }),
+      ),
+    ).toBe('7 commands waiting because all 5 connections are in use: --max-connections raises the limit')
     expect(adviceFor(snapshot({ waiting: 7, totalConnections: 4 }))).toBe(null)
   })
 
@@ -64,49 +103,101 @@ describe('advice', () => {
     const limits = { maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 8, maxConcurrentDials: 32 }
     const [web1, web2] = ['web1', 'web2'].map((name) => hostFigures(name, { waiting: 3, totalConnections: 1 }))
     const full = { waiting: 6, totalConnections: 2, limits }
-    expect(adviceFor(snapshot({ ...full, hosts: [web1!] }))).toBe('6 commands waiting for a free channel to web1: --max-connections-per-host (1) raises the limit')
-    expect(adviceFor(snapshot({ ...full, hosts: [web1!, web2!] }))).toBe('6 commands waiting for a free channel to web1 and 1 other host: --max-connections-per-host (1) raises the limit')
-    expect(adviceFor(snapshot({ ...full, hosts: [web1!, hostFigures('web3', { waiting: 1 })] }))).toBe('6 commands waiting because all 2 connections are in use: --max-connections raises the limit')
+    expect(adviceFor(snapshot({ ...full, hosts: [web1!] }))).toBe(
+      '6 commands waiting for a free channel to web1: --max-connections-per-host (1) raises the limit',
+    )
+    expect(adviceFor(snapshot({ ...full, hosts: [web1!, web2!] }))).toBe(
+      '6 commands waiting for a free channel to web1 and 1 other host: --max-connections-per-host (1) raises the limit',
+    )
+    expect(adviceFor(snapshot({ ...full, hosts: [web1!, hostFigures('web3', { waiting: 1 })] }))).toBe(
+      '6 commands waiting because all 2 connections are in use: --max-connections raises the limit',
+    )
   })
 
   test('lost connections come before any tuning', () => {
-    expect(adviceFor(snapshot({ closedByReason: { lost: 1, keepalive: 2, evicted: 9 } })))
-      .toBe('3 connections were lost (2 by keepalive): the network or the servers ended them, not a limit')
+    expect(adviceFor(snapshot({ closedByReason: { lost: 1, keepalive: 2, evicted: 9 } }))).toBe(
+      '3 connections were lost (2 by keepalive): the network or the servers ended them, not a limit',
+    )
   })
 
   test('connections that make room for others', () => {
-    expect(adviceFor(snapshot({ connectionsCreated: 260, closedByReason: { evicted: 4, fairness: 1, idle: 2 } })))
-      .toBe('5 connections closed to make room for other hosts: --max-connections (256) raises the limit, which is below what this work needs')
-    expect(adviceFor(snapshot({ connectionsCreated: 2, closedByReason: { evicted: 1 } })))
-      .toBe('1 connection closed to make room for another user of the same host: --max-connections-per-host (2) raises the limit, which is below what this work needs')
+    expect(adviceFor(snapshot({ connectionsCreated: 260, closedByReason: { evicted: 4, fairness: 1, idle: 2 } }))).toBe(
+      '5 connections closed to make room for other hosts: --max-connections (256) raises the limit, which is below what this work needs',
+    )
+    expect(adviceFor(snapshot({ connectionsCreated: 2, closedByReason: { evicted: 1 } }))).toBe(
+      '1 connection closed to make room for another user of the same host: --max-connections-per-host (2) raises the limit, which is below what this work needs',
+    )
   })
 
   test('a server that takes few sessions', () => {
-    expect(adviceFor(snapshot({ hosts: [hostFigures('web1'), hostFigures('web2', { learnedCapacity: 2 })] })))
-      .toBe("web2 takes only 2 commands a connection (its sshd's MaxSessions); the pool has adapted")
+    expect(adviceFor(snapshot({ hosts: [hostFigures('web1'), hostFigures('web2', { learnedCapacity: 2 })] }))).toBe(
+      "web2 takes only 2 commands a connection (its sshd's MaxSessions); the pool has adapted",
+    )
   })
 
   describe('waits that a dial does not explain', () => {
-    const slow = { waitMs: { n: 50, p50: 100, p95: 3_000, p99: null, max: 3_400 }, connectMs: { n: 2, p50: 90, p95: 100, p99: null, max: 100 }, acquired: 50 }
+    const slow = {
+      waitMs: { n: 50, p50: 100, p95: 3_000, p99: null, max: 3_400 },
+      connectMs: { n: 2, p50: 90, p95: 100, p99: null, max: 100 },
+      acquired: 50,
+    }
 
     test('name the limit of a host that was reached, and the host', () => {
-      expect(adviceFor(snapshot({ ...slow, hosts: [hostFigures('web1'), hostFigures('web2', { ...slow, connectionsCreated: 2, reuseCount: 48 })] })))
-        .toBe('commands for web2 waited up to 3.4s for a free channel: --max-connections-per-host (2) raises the limit')
+      expect(
+        adviceFor(
+          snapshot({
+            ...slow,
+            hosts: [hostFigures('web1'), hostFigures('web2', { ...slow, connectionsCreated: 2, reuseCount: 48 })],
+          }),
+        ),
+      ).toBe('commands for web2 waited up to 3.4s for a free channel: --max-connections-per-host (2) raises the limit')
     })
     test('name the limit of all connections, when that was reached', () => {
-      expect(adviceFor(snapshot({ ...slow, connectionsCreated: 256, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })] })))
-        .toBe('commands waited up to 3.4s for one of 256 connections: --max-connections raises the limit')
+      expect(
+        adviceFor(
+          snapshot({
+            ...slow,
+            connectionsCreated: 256,
+            hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })],
+          }),
+        ),
+      ).toBe('commands waited up to 3.4s for one of 256 connections: --max-connections raises the limit')
       // All who waited long reached their own limit: that of the pool would change nothing for them.
-      expect(adviceFor(snapshot({ ...slow, connectionsCreated: 256, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 2, reuseCount: 48 })] })))
-        .toBe('commands for web1 waited up to 3.4s for a free channel: --max-connections-per-host (2) raises the limit')
+      expect(
+        adviceFor(
+          snapshot({
+            ...slow,
+            connectionsCreated: 256,
+            hosts: [hostFigures('web1', { ...slow, connectionsCreated: 2, reuseCount: 48 })],
+          }),
+        ),
+      ).toBe('commands for web1 waited up to 3.4s for a free channel: --max-connections-per-host (2) raises the limit')
     })
     test('are no reason for advice when no limit was reached: a jump host or a backoff was waited for', () => {
-      expect(adviceFor(snapshot({ ...slow, connectionsCreated: 50, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })] }))).toBe(null)
-      expect(adviceFor(snapshot({ ...slow, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 2 })] }))).toBe(null)
+      expect(
+        adviceFor(
+          snapshot({
+            ...slow,
+            connectionsCreated: 50,
+            hosts: [hostFigures('web1', { ...slow, connectionsCreated: 1 })],
+          }),
+        ),
+      ).toBe(null)
+      expect(adviceFor(snapshot({ ...slow, hosts: [hostFigures('web1', { ...slow, connectionsCreated: 2 })] }))).toBe(
+        null,
+      )
     })
     test('are none when a dial took as long', () => {
       const dialled = { ...slow, connectMs: { n: 2, p50: 2_900, p95: 3_000, p99: null, max: 3_000 } }
-      expect(adviceFor(snapshot({ ...dialled, connectionsCreated: 256, hosts: [hostFigures('web1', { ...dialled, connectionsCreated: 2, reuseCount: 48 })] }))).toBe(null)
+      expect(
+        adviceFor(
+          snapshot({
+            ...dialled,
+            connectionsCreated: 256,
+            hosts: [hostFigures('web1', { ...dialled, connectionsCreated: 2, reuseCount: 48 })],
+          }),
+        ),
+      ).toBe(null)
     })
   })
 })

@@ -11,30 +11,73 @@ const json = { ...text, json: true }
 
 function run(given: Partial<RunStats> = {}): RunStats {
   const { hosts, ...totals } = snapshot({
-    totalConnections: 2, activeConnections: 1, idleConnections: 1, connectionsCreated: 2, acquired: 9, reuseCount: 7, reuseRatio: 0.7777, commands: { ok: 8, failed: 1 },
+    totalConnections: 2,
+    activeConnections: 1,
+    idleConnections: 1,
+    connectionsCreated: 2,
+    acquired: 9,
+    reuseCount: 7,
+    reuseRatio: 0.7777,
+    commands: { ok: 8, failed: 1 },
     hosts: [
-      hostFigures('web1', { totalConnections: 1, acquired: 5, reuseRatio: 0.8, commandMs: { n: 5, p50: 20, p95: 31, p99: null, max: 40 } }),
-      hostFigures('db', { names: 3, connectionsFailed: 2, learnedCapacity: 2, lastError: 'connect \x1b[2JECONNREFUSED' }),
+      hostFigures('web1', {
+        totalConnections: 1,
+        acquired: 5,
+        reuseRatio: 0.8,
+        commandMs: { n: 5, p50: 20, p95: 31, p99: null, max: 40 },
+      }),
+      hostFigures('db', {
+        names: 3,
+        connectionsFailed: 2,
+        learnedCapacity: 2,
+        lastError: 'connect \x1b[2JECONNREFUSED',
+      }),
     ],
   })
-  return { pid: 901, command: 'exec-all', since: at(60_000), asOf: at(400), endedAt: null, exitCode: null, live: true, totals, hosts, hostsOmitted: 0, ...given }
+  return {
+    pid: 901,
+    command: 'exec-all',
+    since: at(60_000),
+    asOf: at(400),
+    endedAt: null,
+    exitCode: null,
+    live: true,
+    totals,
+    hosts,
+    hostsOmitted: 0,
+    ...given,
+  }
 }
 
 function dead(given: Partial<RunStats> = {}): RunStats {
   const alive = run()
-  return { ...alive, live: false, totals: withGaugesAtRest(alive.totals), hosts: alive.hosts.map(withGaugesAtRest), endedAt: at(1_000), exitCode: 255, ...given }
+  return {
+    ...alive,
+    live: false,
+    totals: withGaugesAtRest(alive.totals),
+    hosts: alive.hosts.map(withGaugesAtRest),
+    endedAt: at(1_000),
+    exitCode: 255,
+    ...given,
+  }
 }
 
 describe('where the figures come from', () => {
   test('a live run says how old they are', () => {
     expect(sourceLine(run(), now)).toBe('live · pid 901 · xec exec-all · since 14:01:07 · written 0.4 s ago')
-    expect(sourceLine(run({ asOf: at(12_000) }), now)).toBe('live · pid 901 · xec exec-all · since 14:01:07 · written 12.0 s ago · stale: the process is stopped or busy')
+    expect(sourceLine(run({ asOf: at(12_000) }), now)).toBe(
+      'live · pid 901 · xec exec-all · since 14:01:07 · written 12.0 s ago · stale: the process is stopped or busy',
+    )
   })
 
   test('a finished one says when and how it ended, and that there is no live pool', () => {
     expect(sourceLine(dead(), now)).toBe('last run · pid 901 · xec exec-all · ended 14:02:06 · exit 255 · no live pool')
-    expect(sourceLine(dead({ endedAt: at(24 * 3_600_000), exitCode: null }), now)).toBe('last run · pid 901 · xec exec-all · ended 2026-01-01 14:02:07 · exit unknown · no live pool')
-    expect(sourceLine(dead({ endedAt: null }), now)).toBe('last run · pid 901 · xec exec-all · ended without saying so, last written 14:02:06 · no live pool')
+    expect(sourceLine(dead({ endedAt: at(24 * 3_600_000), exitCode: null }), now)).toBe(
+      'last run · pid 901 · xec exec-all · ended 2026-01-01 14:02:07 · exit unknown · no live pool',
+    )
+    expect(sourceLine(dead({ endedAt: null }), now)).toBe(
+      'last run · pid 901 · xec exec-all · ended without saying so, last written 14:02:06 · no live pool',
+    )
   })
 })
 
@@ -46,7 +89,9 @@ test('for people: source, figures, and a row per host with trouble first', () =>
     '      opened 2, closed 0 · dials failed 0',
     '      limits   2 connections a host, 8 commands on each, 32 handshakes at once',
     '      reuse    7 of 9 commands found their connection open (77.7 %)',
-    '      wait     –', '      connect  –', '      command  –',
+    '      wait     –',
+    '      connect  –',
+    '      command  –',
     "      db takes only 2 commands a connection (its sshd's MaxSessions); the pool has adapted",
     '      commands: 8 ok, 1 failed',
     'HOST   ADDRESS       CONNS    CHANNELS  WAITING  CMDS  REUSE   P95  FAILED  LAST ERROR',
@@ -63,12 +108,19 @@ test('several live runs: each, then the sum, said so', () => {
   expect(blocks).toHaveLength(3)
   expect(blocks[0]).toMatch(/^live · pid 902 · xec run/)
   expect(blocks[1]).toMatch(/^live · pid 901 · xec exec-all/)
-  expect(blocks[2]).toMatch(/^sum of 2 live runs, each with its own pool and limits · percentiles are per run and do not add up\npool {2}4\/512 connections/)
+  expect(blocks[2]).toMatch(
+    /^sum of 2 live runs, each with its own pool and limits · percentiles are per run and do not add up\npool {2}4\/512 connections/,
+  )
   expect(stdout.match(/^HOST/gm)).toHaveLength(1)
 })
 
 test('of a large fleet the hosts that failed come first, each reason without the host', () => {
-  const hosts = Array.from({ length: 60 }, (_, at) => hostFigures(`web${at}`, at < 58 ? {} : { connectionsFailed: 1, lastError: at === 59 ? 'web59 (10.0.0.1:22): connection refused' : null }))
+  const hosts = Array.from({ length: 60 }, (_, at) =>
+    hostFigures(
+      `web${at}`,
+      at < 58 ? {} : { connectionsFailed: 1, lastError: at === 59 ? 'web59 (10.0.0.1:22): connection refused' : null },
+    ),
+  )
   const { stdout } = renderPoolStats(viewOf([run({ hosts })], []), text)
   const rows = stdout.slice(stdout.indexOf('HOST ')).split('\n')
   expect(rows[1]).toMatch(/^web58 .* 1$/)
@@ -84,7 +136,17 @@ test('a large fleet shows its first 50 rows and says so', () => {
 test('nothing: a sentence on stderr, status 3, and with --json still one document', () => {
   expect(renderPoolStats(viewOf([], []), text)).toEqual({ stdout: '', stderr: `${NOTHING_SENTENCE}\n`, status: 3 })
   const { stdout, status } = renderPoolStats(viewOf([], ['/x is odd']), json)
-  expect(JSON.parse(stdout)).toEqual({ schemaVersion: 1, live: false, source: 'none', pid: null, asOf: null, since: null, totals: null, hosts: [], hostsOmitted: 0 })
+  expect(JSON.parse(stdout)).toEqual({
+    schemaVersion: 1,
+    live: false,
+    source: 'none',
+    pid: null,
+    asOf: null,
+    since: null,
+    totals: null,
+    hosts: [],
+    hostsOmitted: 0,
+  })
   expect(status).toBe(3)
 })
 
@@ -95,18 +157,49 @@ test('warnings are said, sanitised, on stderr', () => {
 describe('as JSON', () => {
   test('a live run', () => {
     const document = JSON.parse(renderPoolStats(viewOf([run()], []), json).stdout) as Record<string, unknown>
-    expect(Object.keys(document)).toEqual(['schemaVersion', 'live', 'source', 'pid', 'asOf', 'since', 'totals', 'hosts', 'hostsOmitted'])
-    expect(document).toMatchObject({ schemaVersion: 1, live: true, source: 'live run of xec exec-all', pid: 901, asOf: at(400), since: at(60_000), totals: { activeConnections: 1, acquired: 9 } })
+    expect(Object.keys(document)).toEqual([
+      'schemaVersion',
+      'live',
+      'source',
+      'pid',
+      'asOf',
+      'since',
+      'totals',
+      'hosts',
+      'hostsOmitted',
+    ])
+    expect(document).toMatchObject({
+      schemaVersion: 1,
+      live: true,
+      source: 'live run of xec exec-all',
+      pid: 901,
+      asOf: at(400),
+      since: at(60_000),
+      totals: { activeConnections: 1, acquired: 9 },
+    })
     expect((document.hosts as { host: string }[]).map(({ host }) => host)).toEqual(['web1', 'db'])
   })
 
   test("the last run's gauges are 0, its counts are not", () => {
     const document = JSON.parse(renderPoolStats(viewOf([dead()], []), json).stdout) as Record<string, unknown>
-    expect(document).toMatchObject({ live: false, source: 'last run of xec exec-all, ended with status 255', totals: { totalConnections: 0, activeConnections: 0, acquired: 9 } })
+    expect(document).toMatchObject({
+      live: false,
+      source: 'last run of xec exec-all, ended with status 255',
+      totals: { totalConnections: 0, activeConnections: 0, acquired: 9 },
+    })
   })
 
   test('several: the sum, and each under runs', () => {
-    const document = JSON.parse(renderPoolStats(viewOf([run(), run({ pid: 902 })], []), json).stdout) as Record<string, unknown>
-    expect(document).toMatchObject({ live: true, source: 'sum of 2 live runs', pid: null, totals: { acquired: 18 }, runs: [{ pid: 902, totals: { acquired: 9 } }, { pid: 901 }] })
+    const document = JSON.parse(renderPoolStats(viewOf([run(), run({ pid: 902 })], []), json).stdout) as Record<
+      string,
+      unknown
+    >
+    expect(document).toMatchObject({
+      live: true,
+      source: 'sum of 2 live runs',
+      pid: null,
+      totals: { acquired: 18 },
+      runs: [{ pid: 902, totals: { acquired: 9 } }, { pid: 901 }],
+    })
   })
 })

@@ -4,21 +4,41 @@ import { createRunRenderer, type RunRenderer, type RunRendererOptions } from '..
 import type { RunEvent } from '../../../src/run/events.js'
 import { FakeClock, report, result, Sink, snapshot } from './samples.js'
 
-interface Rig { readonly stdout: Sink; readonly stderr: Sink; readonly clock: FakeClock; readonly renderer: RunRenderer }
+interface Rig {
+  readonly stdout: Sink
+  readonly stderr: Sink
+  readonly clock: FakeClock
+  readonly renderer: RunRenderer
+}
 
 function rig(given: Partial<RunRendererOptions> & { stdout?: Sink; stderr?: Sink } = {}): Rig {
   const { stdout = new Sink(), stderr = new Sink() } = given
   const clock = new FakeClock()
   const renderer = createRunRenderer({
-    mode: 'pipe', color: { stdout: false, stderr: false }, quiet: false, metrics: false, snapshot: () => snapshot(), command: 'uptime', clock, ...given, stdout, stderr,
+    mode: 'pipe',
+    color: { stdout: false, stderr: false },
+    quiet: false,
+    metrics: false,
+    snapshot: () => snapshot(),
+    command: 'uptime',
+    clock,
+    ...given,
+    stdout,
+    stderr,
   })
   return { stdout, stderr, clock, renderer }
 }
 
-const output = (host: string, text: string | Buffer, stream: 'stdout' | 'stderr' = 'stdout'): RunEvent => ({ type: 'output', host, stream, chunk: Buffer.from(text) })
+const output = (host: string, text: string | Buffer, stream: 'stdout' | 'stderr' = 'stdout'): RunEvent => ({
+  type: 'output',
+  host,
+  stream,
+  chunk: Buffer.from(text),
+})
 const done = (host: string): RunEvent => ({ type: 'result', host, result: result(host) })
 
-const listeners = (stream: EventEmitter): number => ['error', 'close', 'drain', 'resize'].reduce((sum, name) => sum + stream.listenerCount(name), 0)
+const listeners = (stream: EventEmitter): number =>
+  ['error', 'close', 'drain', 'resize'].reduce((sum, name) => sum + stream.listenerCount(name), 0)
 
 /** Waits for something that a promise chain or a lazy import brings about. */
 async function until(holds: () => boolean): Promise<void> {
@@ -48,7 +68,9 @@ describe('in a pipe', () => {
     const { stdout, renderer } = rig()
     await renderer.onEvent(output('a', Buffer.from([0x1b, 0x5b, 0x33, 0x31, 0x6d, 0xff, 0x0d, 0x0a])))
     await renderer.finish(report([result('a')]), snapshot())
-    expect(Buffer.concat(stdout.chunks)).toEqual(Buffer.concat([Buffer.from('a: '), Buffer.from([0x1b, 0x5b, 0x33, 0x31, 0x6d, 0xff, 0x0d, 0x0a])]))
+    expect(Buffer.concat(stdout.chunks)).toEqual(
+      Buffer.concat([Buffer.from('a: '), Buffer.from([0x1b, 0x5b, 0x33, 0x31, 0x6d, 0xff, 0x0d, 0x0a])]),
+    )
   })
 
   test('a stream of ours that is a terminal gets sanitised text, the other one bytes', async () => {
@@ -66,7 +88,10 @@ describe('in a pipe', () => {
     await loud.renderer.finish(report([result('a')]), snapshot())
     expect(loud.stderr.text).toMatch(/^1 host · 1 ok · 812ms\npool {2}0\/256 connections: /)
     const quiet = rig({ metrics: true, quiet: true })
-    await quiet.renderer.finish(report([result('a'), result('b', { outcome: 'auth', message: 'b: no key was accepted' })]), snapshot())
+    await quiet.renderer.finish(
+      report([result('a'), result('b', { outcome: 'auth', message: 'b: no key was accepted' })]),
+      snapshot(),
+    )
     expect(quiet.stderr.text).toBe('b  auth  no key was accepted\n')
   })
 
@@ -89,7 +114,12 @@ describe('in a pipe', () => {
     stdout.destroy(Object.assign(new Error('write EPIPE'), { code: 'EPIPE' }))
     await waiting
     let looked = 0
-    const unread = { ...output('a', ''), get chunk() { return looked++, Buffer.from('two\n') } }
+    const unread = {
+      ...output('a', ''),
+      get chunk() {
+        return (looked++, Buffer.from('two\n'))
+      },
+    }
     expect([renderer.onEvent(unread), looked]).toEqual([undefined, 0])
     await renderer.finish(report([result('a')]), snapshot())
     expect(closed).toBe(1)
@@ -130,7 +160,11 @@ describe('as JSON', () => {
 describe('live, on a terminal', () => {
   const terminal = (): Sink => new Sink({ terminal: { columns: 80, rows: 24 } })
   const hosts = Array.from({ length: 20 }, (_, at) => `web${String(at + 1).padStart(2, '0')}`)
-  const results = hosts.map((host) => (host === 'web20' ? result(host, { outcome: 'failed', exitCode: 3, stdout: 'odd\n', message: `${host}: exit 3` }) : result(host, { stdout: 'same \x1b[31mred\n' })))
+  const results = hosts.map((host) =>
+    host === 'web20'
+      ? result(host, { outcome: 'failed', exitCode: 3, stdout: 'odd\n', message: `${host}: exit 3` })
+      : result(host, { stdout: 'same \x1b[31mred\n' }),
+  )
 
   test('shows each host while it runs, then folded outputs, failures, summary and metrics', async () => {
     const { stdout, stderr, renderer, clock } = rig({ mode: 'live', stdout: terminal(), metrics: true })
@@ -163,7 +197,12 @@ describe('live, on a terminal', () => {
     }
     await renderer.finish(report(results), snapshot())
     screen.write(stdout.text)
-    expect(screen.lines.map((line) => line.replaceAll('─', ''))).toEqual([' web[01-19] (19) ', 'same red', ' web20 · exit 3 ', 'odd'])
+    expect(screen.lines.map((line) => line.replaceAll('─', ''))).toEqual([
+      ' web[01-19] (19) ',
+      'same red',
+      ' web20 · exit 3 ',
+      'odd',
+    ])
   })
 
   test('quiet shows no view', async () => {
@@ -217,7 +256,13 @@ describe('live, on a terminal', () => {
     const stdout = terminal()
     const { renderer, stderr } = rig({ mode: 'live', stdout, color: { stdout: true, stderr: false } })
     await renderer.onEvent({ type: 'started', hosts })
-    await renderer.finish(report([result('web1', { stdout: 'out' }), result('web2', { outcome: 'failed', exitCode: 3, message: 'web2: exit status 3' })]), snapshot())
+    await renderer.finish(
+      report([
+        result('web1', { stdout: 'out' }),
+        result('web2', { outcome: 'failed', exitCode: 3, message: 'web2: exit status 3' }),
+      ]),
+      snapshot(),
+    )
     expect(stdout.text).toContain('\x1b[1m')
     expect(stderr.text).toContain('exit status 3')
     expect(stderr.text).not.toContain('\x1b')
@@ -228,7 +273,10 @@ describe('live, on a terminal', () => {
     const { renderer, clock } = rig({ mode: 'live', stdout, command: 'echo \x1b]0;owned\x07\n' })
     await renderer.onEvent({ type: 'started', hosts: ['a\x1b[2J'] })
     await until(() => clock.timers > 0)
-    await renderer.finish(report([result('a\x1b[2J', { outcome: 'auth', message: 'banner: \x1b]0;owned\x07' })]), snapshot())
+    await renderer.finish(
+      report([result('a\x1b[2J', { outcome: 'auth', message: 'banner: \x1b]0;owned\x07' })]),
+      snapshot(),
+    )
     expect(stdout.text).not.toContain('\x1b]')
     expect(stdout.text).not.toContain('\x1b[2J')
   })
@@ -240,7 +288,10 @@ class Screenful {
   #row = 0
   #column = 0
 
-  constructor(readonly columns: number, readonly rows: number) {}
+  constructor(
+    readonly columns: number,
+    readonly rows: number,
+  ) {}
 
   get lines(): string[] {
     const lines = this.#lines.map((line) => line.trimEnd())

@@ -7,32 +7,84 @@ import type { Report } from '../../../src/run/events.js'
 import { countOutcomes } from '../../../src/run/report.js'
 import type { Clock } from '../../../src/runtime/clock.js'
 
-const CODES: Partial<Record<Outcome, ErrorCode>> = { failed: 'XEC_EXIT', signal: 'XEC_EXIT', timeout: 'XEC_TIMEOUT', auth: 'XEC_AUTH', lost: 'XEC_CONNECTION_LOST', unreachable: 'XEC_CONNECT' }
+const CODES: Partial<Record<Outcome, ErrorCode>> = {
+  failed: 'XEC_EXIT',
+  signal: 'XEC_EXIT',
+  timeout: 'XEC_TIMEOUT',
+  auth: 'XEC_AUTH',
+  lost: 'XEC_CONNECTION_LOST',
+  unreachable: 'XEC_CONNECT',
+}
 
-export function result(host: string, given: Partial<Omit<Result, 'stdout' | 'stderr'>> & { stdout?: Buffer | string; stderr?: Buffer | string; message?: string } = {}): Result {
+export function result(
+  host: string,
+  given: Partial<Omit<Result, 'stdout' | 'stderr'>> & {
+    stdout?: Buffer | string
+    stderr?: Buffer | string
+    message?: string
+  } = {},
+): Result {
   const { stdout = '', stderr = '', message, ...rest } = given
   const outcome = rest.outcome ?? 'ok'
   return {
-    host, address: '10.0.0.1:22', outcome, ok: outcome === 'ok', exitCode: outcome === 'ok' ? 0 : null, signal: null,
-    executed: outcome === 'unreachable' || outcome === 'auth' ? 'no' : 'yes', remoteProcess: null,
-    stdout: Buffer.from(stdout), stderr: Buffer.from(stderr), truncated: false,
-    durationMs: 41.4, waitMs: 0.2, connectMs: 380.6, reused: false, connection: 1, attempts: [{ phase: 'connect', outcome: 'ok', ms: 380.6 }],
-    error: outcome === 'ok' ? null : new XecError(CODES[outcome] ?? 'XEC_ABORTED', message ?? `${host}: ${outcome}`, { host, executed: 'yes' }),
+    host,
+    address: '10.0.0.1:22',
+    outcome,
+    ok: outcome === 'ok',
+    exitCode: outcome === 'ok' ? 0 : null,
+    signal: null,
+    executed: outcome === 'unreachable' || outcome === 'auth' ? 'no' : 'yes',
+    remoteProcess: null,
+    stdout: Buffer.from(stdout),
+    stderr: Buffer.from(stderr),
+    truncated: false,
+    durationMs: 41.4,
+    waitMs: 0.2,
+    connectMs: 380.6,
+    reused: false,
+    connection: 1,
+    attempts: [{ phase: 'connect', outcome: 'ok', ms: 380.6 }],
+    error:
+      outcome === 'ok'
+        ? null
+        : new XecError(CODES[outcome] ?? 'XEC_ABORTED', message ?? `${host}: ${outcome}`, { host, executed: 'yes' }),
     ...rest,
   }
 }
 
 export function report(results: readonly Result[], given: Partial<Report> = {}): Report {
   const counts = countOutcomes(results)
-  return { command: 'uptime', startedAt: '2026-01-02T03:04:05.000Z', durationMs: 811.6, ok: counts.ok === counts.total, counts, results, ...given }
+  return {
+    command: 'uptime',
+    startedAt: '2026-01-02T03:04:05.000Z',
+    durationMs: 811.6,
+    ok: counts.ok === counts.total,
+    counts,
+    results,
+    ...given,
+  }
 }
 
 const NO_LATENCY: Latency = { n: 0, p50: null, p95: null, p99: null, max: null }
 
 const FIGURES: PoolFigures = {
-  totalConnections: 0, activeConnections: 0, idleConnections: 0, connecting: 0, connectionsCreated: 0, connectionsDestroyed: 0, connectionsFailed: 0,
-  reuseCount: 0, acquired: 0, reuseRatio: null, waiting: 0, oldestWaitMs: 0, waitMs: NO_LATENCY, connectMs: NO_LATENCY, commandMs: NO_LATENCY,
-  failuresByPhase: {}, closedByReason: {},
+  totalConnections: 0,
+  activeConnections: 0,
+  idleConnections: 0,
+  connecting: 0,
+  connectionsCreated: 0,
+  connectionsDestroyed: 0,
+  connectionsFailed: 0,
+  reuseCount: 0,
+  acquired: 0,
+  reuseRatio: null,
+  waiting: 0,
+  oldestWaitMs: 0,
+  waitMs: NO_LATENCY,
+  connectMs: NO_LATENCY,
+  commandMs: NO_LATENCY,
+  failuresByPhase: {},
+  closedByReason: {},
 }
 
 export function hostFigures(host: string, given: Partial<HostFigures> = {}): HostFigures {
@@ -41,7 +93,11 @@ export function hostFigures(host: string, given: Partial<HostFigures> = {}): Hos
 
 export function snapshot(given: Partial<PoolSnapshot> = {}): PoolSnapshot {
   return {
-    ...FIGURES, limits: { maxConnections: 256, maxConnectionsPerHost: 2, maxChannelsPerConnection: 8, maxConcurrentDials: 32 }, hosts: [], commands: {}, ...given,
+    ...FIGURES,
+    limits: { maxConnections: 256, maxConnectionsPerHost: 2, maxChannelsPerConnection: 8, maxConcurrentDials: 32 },
+    hosts: [],
+    commands: {},
+    ...given,
   }
 }
 

@@ -12,7 +12,11 @@ describe('what is taken out', () => {
     ['a window title, ended by BEL', `a${ESC}]0;owned\x07b`, 'ab'],
     ['a window title, ended by ST', `a${ESC}]0;owned${ESC}\\b`, 'ab'],
     ['a clipboard write', `a${ESC}]52;c;ZXZpbA==\x07b`, 'ab'],
-    ['DCS, SOS, PM and APC strings', `a${ESC}P1$r${ESC}\\b${ESC}Xx${ESC}\\c${ESC}^x${ESC}\\d${ESC}_x${ESC}\\e`, 'abcde'],
+    [
+      'DCS, SOS, PM and APC strings',
+      `a${ESC}P1$r${ESC}\\b${ESC}Xx${ESC}\\c${ESC}^x${ESC}\\d${ESC}_x${ESC}\\e`,
+      'abcde',
+    ],
     ['C1 controls as characters', 'a\u009b31mb\u009d0;x\u009cc\u0085d\u0090q\u009ce', 'abcde'],
     ['character sets and other short escapes', `a${ESC}(Bb${ESC}7c${ESC}=d`, 'abcd'],
     ['the rest of C0 and DEL', 'a\x00\x07\x08\x0b\x0c\x0e\x7fb', 'ab'],
@@ -49,11 +53,44 @@ describe('what is taken out', () => {
 })
 
 describe('however the input is cut into chunks', () => {
-  const hostile = fc.array(fc.oneof(
-    fc.constantFrom(ESC, '[', ']', 'P', '\\', '\x07', '\x18', '\r', '\n', '\t', '\u009b', '\u009c', '\u009d', '\u0090', '\u202e', '\u2067', '\u061c', '0', ';', 'm', 'é', '😀', `${ESC}[31m`, `${ESC}]0;x`),
-    fc.string({ unit: 'binary', maxLength: 8 }),
-  ), { maxLength: 60 }).map((parts) => parts.join(''))
-  const bytes = fc.oneof(hostile.map((text) => Buffer.from(text)), fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)))
+  const hostile = fc
+    .array(
+      fc.oneof(
+        fc.constantFrom(
+          ESC,
+          '[',
+          ']',
+          'P',
+          '\\',
+          '\x07',
+          '\x18',
+          '\r',
+          '\n',
+          '\t',
+          '\u009b',
+          '\u009c',
+          '\u009d',
+          '\u0090',
+          '\u202e',
+          '\u2067',
+          '\u061c',
+          '0',
+          ';',
+          'm',
+          'é',
+          '😀',
+          `${ESC}[31m`,
+          `${ESC}]0;x`,
+        ),
+        fc.string({ unit: 'binary', maxLength: 8 }),
+      ),
+      { maxLength: 60 },
+    )
+    .map((parts) => parts.join(''))
+  const bytes = fc.oneof(
+    hostile.map((text) => Buffer.from(text)),
+    fc.uint8Array({ maxLength: 200 }).map((array) => Buffer.from(array)),
+  )
 
   const inChunks = (whole: Buffer, cuts: readonly number[]): string => {
     const sanitizer = new Sanitizer()
@@ -67,26 +104,38 @@ describe('however the input is cut into chunks', () => {
   }
 
   test('no forbidden character comes out, and the cuts change nothing', () => {
-    fc.assert(fc.property(bytes, fc.array(fc.nat(), { maxLength: 20 }), (whole, cuts) => {
-      const once = sanitizeText(whole)
-      expect(once).not.toMatch(FORBIDDEN)
-      expect(once).not.toMatch(/[\x80-\x9f]/)
-      expect(inChunks(whole, cuts)).toBe(once)
-      expect(inChunks(whole, Array.from({ length: whole.length }, (_, at) => at))).toBe(once)
-    }), { numRuns: 2_000 })
+    fc.assert(
+      fc.property(bytes, fc.array(fc.nat(), { maxLength: 20 }), (whole, cuts) => {
+        const once = sanitizeText(whole)
+        expect(once).not.toMatch(FORBIDDEN)
+        expect(once).not.toMatch(/[\x80-\x9f]/)
+        expect(inChunks(whole, cuts)).toBe(once)
+        expect(
+          inChunks(
+            whole,
+            Array.from({ length: whole.length }, (_, at) => at),
+          ),
+        ).toBe(once)
+      }),
+      { numRuns: 2_000 },
+    )
   })
 
   test('text without anything forbidden comes out as it went in', () => {
     const plain = fc.string({ unit: 'grapheme' }).filter((text) => !FORBIDDEN.test(text) && !text.includes('\r'))
-    fc.assert(fc.property(plain, (text) => {
-      expect(sanitizeText(text)).toBe(text)
-    }))
+    fc.assert(
+      fc.property(plain, (text) => {
+        expect(sanitizeText(text)).toBe(text)
+      }),
+    )
   })
 
   test('what was sanitised once does not change again', () => {
-    fc.assert(fc.property(bytes, (whole) => {
-      const once = sanitizeText(whole)
-      expect(sanitizeText(once)).toBe(once)
-    }))
+    fc.assert(
+      fc.property(bytes, (whole) => {
+        const once = sanitizeText(whole)
+        expect(sanitizeText(once)).toBe(once)
+      }),
+    )
   })
 })

@@ -10,15 +10,24 @@ const COLUMNS = [
 ]
 
 test('columns line up, numbers to the right, nothing behind the last cell', () => {
-  expect(table(COLUMNS, [{ host: 'web-long', ms: '7' }, { host: 'db', ms: '1234', note: 'slow' }])).toBe(
-    'HOST        MS  NOTE\nweb-long     7\ndb        1234  slow\n')
+  expect(
+    table(COLUMNS, [
+      { host: 'web-long', ms: '7' },
+      { host: 'db', ms: '1234', note: 'slow' },
+    ]),
+  ).toBe('HOST        MS  NOTE\nweb-long     7\ndb        1234  slow\n')
 })
 
 test('wide characters count twice', () => {
   expect(displayWidth('日本')).toBe(4)
   expect(displayWidth('e\u0301')).toBe(1)
   expect(displayWidth('😀')).toBe(2)
-  expect(table(COLUMNS, [{ host: '日本', ms: '7' }, { host: 'abcd', ms: '8' }])).toBe('HOST  MS  NOTE\n日本   7\nabcd   8\n')
+  expect(
+    table(COLUMNS, [
+      { host: '日本', ms: '7' },
+      { host: 'abcd', ms: '8' },
+    ]),
+  ).toBe('HOST  MS  NOTE\n日本   7\nabcd   8\n')
 })
 
 test('cells cannot bring control characters or lines of their own', () => {
@@ -26,19 +35,25 @@ test('cells cannot bring control characters or lines of their own', () => {
 })
 
 test('lines are cut to the width', () => {
-  expect(table(COLUMNS, [{ host: 'web1', ms: '10', note: 'a long story' }], { width: 16 })).toBe('HOST  MS  NOTE\nweb1  10  a lon…\n')
+  expect(table(COLUMNS, [{ host: 'web1', ms: '10', note: 'a long story' }], { width: 16 })).toBe(
+    'HOST  MS  NOTE\nweb1  10  a lon…\n',
+  )
 })
 
 test('no text is wider than it is allowed to be, and one that fits is left alone', () => {
-  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), fc.nat(20), (text, columns) => {
-    const cut = truncate(text, columns)
-    expect(displayWidth(cut)).toBeLessThanOrEqual(columns)
-    if (displayWidth(text) <= columns) expect(cut).toBe(text)
-    expect(displayWidth(padEnd(cut, columns))).toBe(columns)
-  }))
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), fc.nat(20), (text, columns) => {
+      const cut = truncate(text, columns)
+      expect(displayWidth(cut)).toBeLessThanOrEqual(columns)
+      if (displayWidth(text) <= columns) expect(cut).toBe(text)
+      expect(displayWidth(padEnd(cut, columns))).toBe(columns)
+    }),
+  )
 })
 
 test('what some terminals show and others do not counts as shown', () => {
   // A soft hyphen, an Arabic number sign; Tangut, Kana supplement, Tai Xuan Jing: wide since Unicode 16.
-  expect(['\u00ad', '\u0600', '\u{17000}', '\u{1aff0}', '\u{1d300}', '\u200d'].map(displayWidth)).toEqual([1, 1, 2, 2, 2, 0])
+  expect(['\u00ad', '\u0600', '\u{17000}', '\u{1aff0}', '\u{1d300}', '\u200d'].map(displayWidth)).toEqual([
+    1, 1, 2, 2, 2, 0,
+  ])
 })

@@ -1,0 +1,1 @@
+export function locate(source: string, before: string): { readonly start: number; readonly end: number }[]
