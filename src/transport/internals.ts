@@ -100,6 +100,14 @@ export interface Wire {
   onFlood(fn: () => void): void
 }
 
+/**
+ * A Node stream destroys itself once both of its halves have ended, and ssh2's `destroy` sends CHANNEL_CLOSE. EOF in both
+ * directions is not the end of a session (RFC 4254 §5.3): its exit status may follow. Only `close()` ends it on our side.
+ */
+function outliveEof(channel: RawChannel): void {
+  channel.destroy = () => channel
+}
+
 /** Whether a channel can carry anything to the server. */
 export function takesData(channel: ClientChannel): boolean {
   return !((channel as RawChannel).outgoing.packetSize < LEAST_PACKET)
@@ -123,7 +131,10 @@ export function wireOf(client: Client): Wire {
   return {
     openSession(reply) {
       const waiting: OpenReply = (error, channel) => {
-        if (channel) windows.own(channel)
+        if (channel) {
+          outliveEof(channel)
+          windows.own(channel)
+        }
         reply(error, channel)
       }
       waiting.type = 'session'
