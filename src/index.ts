@@ -39,6 +39,7 @@ export {
   type Command,
   type CommandAttempt,
   type ExecuteOptions,
+  type Executor,
   type Outcome,
   type OutputSink,
   type RemoteProcess,
@@ -49,9 +50,10 @@ export type { FullLimit, Standing } from './pool/standing.js'
 export type { PoolSnapshot, PoolFigures, HostFigures, Latency } from './pool/snapshot.js'
 export type { CloseReason, DrainReason, PoolEvent, PoolListener } from './pool/events.js'
 export type { AcquireOptions, Attempt, DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
-export type { HostState, Report, RunEvent } from './run/events.js'
+export type { HostState, Report, RunEvent, RunObserver } from './run/events.js'
 export type { OutputGroup } from './run/fold.js'
 export type { Counts, ErrorDocument, HostDocument, ReportDocument, StreamEncoding } from './run/report.js'
-export type { FanOutOptions } from './run/fanout.js'
 export type { PtyRequest, SignalName } from './transport/transport.js'
-export type { Dispatcher, RunItem } from './run/dispatcher.js'
+export type { DispatchOptions, Dispatcher, RunItem } from './run/dispatcher.js'
+export type { HostCommand } from './run/local.js'
+export type { Run, StartRunOptions } from './run/start.js'

@@ -1,6 +1,6 @@
 /** The seed's class: a pool of one's own for `$`. */
 import { EventEmitter } from 'node:events'
-import type { Command, ExecuteOptions, Result } from './adapter/types.js'
+import type { Command, ExecuteOptions, Executor, Result } from './adapter/types.js'
 import { XecError } from './errors.js'
 import type { TransferOptions, TransferResult, Transfers, UploadSource } from './files/types.js'
 import type { Given, PoolOptions } from './pool/options.js'
@@ -8,7 +8,8 @@ import { POOL_OPTION_NAMES, resolvePoolOptions } from './pool/options.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
 import { tell } from './pool/tell.js'
 import type { DrainReport, Pool, PoolTarget } from './pool/types.js'
-import type { Dispatcher } from './run/dispatcher.js'
+import type { HostCommand } from './run/local.js'
+import type { Run, StartRunOptions } from './run/start.js'
 import { systemClock, type Clock } from './runtime/clock.js'
 import { checkNames, shown } from './shell/check.js'
 import { sshContext, type SshContext } from './shell/context.js'
@@ -57,7 +58,7 @@ export interface SSHAdapterPorts {
   readonly signals?: SignalSource | undefined
 }
 
-export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunnels {
+export class SSHAdapter implements Executor, Transfers, AsyncDisposable, Tunnels {
   readonly #makeXec: () => Xec
   readonly #clock: Clock
   readonly #signals: SignalSource
@@ -124,6 +125,14 @@ export class SSHAdapter implements Dispatcher, Transfers, AsyncDisposable, Tunne
   async execute(target: PoolTarget, command: Command, options: ExecuteOptions = {}): Promise<Result> {
     checkExecution(target, command, options)
     return this.#inHand(target, () => this.#xec.execute(target, command, options))
+  }
+
+  /**
+   * Starts a run of a command for each of many targets, over this pool.
+   * @throws XecError XEC_CONFIG, before anything is dialled
+   */
+  startRun(commands: readonly HostCommand[], options: Omit<StartRunOptions, 'clock' | 'random'>): Run {
+    return this.#xec.start(commands, options, this)
   }
 
   /** @see upload. Counts as a command, also for `onLimit`. */
@@ -275,7 +284,7 @@ function turnAway(target: PoolTarget, pool: Pool): void {
 }
 
 /** What a ping runs: its wait for a channel is known, and it ends with the ping. */
-function watched(xec: Xec, ping: Ping): Dispatcher {
+function watched(xec: Xec, ping: Ping): Executor {
   return {
     execute: async (target, command, options) => {
       const sent = ping.waits()

@@ -1,15 +1,22 @@
 /** The composition root: a pool over a transport, with the adapter and the fan-out on top. */
 import { publishEvents, traced } from './adapter/diagnostics.js'
 import { execute } from './adapter/execute.js'
-import { OUTCOMES, type Command, type ExecuteOptions, type Outcome, type Result } from './adapter/types.js'
+import {
+  OUTCOMES,
+  type Command,
+  type ExecuteOptions,
+  type Executor,
+  type Outcome,
+  type Result,
+} from './adapter/types.js'
 import type { Transfers } from './files/types.js'
 import type { Given, PoolOptions } from './pool/options.js'
 import { createPool } from './pool/pool.js'
 import type { PoolSnapshot } from './pool/snapshot.js'
 import type { DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
-import type { RunItem } from './run/dispatcher.js'
-import type { Report } from './run/events.js'
-import { fanOut, type FanOutOptions } from './run/fanout.js'
+import type { Report, RunEvent } from './run/events.js'
+import { localRun, type HostCommand } from './run/local.js'
+import { startRun, type Run, type StartRunOptions } from './run/start.js'
 import { systemClock, type Clock } from './runtime/clock.js'
 import type { Prompt } from './runtime/prompt.js'
 import { systemRandom, type Random } from './runtime/random.js'
@@ -33,8 +40,14 @@ export interface Xec extends Transfers {
   readonly pool: Pool
   /** One command on one target. @throws XecError XEC_CONFIG only; see adapter/execute.ts */
   execute(target: PoolTarget, command: Command, options?: ExecuteOptions): Promise<Result>
-  /** One command on many targets. @throws XecError XEC_CONFIG only, before anything is dialled; see run/fanout.ts */
-  run(items: readonly RunItem[], options: Omit<FanOutOptions, 'clock'>): Promise<Report>
+  /**
+   * Starts a run: a command for each of many targets.
+   * @param through who carries each command out; default: this xec
+   * @throws XecError XEC_CONFIG only, before anything is dialled; see run/start.ts
+   */
+  start(commands: readonly HostCommand[], options: Omit<StartRunOptions, 'clock' | 'random'>, through?: Executor): Run
+  /** The report of a run that is started here. Rejects with what `start` throws. */
+  run(commands: readonly HostCommand[], options: Omit<StartRunOptions, 'clock' | 'random'>): Promise<Report>
   /** The pool's snapshot with `commands`, the results so far by outcome (those that occurred). */
   snapshot(): PoolSnapshot
   drain(options?: DrainOptions): Promise<DrainReport>
@@ -54,19 +67,23 @@ export function createXec(options: XecOptions = {}): Xec {
     counts.set(result.outcome, (counts.get(result.outcome) ?? 0) + 1)
     return result
   }
-  const dispatcher = {
+  const own = {
     execute: async (target: PoolTarget, command: Command, how: ExecuteOptions = {}): Promise<Result> =>
       counted(await traced(target, command, () => execute(pool, target, command, how, { clock }))),
   }
+  const start: Xec['start'] = (commands, how, through = own) => {
+    const { items, dispatcher } = localRun(through, commands)
+    // What was never admitted did not pass through `execute`, which counts the rest.
+    const count = (event: RunEvent): void => {
+      if (event.type === 'result' && event.result.outcome === 'skipped') counted(event.result)
+    }
+    return startRun(dispatcher, items, { ...how, observers: [count, ...(how.observers ?? [])], clock, random })
+  }
   return {
     pool,
-    execute: dispatcher.execute,
-    run: async (items, how) => {
-      const report = await fanOut(dispatcher, items, { ...how, clock })
-      // Those that were never admitted did not pass through the dispatcher.
-      for (const result of report.results) if (result.outcome === 'skipped') counted(result)
-      return report
-    },
+    execute: own.execute,
+    start,
+    run: async (commands, how) => start(commands, how).report,
     // Who only runs commands need not load what moves files.
     upload: async (target, local, remote, how) =>
       (await import('./files/upload.js')).upload(pool, target, local, remote, how, { clock }),

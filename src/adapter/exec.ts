@@ -19,7 +19,10 @@ export interface Sending {
   readonly feed: Feed
   readonly stdout: Capture
   readonly stderr: Capture
-  readonly options: Pick<ExecuteOptions, 'signal' | 'timeoutMs' | 'onStdout' | 'onStderr' | 'onState' | 'onStarted'>
+  readonly options: Pick<
+    ExecuteOptions,
+    'signal' | 'timeoutMs' | 'onStdout' | 'onStderr' | 'onState' | 'onSend' | 'onStarted'
+  >
 }
 
 /** Never rejects. The channel is closed, or on its way to be, when it resolves. */
@@ -76,36 +79,48 @@ class Running {
       this.#exitAt = this.clock.now()
       this.#advance()
     })
-    channel
-      .exec(sending.encoded.line, sending.pty, () => !this.#stop)
-      .then(
-        () => {
-          this.#accepted = true
-          if (this.#settled) return
-          tell(() => options.onState?.('running'))
-          if (this.#stop) channel.stdin.end()
-          else
-            sending.feed.connect(channel.stdin, sending.encoded.preamble, (cause) => this.stop({ why: 'stdin', cause }))
-          tell(() =>
-            options.onStarted?.({
-              signal: (name) => this.#signal(name),
-              resize: (rows, cols) => channel.resize(rows, cols),
-            }),
-          )
-        },
-        (error: unknown) => {
-          this.#failure = isXecError(error)
-            ? error
-            : new XecError('XEC_REFUSED', `${sending.host}: the command could not be sent: ${messageOf(error)}`, {
-                host: sending.host,
-                phase: 'exec',
-                executed: 'maybe',
-                cause: error,
-              })
-          this.#settle()
-        },
-      )
+    this.#send().then(
+      () => {
+        this.#accepted = true
+        if (this.#settled) return
+        tell(() => options.onState?.('running'))
+        if (this.#stop) channel.stdin.end()
+        else
+          sending.feed.connect(channel.stdin, sending.encoded.preamble, (cause) => this.stop({ why: 'stdin', cause }))
+        tell(() =>
+          options.onStarted?.({
+            signal: (name) => this.#signal(name),
+            resize: (rows, cols) => channel.resize(rows, cols),
+          }),
+        )
+      },
+      (error: unknown) => {
+        this.#failure = isXecError(error)
+          ? error
+          : new XecError('XEC_REFUSED', `${sending.host}: the command could not be sent: ${messageOf(error)}`, {
+              host: sending.host,
+              phase: 'exec',
+              executed: 'maybe',
+              cause: error,
+            })
+        this.#settle()
+      },
+    )
     this.#advance()
+  }
+
+  /** The exec request, once `onSend` lets it leave; a command that is stopped by then is not sent. */
+  #send(): Promise<void> {
+    const { channel, sending } = this
+    const request = (): Promise<void> => channel.exec(sending.encoded.line, sending.pty, () => !this.#stop)
+    const held = (cause: unknown): void => this.stop({ why: 'abort', cause })
+    try {
+      const wait = sending.options.onSend?.()
+      return wait ? wait.then(undefined, held).then(request) : request()
+    } catch (error) {
+      held(error)
+      return request()
+    }
   }
 
   /** Begins the ladder. What happens after the exit cannot undo it, except that output which was not delivered is no success. */

@@ -186,11 +186,15 @@ export async function execute(
 }
 
 /** The Result of a command that never got as far as the pool. */
-export function neverSent(target: PoolTarget, outcome: Outcome, error: XecError): Result {
+export function neverSent(
+  { host, address }: Pick<Result, 'host' | 'address'>,
+  outcome: Outcome,
+  error: XecError,
+): Result {
   const empty = Buffer.alloc(0)
   return Object.freeze({
-    host: target.host,
-    address: addressOf(target),
+    host,
+    address,
     outcome,
     ok: false,
     exitCode: null,

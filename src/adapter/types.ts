@@ -1,7 +1,7 @@
 /** A command, and what became of it on one target. */
 import type { Readable } from 'node:stream'
 import type { Executed, XecError } from '../errors.js'
-import type { Attempt } from '../pool/types.js'
+import type { Attempt, PoolTarget } from '../pool/types.js'
 import type { Secret } from '../runtime/secret.js'
 import type { PtyRequest, SignalName } from '../transport/transport.js'
 import type { CaptureStore } from './capture.js'
@@ -64,6 +64,11 @@ export interface ExecuteOptions {
   readonly store?: CaptureStore | undefined
   /** Hears each change of state: queued, connecting, running. */
   readonly onState?: ((state: 'queued' | 'connecting' | 'running') => void) | undefined
+  /**
+   * Called with the channel open, right before each exec request, which waits for what it returns. What it throws keeps
+   * the command from being sent.
+   */
+  readonly onSend?: (() => void | Promise<void>) | undefined
   /** Hands out control of the running command (signals, window size), once for each time it is sent. One that was given a signal is not sent again. */
   readonly onStarted?:
     | ((control: {
@@ -71,6 +76,12 @@ export interface ExecuteOptions {
         resize(rows: number, cols: number): void
       }) => void)
     | undefined
+}
+
+/** Who carries a command out on a target: an adapter over a pool, or whatever else can. */
+export interface Executor {
+  /** Never rejects for anything that happened to the command: the Result says it. */
+  execute(target: PoolTarget, command: Command, options: ExecuteOptions): Promise<Result>
 }
 
 /** One command on one target. Errors and results share this shape. */

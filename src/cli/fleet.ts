@@ -9,7 +9,7 @@ import type { SshHostOptions } from '../openssh/ssh-config.js'
 import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
 import type { PoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
-import type { RunItem } from '../run/dispatcher.js'
+import type { HostCommand } from '../run/local.js'
 import { expandTilde } from '../runtime/home.js'
 import { localUser } from '../runtime/local-user.js'
 import type { Invocation } from './command.js'
@@ -77,7 +77,7 @@ export async function openFleet(
 }
 
 /** Each host's own environment, with the command line's over it. */
-export function itemsOf(resolved: readonly ResolvedTarget[], command: Command): RunItem[] {
+export function commandsOf(resolved: readonly ResolvedTarget[], command: Command): HostCommand[] {
   return resolved.map(({ target, env }) => ({ target, command: { ...command, env: { ...env, ...command.env } } }))
 }
 

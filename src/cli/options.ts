@@ -3,6 +3,7 @@
  * are made from this, and what a command reads is typed by it.
  */
 import { POOL_OPTIONS, type PoolOptionName } from '../pool/options.js'
+import { FORMATS, OUTPUT_CHOICES } from './output/formats.js'
 import type { Kind, ValueRules, Values } from './values.js'
 
 /** The headings of help. */
@@ -24,7 +25,6 @@ export interface OptionSpec extends ValueRules {
   readonly default?: string
 }
 
-const CHOICES_OF_OUTPUT = ['text', 'json'] as const
 const CHOICES_OF_COLOR = ['auto', 'always', 'never'] as const
 
 export const OPTIONS = {
@@ -253,9 +253,9 @@ export const OPTIONS = {
     long: '--output',
     value: 'FORMAT',
     kind: 'choice',
-    choices: CHOICES_OF_OUTPUT,
+    choices: OUTPUT_CHOICES,
     env: 'XEC_OUTPUT',
-    doc: 'text, or one JSON document',
+    doc: outputDoc(),
     default: 'text',
   },
   json: {
@@ -372,7 +372,8 @@ export function nameOf({ short, long }: OptionSpec): string {
   return long ?? short ?? ''
 }
 
-/** `--json`, `--output json` or XEC_OUTPUT=json. */
-export function wantsJson({ json, output }: Pick<OptionValues, 'json' | 'output'>): boolean {
-  return json === true || output === 'json'
+/** What each format shows, from the table of formats. */
+function outputDoc(): string {
+  const formats = Object.entries(FORMATS).map(([name, { doc }]) => `${name}: ${doc}`)
+  return [...formats, 'text: grouped on a terminal, else lines'].join('; ')
 }

@@ -59,8 +59,9 @@ export function parseCommand(
   // `-1` looks like a number to commander, which takes it for an operand.
   if (command.args[0] !== undefined) throw usage(`unknown option '${command.args[0]}'; see xec ${spec.name} --help`)
   if (!spec.words && words.length > 0) throw usage(`xec ${spec.name} takes no ${words[0]}; see xec ${spec.name} --help`)
-  if (values['json'] === true && values['output'] === 'text')
-    throw usage('--json and --output text contradict each other')
+  const { output } = values
+  if (values['json'] === true && typeof output === 'string' && output !== 'json')
+    throw usage(`--json and --output ${output} contradict each other`)
 
   const fromEnv = new Set<OptionName>()
   for (const name of spec.options) {

@@ -1,15 +1,27 @@
-/** Who executes a run's commands: the adapter over a pool, or whatever else can turn a command into a Result. */
-import type { Command, ExecuteOptions, Result } from '../adapter/types.js'
-import type { PoolTarget } from '../pool/types.js'
+/** Who turns one host's part of a run into a Result: this process, or whatever else can. */
+import type { ExecuteOptions, Result } from '../adapter/types.js'
 
-export interface Dispatcher {
-  /** Never rejects for anything that happened to the command: the Result says it. */
-  execute(target: PoolTarget, command: Command, options: ExecuteOptions): Promise<Result>
+/**
+ * One host's part of a run, as a value that may be written down or sent elsewhere: it names the host and holds no
+ * credentials. What the host's name stands for is the dispatcher's to know.
+ */
+export interface RunItem {
+  /** From 1, in the order of the run; unique in it. Events and results carry it. */
+  readonly id: number
+  readonly host: string
+  /** `address:port`, for people. */
+  readonly address: string
 }
 
-/** One host's part of a run. */
-export interface RunItem {
-  readonly target: PoolTarget
-  /** Each host's own, because its environment may be. */
-  readonly command: Command
+/** What a run asks of one dispatch. */
+export type DispatchOptions = Omit<ExecuteOptions, 'onStarted'>
+
+export interface Dispatcher<R extends Result = Result> {
+  /**
+   * Asked for every item before the first is dispatched.
+   * @throws XecError XEC_CONFIG when the item cannot be sent as asked
+   */
+  check?(item: RunItem): void
+  /** Never rejects for anything that happened to the item: the Result says it. */
+  dispatch(item: RunItem, options: DispatchOptions): Promise<R>
 }

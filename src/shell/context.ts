@@ -1,10 +1,9 @@
 /** A host to run commands on: a template tag with settings. */
 import { DEFAULT_CAPTURE_BYTES } from '../adapter/capture.js'
-import type { Command, ExecuteOptions, Result } from '../adapter/types.js'
+import type { Command, ExecuteOptions, Executor, Result } from '../adapter/types.js'
 import { XecError } from '../errors.js'
 import type { Transfers } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
-import type { Dispatcher } from '../run/dispatcher.js'
 import type { Secret } from '../runtime/secret.js'
 import { shown } from './check.js'
 import { contextFiles, type ContextFiles } from './files.js'
@@ -42,7 +41,7 @@ export interface SshContext extends ContextFiles, ContextTunnels {
 
 /** @param base what the target itself says, e.g. its environment */
 export function sshContext(
-  adapter: () => Dispatcher & Partial<Transfers & Tunnels>,
+  adapter: () => Executor & Partial<Transfers & Tunnels>,
   target: PoolTarget,
   base: Settings,
 ): SshContext {
@@ -87,7 +86,7 @@ function makeContext(
   return context
 }
 
-async function run(adapter: Dispatcher, target: PoolTarget, line: string, settings: Settings): Promise<ShellResult> {
+async function run(adapter: Executor, target: PoolTarget, line: string, settings: Settings): Promise<ShellResult> {
   const {
     env,
     cwd,

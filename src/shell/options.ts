@@ -62,6 +62,7 @@ const EXECUTE: Checks<ExecuteOptions> = {
   captureBytes: bytes,
   store: object,
   onState: func,
+  onSend: func,
   onStarted: func,
 }
 

@@ -1,11 +1,10 @@
 /** Many hosts to run one command on: a template tag with settings, and the run that it starts. */
-import type { Command, Result } from '../adapter/types.js'
+import type { Command, Executor, Result } from '../adapter/types.js'
 import type { ResolvedTarget } from '../inventory/resolve.js'
 import type { PoolSnapshot } from '../pool/snapshot.js'
-import type { Dispatcher, RunItem } from '../run/dispatcher.js'
 import type { RunEvent } from '../run/events.js'
-import { fanOut } from '../run/fanout.js'
-import { systemClock } from '../runtime/clock.js'
+import type { HostCommand } from '../run/local.js'
+import type { Run, StartRunOptions } from '../run/start.js'
 import type { Secret } from '../runtime/secret.js'
 import { checkRunOptions, checkRunSettings } from './options.js'
 import { ShellResult } from './result.js'
@@ -15,7 +14,8 @@ import { withEither } from './signals.js'
 import { commandLine, rawLine } from './template.js'
 
 /** What a run needs of an adapter. */
-export interface RunAdapter extends Dispatcher {
+export interface RunAdapter extends Executor {
+  startRun(commands: readonly HostCommand[], options: Omit<StartRunOptions, 'clock' | 'random'>): Run
   getConnectionPoolMetrics(): PoolSnapshot
 }
 
@@ -58,7 +58,7 @@ export function runContext(
   const derive = (more: RunSettings): RunContext =>
     runContext(adapter, targets, options, mergeSettings(settings, checkRunSettings(more)))
   const start = (line: string): RunPromise =>
-    new RunPromise(adapter, itemsOf(targets, line, settings), line, options, settings)
+    new RunPromise(adapter, commandsOf(targets, line, settings), line, options, settings)
   return Object.assign((strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)), {
     raw: (strings: TemplateStringsArray, ...values: unknown[]) => start(rawLine(strings, values)),
     env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
@@ -70,11 +70,11 @@ export function runContext(
 }
 
 /** Each host's own environment, with the run's over it. */
-function itemsOf(
+function commandsOf(
   targets: readonly Pick<ResolvedTarget, 'target' | 'env'>[],
   line: string,
   { env, cwd }: RunSettings,
-): RunItem[] {
+): HostCommand[] {
   const common: Command = { line, ...(cwd === undefined ? {} : { cwd }) }
   return targets.map((each) => ({ target: each.target, command: { ...common, env: { ...each.env, ...env } } }))
 }
@@ -96,28 +96,31 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
 
   constructor(
     adapter: () => RunAdapter,
-    items: readonly RunItem[],
+    commands: readonly HostCommand[],
     line: string,
     options: RunOptions,
     settings: RunSettings,
   ) {
     this.#go = async () => {
       const own = adapter()
-      const report = await withEither([settings.signal, ...(settings.signals ?? []), this.#stop.signal], (signal) =>
-        fanOut(own, items, {
-          clock: systemClock,
-          commandText: line,
-          fanout: options.fanout,
-          failFast: options.failFast,
-          queueTimeoutMs: options.queueTimeout === undefined ? undefined : durationOf(options.queueTimeout),
-          timeoutMs: settings.timeoutMs,
-          retryCommands: settings.idempotent ? 1 : 0,
-          signal,
-          onEvent: (event) => {
-            if (event.type === 'result') this.#came(event.result)
-            return options.onEvent?.(event)
-          },
-        }),
+      const report = await withEither(
+        [settings.signal, ...(settings.signals ?? []), this.#stop.signal],
+        (signal) =>
+          own.startRun(commands, {
+            commandText: line,
+            fanout: options.fanout,
+            failFast: options.failFast,
+            queueTimeoutMs: options.queueTimeout === undefined ? undefined : durationOf(options.queueTimeout),
+            timeoutMs: settings.timeoutMs,
+            retryCommands: settings.idempotent ? 1 : 0,
+            signal,
+            observers: [
+              (event) => {
+                if (event.type === 'result') this.#came(event.result)
+              },
+              ...(options.onEvent ? [options.onEvent] : []),
+            ],
+          }).report,
       )
       return new RunReport(report, own.getConnectionPoolMetrics())
     }

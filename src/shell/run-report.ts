@@ -6,6 +6,8 @@ import { toJson, type ReportDocument } from '../run/report.js'
 import { ShellResult } from './result.js'
 
 export class RunReport implements Omit<Report, 'results'> {
+  /** The run's id. */
+  readonly id: string
   readonly command: string
   /** ISO 8601. */
   readonly startedAt: string
@@ -21,6 +23,7 @@ export class RunReport implements Omit<Report, 'results'> {
 
   constructor(report: Report, snapshot: PoolSnapshot) {
     ;({
+      id: this.id,
       command: this.command,
       startedAt: this.startedAt,
       durationMs: this.durationMs,

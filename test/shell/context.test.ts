@@ -1,16 +1,23 @@
 import { describe, expect, test } from 'vitest'
-import type { Command, ExecuteOptions, Result } from '../../src/adapter/types.js'
+import type { Command, ExecuteOptions, Executor, Result } from '../../src/adapter/types.js'
 import { XecError, isXecError } from '../../src/errors.js'
 import type { PoolTarget } from '../../src/pool/types.js'
-import type { Dispatcher } from '../../src/run/dispatcher.js'
+import { localRun, type HostCommand } from '../../src/run/local.js'
+import { startRun, type Run, type StartRunOptions } from '../../src/run/start.js'
+import { systemClock } from '../../src/runtime/clock.js'
 import { Secret } from '../../src/runtime/secret.js'
 import { CommandError, ShellResult } from '../../src/shell/result.js'
 import { createShell } from '../../src/shell/shell.js'
 
 /** Answers at once with what the line asks for: `exit N`, or `ok` on stdout. */
-class Echo implements Dispatcher {
+class Echo implements Executor {
   getConnectionPoolMetrics(): never {
     throw new Error('there is no pool here')
+  }
+
+  startRun(commands: readonly HostCommand[], options: Omit<StartRunOptions, 'clock'>): Run {
+    const { items, dispatcher } = localRun(this, commands)
+    return startRun(dispatcher, items, { ...options, clock: systemClock })
   }
 
   readonly sent: { target: PoolTarget; command: Command; options: ExecuteOptions }[] = []

@@ -8,7 +8,8 @@ import type { CommandRunner } from '../command.js'
 import type { Io } from '../io.js'
 import { createNotices } from '../notices.js'
 import { createPaint } from '../output/paint.js'
-import { createRunRenderer, type RunRenderer } from '../output/renderer.js'
+import { format } from '../output/formats.js'
+import type { RunRenderer } from '../output/renderer.js'
 import { withSession, type Session } from '../session.js'
 import type { Report } from '../../run/events.js'
 import { systemClock } from '../../runtime/clock.js'
@@ -81,8 +82,9 @@ async function execAll(
   { line, metrics, color, begun }: Look & { readonly line: string; readonly metrics: boolean },
 ): Promise<Report> {
   const live = wantsLive(io.env, io.stdout)
-  const renderer = createRunRenderer({
-    mode: live ? 'live' : 'pipe',
+  const createRenderer = await format(live ? 'grouped' : 'lines').load()
+  const renderer = createRenderer({
+    live,
     stdout: io.stdout,
     stderr: io.stdout,
     color: { stdout: color, stderr: color },
@@ -96,11 +98,11 @@ async function execAll(
   begun(renderer)
   const release = io.onExit(() => renderer.abandon())
   try {
-    const items = fleet.targets.map((target) => ({ target, command: { line, env: roleOf(target.host) } }))
-    const report = await xec.run(items, {
+    const commands = fleet.targets.map((target) => ({ target, command: { line, env: roleOf(target.host) } }))
+    const report = await xec.run(commands, {
       signal: interrupts.signal,
       commandText: line,
-      onEvent: (event) => renderer.onEvent(event),
+      observers: [(event) => renderer.onEvent(event)],
     })
     await renderer.finish(report, xec.snapshot())
     return report

@@ -4,10 +4,10 @@ import { wantsColor, wantsLive } from '../color.js'
 import type { CommandRunner } from '../command.js'
 import { showDryRun } from '../dry-run.js'
 import { BROKEN_PIPE, fleetStatus } from '../exit-status.js'
-import { itemsOf, openFleet } from '../fleet.js'
+import { commandsOf, openFleet } from '../fleet.js'
 import { createNotices } from '../notices.js'
-import { wantsJson } from '../options.js'
-import { createRunRenderer, type RunRenderer } from '../output/renderer.js'
+import { askedFormat, format } from '../output/formats.js'
+import type { RunRenderer } from '../output/renderer.js'
 import { readCommand, titleOf } from '../request.js'
 import { withSession } from '../session.js'
 import { usage } from '../values.js'
@@ -21,7 +21,6 @@ export const execAll: CommandRunner = async (io, invocation) => {
       `which hosts? Say -g GROUP, -w EXPR or --all, as in: xec exec-all -g ${inventory.groups.has(first) ? `${first} ${rest.join(' ') || 'uptime'}` : 'web uptime'}`,
     )
   }
-  const json = wantsJson(options)
   // Questions and notices go where the live picture is, which is not there yet.
   let picture: RunRenderer | undefined
   const pause = (): (() => void) => picture?.pause() ?? (() => {})
@@ -29,17 +28,19 @@ export const execAll: CommandRunner = async (io, invocation) => {
   const command = await readCommand(io, options, words)
   const title = titleOf(command)
   const fleet = await openFleet(io, invocation, notices)
-  const items = itemsOf(await fleet.resolve(fleet.select(options), !options.dryRun), command)
-  if (options.dryRun) return showDryRun(io, items, title, json)
+  const commands = commandsOf(await fleet.resolve(fleet.select(options), !options.dryRun), command)
+  const live = wantsLive(io.env, io.stdout)
+  const shown = format(askedFormat(options) ?? (live ? 'grouped' : 'lines'))
+  if (options.dryRun) return showDryRun(io, commands, title, shown.document)
 
-  const live = !json && wantsLive(io.env, io.stdout)
+  const createRenderer = await shown.load()
   return withSession(
     io,
     { command: 'exec-all', pool: fleet.pool, verbose: options.verbose, notices, pause },
     async ({ xec, interrupts }) => {
       let broken = false
-      const renderer = createRunRenderer({
-        mode: json ? 'json' : live ? 'live' : 'pipe',
+      const renderer = createRenderer({
+        live,
         stdout: io.stdout,
         stderr: io.stderr,
         color: {
@@ -61,7 +62,7 @@ export const execAll: CommandRunner = async (io, invocation) => {
       const abandon = (): void => renderer.abandon()
       const release = io.onExit(abandon)
       try {
-        const report = await xec.run(items, {
+        const report = await xec.run(commands, {
           signal: interrupts.signal,
           fanout: options.fanout,
           failFast: options.failFast,
@@ -69,9 +70,9 @@ export const execAll: CommandRunner = async (io, invocation) => {
           queueTimeoutMs: options.queueTimeout,
           retryCommands: options.retryCommands,
           // What a pipe has been given line by line is not shown a second time.
-          ...(json || live ? {} : { captureBytes: 0 }),
+          ...(shown.captures ? {} : { captureBytes: 0 }),
           stdin,
-          onEvent: (event) => renderer.onEvent(event),
+          observers: [(event) => renderer.onEvent(event)],
           commandText: title,
         })
         await renderer.finish(report, xec.snapshot())

@@ -1,22 +1,20 @@
 /** `xec ping`: connect and authenticate, run nothing, and show how long each part took. */
-import { setMaxListeners } from 'node:events'
-import { addressOf } from '../../runtime/address.js'
-import { judgeUnsent } from '../../adapter/result.js'
-import type { Outcome } from '../../adapter/types.js'
-import type { XecError } from '../../errors.js'
+import { ping as pingTarget } from '../../adapter/ping.js'
+import type { Result } from '../../adapter/types.js'
 import type { PoolSnapshot } from '../../pool/snapshot.js'
-import type { Attempt, PoolTarget } from '../../pool/types.js'
-import { DEFAULT_FANOUT } from '../../run/fanout.js'
+import type { PoolTarget } from '../../pool/types.js'
 import { withoutPlace } from '../../run/fold.js'
+import { itemsFor } from '../../run/local.js'
+import { startRun } from '../../run/start.js'
+import { addressOf } from '../../runtime/address.js'
+import { systemClock } from '../../runtime/clock.js'
 import { formatDuration } from '../../runtime/duration.js'
 import type { Link, Transport } from '../../transport/transport.js'
-import type { Xec } from '../../xec.js'
 import { wantsColor } from '../color.js'
 import type { CommandRunner } from '../command.js'
 import { pingStatus } from '../exit-status.js'
 import { openFleet } from '../fleet.js'
 import { createNotices } from '../notices.js'
-import { wantsJson, type OptionValues } from '../options.js'
 import { createPaint, type Paint } from '../output/paint.js'
 import { table } from '../output/table.js'
 import { withSession } from '../session.js'
@@ -25,13 +23,9 @@ type Timing = Link['timing']
 
 interface Pong {
   readonly target: PoolTarget
-  readonly outcome: Outcome
+  readonly result: Result
   /** Of the dial that succeeded; null when the host was found connected already, or none did. */
   readonly timing: Timing | null
-  /** From asking to a channel, in ms. */
-  readonly totalMs: number
-  readonly attempts: readonly Attempt[]
-  readonly error: XecError | null
 }
 
 export const ping: CommandRunner = async (io, invocation) => {
@@ -46,10 +40,30 @@ export const ping: CommandRunner = async (io, invocation) => {
     io,
     { command: 'ping', pool: fleet.pool, verbose: options.verbose, notices, wrap, figures: withoutCommands },
     async ({ xec, interrupts }) => {
-      const pongs = await pingAll(xec, targets, timings, options, interrupts.signal)
-      if (wantsJson(options)) io.stdout.write(`${JSON.stringify(documentOf(pongs))}\n`)
+      const { results } = await startRun(
+        {
+          dispatch: ({ id }, how) => {
+            const target = targets[id - 1]
+            if (!target) throw new Error(`bug: the run has no item ${id}`)
+            return pingTarget(xec.pool, target, how, { clock: systemClock })
+          },
+        },
+        itemsFor(targets),
+        {
+          clock: systemClock,
+          commandText: 'ping',
+          fanout: options.fanout,
+          queueTimeoutMs: options.queueTimeout,
+          signal: interrupts.signal,
+        },
+      ).report
+      const pongs = targets.flatMap((target, at): Pong[] => {
+        const result = results[at]
+        return result ? [{ target, result, timing: (result.ok && timings.get(target.host)) || null }] : []
+      })
+      if (options.json) io.stdout.write(`${JSON.stringify(documentOf(pongs))}\n`)
       else io.stdout.write(pongTable(pongs, createPaint(wantsColor(options.color, io.env, io.stdout))))
-      return pingStatus(pongs)
+      return pingStatus(results)
     },
   )
 }
@@ -82,58 +96,6 @@ function timed(transport: Transport, timings: Map<string, Timing>): Transport {
   }
 }
 
-async function pingAll(
-  xec: Xec,
-  targets: readonly PoolTarget[],
-  timings: ReadonlyMap<string, Timing>,
-  options: OptionValues,
-  signal: AbortSignal,
-): Promise<Pong[]> {
-  const pongs: Pong[] = []
-  setMaxListeners(0, signal) // one for each host in flight is no leak
-  let next = 0
-  const lane = async (): Promise<void> => {
-    while (next < targets.length) {
-      const at = next++
-      const target = targets[at]
-      if (target) pongs[at] = await pingOne(xec, target, timings, options, signal)
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(options.fanout ?? DEFAULT_FANOUT, targets.length) }, lane))
-  return pongs
-}
-
-async function pingOne(
-  xec: Xec,
-  target: PoolTarget,
-  timings: ReadonlyMap<string, Timing>,
-  options: OptionValues,
-  signal: AbortSignal,
-): Promise<Pong> {
-  const attempts: Attempt[] = []
-  const began = performance.now()
-  try {
-    // A lease is a session channel that the server has confirmed: given back unused, nothing runs.
-    const lease = await xec.pool.acquire(target, {
-      signal,
-      queueTimeoutMs: options.queueTimeout,
-      onAttempt: (attempt) => attempts.push(attempt),
-    })
-    lease.release()
-    return {
-      target,
-      outcome: 'ok',
-      timing: timings.get(target.host) ?? null,
-      totalMs: performance.now() - began,
-      attempts,
-      error: null,
-    }
-  } catch (error) {
-    const { outcome, error: reason } = judgeUnsent(target.host, error)
-    return { target, outcome, timing: null, totalMs: performance.now() - began, attempts, error: reason }
-  }
-}
-
 function pongTable(pongs: readonly Pong[], paint: Paint): string {
   const part = (ms: number | undefined): string => (ms === undefined ? '–' : formatDuration(ms))
   return table<Pong>(
@@ -143,15 +105,15 @@ function pongTable(pongs: readonly Pong[], paint: Paint): string {
       { title: 'USER', value: ({ target }) => target.username },
       {
         title: 'OUTCOME',
-        value: ({ outcome }) => outcome,
-        paint: (cell, { outcome }) => (outcome === 'ok' ? paint.good(cell) : paint.bad(cell)),
+        value: ({ result }) => result.outcome,
+        paint: (cell, { result }) => (result.ok ? paint.good(cell) : paint.bad(cell)),
       },
       { title: 'TCP', align: 'right', value: ({ timing }) => part(timing?.tcpMs) },
       { title: 'KEX', align: 'right', value: ({ timing }) => part(timing?.kexMs) },
       { title: 'AUTH', align: 'right', value: ({ timing }) => part(timing?.authMs) },
-      { title: 'TOTAL', align: 'right', value: ({ totalMs }) => formatDuration(totalMs) },
-      { title: 'DIALS', align: 'right', value: ({ attempts }) => String(attempts.length) },
-      { title: 'REASON', value: ({ target, error }) => withoutPlace(error?.message ?? '', target.host) },
+      { title: 'TOTAL', align: 'right', value: ({ result }) => formatDuration(result.waitMs) },
+      { title: 'DIALS', align: 'right', value: ({ result }) => String(result.attempts.length) },
+      { title: 'REASON', value: ({ target, result }) => withoutPlace(result.error?.message ?? '', target.host) },
     ],
     pongs,
     { heading: paint.faint },
@@ -162,8 +124,8 @@ function documentOf(pongs: readonly Pong[]): object {
   const whole = (ms: number | undefined): number | null => (ms === undefined ? null : Math.round(ms))
   return {
     schemaVersion: 1,
-    ok: pongs.every(({ outcome }) => outcome === 'ok'),
-    hosts: pongs.map(({ target, outcome, timing, totalMs, attempts, error }) => ({
+    ok: pongs.every(({ result }) => result.ok),
+    hosts: pongs.map(({ target, timing, result: { outcome, waitMs, attempts, error } }) => ({
       host: target.host,
       address: addressOf(target),
       user: target.username,
@@ -171,7 +133,7 @@ function documentOf(pongs: readonly Pong[]): object {
       tcpMs: whole(timing?.tcpMs),
       kexMs: whole(timing?.kexMs),
       authMs: whole(timing?.authMs),
-      totalMs: Math.round(totalMs),
+      totalMs: Math.round(waitMs),
       attempts: attempts.map((attempt) => ({ ...attempt, ms: Math.round(attempt.ms) })),
       error: error && { code: error.code, message: error.message, phase: error.phase },
     })),

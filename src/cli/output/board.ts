@@ -43,7 +43,7 @@ export class Board {
   apply(event: RunEvent, now: number): void {
     switch (event.type) {
       case 'started':
-        for (const host of event.hosts) this.#entry(host, now)
+        for (const { host } of event.items) this.#entry(host, now)
         return
       case 'state': {
         const entry = this.#entry(event.host, now)
@@ -61,6 +61,7 @@ export class Board {
         this.#move(entry, event.result.outcome, now)
         return
       }
+      case 'sending':
       case 'finished':
         return
     }

@@ -1,23 +1,19 @@
-/** How a run is shown: on a terminal, in a pipe, or as one JSON document. */
+/** What every renderer of a run has in common; the renderers themselves are in the table of formats.ts. */
 import type { Writable } from 'node:stream'
 import type { PoolSnapshot } from '../../pool/snapshot.js'
 import type { Report, RunEvent } from '../../run/events.js'
-import { jsonText } from '../../run/report.js'
 import type { Clock } from '../../runtime/clock.js'
-import { LinePrefixer } from './lines.js'
-import { LiveView } from './live.js'
 import { metricsLines } from './metrics.js'
 import { Outlet } from './outlet.js'
 import { createPaint } from './paint.js'
-import { failureLines, foldedOutputs, noteLines, summaryLine } from './run-summary.js'
-import { Sanitizer, sanitizeLine } from './sanitize.js'
+import { failureLines, noteLines, summaryLine } from './run-summary.js'
 
 /** Where output goes. `isTTY`, `columns` and `rows` are those of a terminal and absent elsewhere. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
 export interface RunRendererOptions {
-  /** `live` needs a terminal on stdout; the caller decides (not in CI, not with TERM=dumb). */
-  readonly mode: 'live' | 'pipe' | 'json'
+  /** Whether a live picture may be drawn on stdout: it is a terminal, not in CI, not with TERM=dumb. */
+  readonly live: boolean
   readonly stdout: OutputStream
   readonly stderr: OutputStream
   /** For each of the streams by itself: one may be a file. */
@@ -45,118 +41,28 @@ export interface RunRenderer {
   pause(): () => void
 }
 
-/** The renderer of one run. Live mode needs the run's `started` event first; the others take events in any order. */
-export function createRunRenderer(options: RunRendererOptions): RunRenderer {
-  const outlets: Outlets = { stdout: new Outlet(options.stdout, options.onClosed), stderr: new Outlet(options.stderr) }
-  switch (options.mode) {
-    case 'live':
-      return liveRenderer(options, outlets)
-    case 'pipe':
-      return pipeRenderer(options, outlets)
-    case 'json':
-      return jsonRenderer(outlets)
-  }
-}
-
-interface Outlets {
+/** Our two streams, as a renderer writes to them. */
+export interface Outlets {
   readonly stdout: Outlet
   readonly stderr: Outlet
 }
 
-function release({ stdout, stderr }: Outlets): void {
+export function outletsOf({ stdout, stderr, onClosed }: RunRendererOptions): Outlets {
+  return { stdout: new Outlet(stdout, onClosed), stderr: new Outlet(stderr) }
+}
+
+export function release({ stdout, stderr }: Outlets): void {
   stdout.release()
   stderr.release()
 }
 
-async function flush({ stdout, stderr }: Outlets): Promise<void> {
+export async function flush({ stdout, stderr }: Outlets): Promise<void> {
   await stdout.finish()
   await stderr.finish()
 }
 
-function liveRenderer(options: RunRendererOptions, outlets: Outlets): RunRenderer {
-  const { stdout, stderr } = outlets
-  const paint = createPaint(options.color.stdout)
-  const view = options.quiet ? undefined : new LiveView({ ...options, outlet: stdout, stream: options.stdout, paint })
-  return {
-    onEvent: (event) => view?.onEvent(event),
-    async finish(report, snapshot) {
-      await view?.close()
-      for (const text of foldedOutputs(report.results, paint, options.stdout.columns || 80)) await stdout.write(text)
-      await stderr.write(closing(report, snapshot, options))
-      await flush(outlets)
-    },
-    abandon() {
-      view?.stop()
-      release(outlets)
-    },
-    pause: () => view?.pause() ?? (() => {}),
-  }
-}
-
-function pipeRenderer(options: RunRendererOptions, outlets: Outlets): RunRenderer {
-  const writers = new Map<string, Record<'stdout' | 'stderr', LineStream>>()
-  const ended = (host: string): void | Promise<void> => {
-    const lines = writers.get(host)
-    if (!lines) return undefined
-    writers.delete(host)
-    return both(outlets.stdout.write(lines.stdout.end()), outlets.stderr.write(lines.stderr.end()))
-  }
-  return {
-    onEvent(event) {
-      if (event.type === 'result') return ended(event.host)
-      // What nobody reads is not worth its lines.
-      if (event.type !== 'output' || !outlets[event.stream].open) return undefined
-      let lines = writers.get(event.host)
-      if (!lines) {
-        lines = { stdout: lineStream(event.host, options.stdout), stderr: lineStream(event.host, options.stderr) }
-        writers.set(event.host, lines)
-      }
-      return outlets[event.stream].write(lines[event.stream].push(event.chunk))
-    },
-    async finish(report, snapshot) {
-      for (const host of [...writers.keys()]) await ended(host)
-      await outlets.stderr.write(closing(report, snapshot, options))
-      await flush(outlets)
-    },
-    abandon: () => release(outlets),
-    pause: () => () => {},
-  }
-}
-
-interface LineStream {
-  push(chunk: Buffer): Buffer
-  end(): Buffer
-}
-
-/** The bytes as they are; sanitised when this one of our streams is a terminal (`xec exec-all … | less` leaves stderr one). */
-function lineStream(host: string, stream: OutputStream): LineStream {
-  const lines = new LinePrefixer(sanitizeLine(host))
-  if (!stream.isTTY) return lines
-  const sanitizer = new Sanitizer()
-  return {
-    push: (chunk) => lines.push(Buffer.from(sanitizer.write(chunk))),
-    end: () => Buffer.concat([lines.push(Buffer.from(sanitizer.end())), lines.end()]),
-  }
-}
-
-function both(first: void | Promise<void>, second: void | Promise<void>): void | Promise<void> {
-  return first && second ? Promise.all([first, second]).then(() => {}) : (first ?? second)
-}
-
-function jsonRenderer(outlets: Outlets): RunRenderer {
-  return {
-    onEvent: () => undefined,
-    async finish(report, snapshot) {
-      for (const text of jsonText(report, snapshot)) await outlets.stdout.write(text)
-      await flush(outlets)
-    },
-    abandon: () => release(outlets),
-    pause: () => () => {},
-  }
-}
-
 /** Failures, summary, metrics: for people, on stderr, so that stdout is the hosts' alone. */
-function closing(report: Report, snapshot: PoolSnapshot, { color, quiet, metrics }: RunRendererOptions): string {
+export function closing(report: Report, snapshot: PoolSnapshot, { color, quiet, metrics }: RunRendererOptions): string {
   const paint = createPaint(color.stderr)
   const lines = [...noteLines(report.results, paint), ...failureLines(report.results, paint)]
   if (!quiet) lines.push(summaryLine(report, paint))

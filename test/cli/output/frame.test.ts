@@ -6,7 +6,7 @@ import { frame, type FrameOptions } from '../../../src/cli/output/frame.js'
 import { createPaint } from '../../../src/cli/output/paint.js'
 import { displayWidth } from '../../../src/cli/output/width.js'
 import type { RunEvent } from '../../../src/run/events.js'
-import { result, snapshot } from './samples.js'
+import { ended, output, result, snapshot, started, state } from './samples.js'
 
 const options: FrameOptions = {
   columns: 80,
@@ -22,23 +22,12 @@ const options: FrameOptions = {
 
 function boardOf(hosts: readonly string[], ...events: (readonly [number, RunEvent])[]): Board {
   const board = new Board()
-  board.apply({ type: 'started', hosts }, 1_800)
+  board.apply(started(hosts), 1_800)
   for (const [at, event] of events) board.apply(event, at)
   return board
 }
 
-const state = (host: string, to: 'queued' | 'connecting' | 'running'): RunEvent => ({ type: 'state', host, state: to })
-const output = (host: string, text: string): RunEvent => ({
-  type: 'output',
-  host,
-  stream: 'stdout',
-  chunk: Buffer.from(text),
-})
-const done = (host: string, given: Parameters<typeof result>[1] = {}): RunEvent => ({
-  type: 'result',
-  host,
-  result: result(host, given),
-})
+const done = (host: string, given: Parameters<typeof result>[1] = {}): RunEvent => ended(result(host, given))
 
 describe('when all hosts fit', () => {
   test('each has a line with its state, its time and its last line or reason, in the order of the inventory', () => {

@@ -1,8 +1,11 @@
 import type { EventEmitter } from 'node:events'
 import { describe, expect, test } from 'vitest'
-import { createRunRenderer, type RunRenderer, type RunRendererOptions } from '../../../src/cli/output/renderer.js'
+import { groupedRenderer } from '../../../src/cli/output/grouped.js'
+import { jsonRenderer } from '../../../src/cli/output/json.js'
+import { prefixedRenderer } from '../../../src/cli/output/prefixed.js'
+import type { RunRenderer, RunRendererOptions } from '../../../src/cli/output/renderer.js'
 import type { RunEvent } from '../../../src/run/events.js'
-import { FakeClock, report, result, Sink, snapshot } from './samples.js'
+import { ended, FakeClock, output, report, result, Sink, snapshot, started, state } from './samples.js'
 
 interface Rig {
   readonly stdout: Sink
@@ -11,31 +14,29 @@ interface Rig {
   readonly renderer: RunRenderer
 }
 
-function rig(given: Partial<RunRendererOptions> & { stdout?: Sink; stderr?: Sink } = {}): Rig {
-  const { stdout = new Sink(), stderr = new Sink() } = given
+const CREATE = { live: groupedRenderer, pipe: prefixedRenderer, json: jsonRenderer }
+
+function rig(
+  given: Partial<RunRendererOptions> & { mode?: keyof typeof CREATE; stdout?: Sink; stderr?: Sink } = {},
+): Rig {
+  const { mode = 'pipe', stdout = new Sink(), stderr = new Sink(), ...rest } = given
   const clock = new FakeClock()
-  const renderer = createRunRenderer({
-    mode: 'pipe',
+  const renderer = CREATE[mode]({
+    live: mode === 'live',
     color: { stdout: false, stderr: false },
     quiet: false,
     metrics: false,
     snapshot: () => snapshot(),
     command: 'uptime',
     clock,
-    ...given,
+    ...rest,
     stdout,
     stderr,
   })
   return { stdout, stderr, clock, renderer }
 }
 
-const output = (host: string, text: string | Buffer, stream: 'stdout' | 'stderr' = 'stdout'): RunEvent => ({
-  type: 'output',
-  host,
-  stream,
-  chunk: Buffer.from(text),
-})
-const done = (host: string): RunEvent => ({ type: 'result', host, result: result(host) })
+const done = (host: string): RunEvent => ended(result(host))
 
 const listeners = (stream: EventEmitter): number =>
   ['error', 'close', 'drain', 'resize'].reduce((sum, name) => sum + stream.listenerCount(name), 0)
@@ -51,14 +52,14 @@ async function until(holds: () => boolean): Promise<void> {
 describe('in a pipe', () => {
   test('stdout lines go to stdout, stderr lines to stderr, summary and failures to stderr', async () => {
     const { stdout, stderr, renderer } = rig()
-    await renderer.onEvent({ type: 'started', hosts: ['a', 'b'] })
+    await renderer.onEvent(started(['a', 'b']))
     await renderer.onEvent(output('a', 'one\ntw'))
     await renderer.onEvent(output('b', 'ONE\n'))
     await renderer.onEvent(output('b', 'oops\n', 'stderr'))
     await renderer.onEvent(output('a', 'o\nlast'))
     await renderer.onEvent(done('a'))
     const failed = result('b', { outcome: 'failed', exitCode: 3, message: 'b: exit 3' })
-    await renderer.onEvent({ type: 'result', host: 'b', result: failed })
+    await renderer.onEvent(ended(failed))
     await renderer.finish(report([result('a'), failed]), snapshot())
     expect(stdout.text).toBe('a: one\nb: ONE\na: two\na: last\n')
     expect(stderr.text).toBe('b: oops\nb  failed  exit 3\n2 hosts · 1 ok · 1 failed · 812ms\n')
@@ -129,12 +130,12 @@ describe('in a pipe', () => {
   test('nothing of it stays on the streams', async () => {
     for (const mode of ['pipe', 'json', 'live'] as const) {
       const { stdout, stderr, renderer, clock } = rig({ mode })
-      await renderer.onEvent({ type: 'started', hosts: ['a'] })
+      await renderer.onEvent(started(['a']))
       await renderer.onEvent(done('a'))
       await renderer.finish(report([result('a')]), snapshot())
       expect([mode, listeners(stdout), listeners(stderr), clock.timers]).toEqual([mode, 0, 0, 0])
       const left = rig({ mode })
-      await left.renderer.onEvent({ type: 'started', hosts: ['a'] })
+      await left.renderer.onEvent(started(['a']))
       left.renderer.abandon()
       left.renderer.abandon()
       expect([mode, listeners(left.stdout), listeners(left.stderr)]).toEqual([mode, 0, 0])
@@ -145,10 +146,10 @@ describe('in a pipe', () => {
 describe('as JSON', () => {
   test('one document on stdout and nothing else anywhere, also when everything failed', async () => {
     const { stdout, stderr, renderer } = rig({ mode: 'json', metrics: true })
-    await renderer.onEvent({ type: 'started', hosts: ['a'] })
+    await renderer.onEvent(started(['a']))
     await renderer.onEvent(output('a', 'text\n'))
     const failed = result('a', { outcome: 'unreachable', message: 'a: connect ECONNREFUSED' })
-    await renderer.onEvent({ type: 'result', host: 'a', result: failed })
+    await renderer.onEvent(ended(failed))
     await renderer.finish(report([failed]), snapshot())
     const document = JSON.parse(stdout.text) as { ok: boolean; hosts: { error: { code: string } }[] }
     expect(document.ok).toBe(false)
@@ -168,8 +169,8 @@ describe('live, on a terminal', () => {
 
   test('shows each host while it runs, then folded outputs, failures, summary and metrics', async () => {
     const { stdout, stderr, renderer, clock } = rig({ mode: 'live', stdout: terminal(), metrics: true })
-    await renderer.onEvent({ type: 'started', hosts })
-    await renderer.onEvent({ type: 'state', host: 'web01', state: 'running' })
+    await renderer.onEvent(started(hosts))
+    await renderer.onEvent(state('web01', 'running'))
     await renderer.onEvent(output('web01', 'reading\n'))
     await until(() => clock.timers > 0)
     clock.advance(1_500)
@@ -177,7 +178,7 @@ describe('live, on a terminal', () => {
     expect(stdout.text).toMatch(/web01 {2}running {8}1\.5s {2}reading/)
     expect(stdout.text).toMatch(/0\/256 connections: 0 active/)
     const before = stdout.text.length
-    for (const one of results) await renderer.onEvent({ type: 'result', host: one.host, result: one })
+    for (const one of results) await renderer.onEvent(ended(one))
     await renderer.finish(report(results), snapshot())
     const end = stdout.text.slice(before)
     expect(end).toMatch(/── web\[01-19\] \(19\) ─+\nsame red\n── web20 · exit 3 ─+\nodd\n$/)
@@ -189,11 +190,11 @@ describe('live, on a terminal', () => {
     const screen = new Screenful(80, 24)
     const stdout = terminal()
     const { renderer, clock } = rig({ mode: 'live', stdout })
-    await renderer.onEvent({ type: 'started', hosts })
+    await renderer.onEvent(started(hosts))
     await until(() => clock.timers > 0)
     for (const one of results) {
       clock.advance(300)
-      await renderer.onEvent({ type: 'result', host: one.host, result: one })
+      await renderer.onEvent(ended(one))
     }
     await renderer.finish(report(results), snapshot())
     screen.write(stdout.text)
@@ -207,7 +208,7 @@ describe('live, on a terminal', () => {
 
   test('quiet shows no view', async () => {
     const { stdout, stderr, renderer } = rig({ mode: 'live', stdout: terminal(), quiet: true, metrics: true })
-    await renderer.onEvent({ type: 'started', hosts: ['a'] })
+    await renderer.onEvent(started(['a']))
     await renderer.onEvent(done('a'))
     await renderer.finish(report([result('a', { stdout: 'hi' })]), snapshot())
     expect(stdout.text).toMatch(/^── a ─+\nhi\n$/)
@@ -217,7 +218,7 @@ describe('live, on a terminal', () => {
   test('follows the size of the terminal', async () => {
     const stdout = terminal()
     const { renderer, clock } = rig({ mode: 'live', stdout })
-    await renderer.onEvent({ type: 'started', hosts })
+    await renderer.onEvent(started(hosts))
     await until(() => clock.timers > 0)
     const before = stdout.text.length
     stdout.rows = 8
@@ -229,7 +230,7 @@ describe('live, on a terminal', () => {
   test('abandoned, it draws nothing more, and stdout is free', async () => {
     const stdout = terminal()
     const { renderer, clock } = rig({ mode: 'live', stdout })
-    await renderer.onEvent({ type: 'started', hosts })
+    await renderer.onEvent(started(hosts))
     await until(() => clock.timers > 0)
     renderer.abandon()
     const before = stdout.text.length
@@ -245,7 +246,7 @@ describe('live, on a terminal', () => {
   test('never hides the cursor nor leaves the main screen, so that there is nothing to give back after a kill', async () => {
     const stdout = terminal()
     const { renderer, clock } = rig({ mode: 'live', stdout, color: { stdout: true, stderr: true } })
-    await renderer.onEvent({ type: 'started', hosts })
+    await renderer.onEvent(started(hosts))
     await until(() => clock.timers > 0)
     clock.advance(1_000)
     await renderer.finish(report(results), snapshot())
@@ -255,7 +256,7 @@ describe('live, on a terminal', () => {
   test('colours are decided for each stream by itself', async () => {
     const stdout = terminal()
     const { renderer, stderr } = rig({ mode: 'live', stdout, color: { stdout: true, stderr: false } })
-    await renderer.onEvent({ type: 'started', hosts })
+    await renderer.onEvent(started(hosts))
     await renderer.finish(
       report([
         result('web1', { stdout: 'out' }),
@@ -271,7 +272,7 @@ describe('live, on a terminal', () => {
   test('a command and hosts with control characters cannot write on the terminal', async () => {
     const stdout = terminal()
     const { renderer, clock } = rig({ mode: 'live', stdout, command: 'echo \x1b]0;owned\x07\n' })
-    await renderer.onEvent({ type: 'started', hosts: ['a\x1b[2J'] })
+    await renderer.onEvent(started(['a\x1b[2J']))
     await until(() => clock.timers > 0)
     await renderer.finish(
       report([result('a\x1b[2J', { outcome: 'auth', message: 'banner: \x1b]0;owned\x07' })]),

@@ -3,7 +3,7 @@ import { Writable } from 'node:stream'
 import type { Outcome, Result } from '../../../src/adapter/types.js'
 import { XecError, type ErrorCode } from '../../../src/errors.js'
 import type { HostFigures, Latency, PoolFigures, PoolSnapshot } from '../../../src/pool/snapshot.js'
-import type { Report } from '../../../src/run/events.js'
+import type { HostState, Report, RunEvent } from '../../../src/run/events.js'
 import { countOutcomes } from '../../../src/run/report.js'
 import type { Clock } from '../../../src/runtime/clock.js'
 
@@ -55,6 +55,7 @@ export function result(
 export function report(results: readonly Result[], given: Partial<Report> = {}): Report {
   const counts = countOutcomes(results)
   return {
+    id: 'run-1',
     command: 'uptime',
     startedAt: '2026-01-02T03:04:05.000Z',
     durationMs: 811.6,
@@ -166,3 +167,21 @@ export class FakeClock implements Clock {
     this.#now = end
   }
 }
+
+/** Events of a run, for renderers. */
+const ofItem = (host: string) => ({ run: 'run-1', item: 1, host })
+export const started = (hosts: readonly string[]): RunEvent => ({
+  type: 'started',
+  run: 'run-1',
+  command: 'uptime',
+  startedAt: '2026-11-29T12:00:00.000Z',
+  items: hosts.map((host, index) => ({ id: index + 1, host, address: `${host}:22` })),
+})
+export const state = (host: string, to: HostState): RunEvent => ({ type: 'state', ...ofItem(host), state: to })
+export const output = (host: string, text: string | Buffer, stream: 'stdout' | 'stderr' = 'stdout'): RunEvent => ({
+  type: 'output',
+  ...ofItem(host),
+  stream,
+  chunk: Buffer.from(text),
+})
+export const ended = (one: Result): RunEvent => ({ type: 'result', ...ofItem(one.host), result: one })

@@ -1,10 +1,11 @@
 import { PassThrough } from 'node:stream'
 import { describe, expect, test } from 'vitest'
-import type { ExecuteOptions, Outcome, Result } from '../../src/adapter/types.js'
+import type { ExecuteOptions, Executor, Outcome, Result } from '../../src/adapter/types.js'
 import { XecError } from '../../src/errors.js'
-import type { Dispatcher, RunItem } from '../../src/run/dispatcher.js'
-import type { Report, RunEvent } from '../../src/run/events.js'
-import { fanOut, type FanOutOptions } from '../../src/run/fanout.js'
+import type { Report, RunEvent, RunObserver } from '../../src/run/events.js'
+import { localRun, type HostCommand } from '../../src/run/local.js'
+import { startRun, type StartRunOptions } from '../../src/run/start.js'
+import { seededRandom } from '../../src/runtime/random.js'
 import { settle, target } from '../adapter/fakes.js'
 import { FakeClock } from '../transport/fake-clock.js'
 
@@ -30,7 +31,7 @@ const result = (host: string, outcome: Outcome = 'ok', stdout = ''): Result => (
 })
 
 /** Commands that end when the test says so. */
-class Fleet implements Dispatcher {
+class Fleet implements Executor {
   readonly running = new Map<
     string,
     { options: ExecuteOptions; end(outcome?: Outcome): void; break(error: Error): void }
@@ -38,7 +39,7 @@ class Fleet implements Dispatcher {
   readonly order: string[] = []
   most = 0
 
-  execute({ host }: RunItem['target'], _command: RunItem['command'], options: ExecuteOptions): Promise<Result> {
+  execute({ host }: HostCommand['target'], _command: HostCommand['command'], options: ExecuteOptions): Promise<Result> {
     this.order.push(host)
     return new Promise((resolve, reject) => {
       const over = (then: () => void): void => {
@@ -61,21 +62,27 @@ class Fleet implements Dispatcher {
   }
 }
 
-const items = (n: number): RunItem[] =>
+const items = (n: number): HostCommand[] =>
   Array.from({ length: n }, (_, index) => ({ target: target(`web${index}`), command: { line: 'job' } }))
 const start = (
-  fleet: Dispatcher,
-  hosts: RunItem[],
-  options: Partial<FanOutOptions> = {},
+  fleet: Executor,
+  hosts: HostCommand[],
+  { onEvent, ...options }: Partial<StartRunOptions> & { onEvent?: RunObserver } = {},
 ): { report: Promise<Report>; events: RunEvent[] } => {
   const events: RunEvent[] = []
+  const { items, dispatcher } = localRun(fleet, hosts)
   return {
-    report: fanOut(fleet, hosts, {
-      commandText: 'job',
-      clock: new FakeClock(),
-      onEvent: (event) => void events.push(event),
-      ...options,
-    }),
+    // In a promise, because what cannot be sent as asked is thrown.
+    report: Promise.resolve().then(
+      () =>
+        startRun(dispatcher, items, {
+          commandText: 'job',
+          clock: new FakeClock(),
+          random: seededRandom(1),
+          observers: [onEvent ?? ((event) => void events.push(event))],
+          ...options,
+        }).report,
+    ),
     events,
   }
 }
@@ -109,8 +116,14 @@ describe('a run over many hosts', () => {
     await one?.options.onStdout?.(Buffer.from('hi'))
     await fleet.end('web0')
     expect(events.map(({ type }) => type)).toEqual(['started', 'state', 'output', 'result', 'finished'])
-    expect(events[2]).toEqual({ type: 'output', host: 'web0', stream: 'stdout', chunk: Buffer.from('hi') })
-    expect(events[4]).toEqual({ type: 'finished', report: await report })
+    expect(events[2]).toMatchObject({
+      type: 'output',
+      item: 1,
+      host: 'web0',
+      stream: 'stdout',
+      chunk: Buffer.from('hi'),
+    })
+    expect(events[4]).toMatchObject({ type: 'finished', report: await report })
   })
 
   test('one dead host spoils nobody', async () => {
@@ -156,7 +169,7 @@ describe('a run over many hosts', () => {
 
   test('a command that cannot be sent to some host stops the run before anything is dialled', async () => {
     const fleet = new Fleet()
-    const hosts: RunItem[] = [
+    const hosts: HostCommand[] = [
       ...items(1),
       { target: target('db1'), command: { line: 'job', env: { 'not a name': 'x' } } },
     ]

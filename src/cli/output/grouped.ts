@@ -1,0 +1,30 @@
+/** A live view while the run goes, on a terminal; then equal outputs once. */
+import { LiveView } from './live.js'
+import { createPaint } from './paint.js'
+import { closing, flush, outletsOf, release, type RunRenderer, type RunRendererOptions } from './renderer.js'
+import { foldedOutputs } from './run-summary.js'
+
+/** The live view needs the run's `started` event first. */
+export function groupedRenderer(options: RunRendererOptions): RunRenderer {
+  const outlets = outletsOf(options)
+  const { stdout, stderr } = outlets
+  const paint = createPaint(options.color.stdout)
+  const view =
+    options.quiet || !options.live
+      ? undefined
+      : new LiveView({ ...options, outlet: stdout, stream: options.stdout, paint })
+  return {
+    onEvent: (event) => view?.onEvent(event),
+    async finish(report, snapshot) {
+      await view?.close()
+      for (const text of foldedOutputs(report.results, paint, options.stdout.columns || 80)) await stdout.write(text)
+      await stderr.write(closing(report, snapshot, options))
+      await flush(outlets)
+    },
+    abandon() {
+      view?.stop()
+      release(outlets)
+    },
+    pause: () => view?.pause() ?? (() => {}),
+  }
+}
