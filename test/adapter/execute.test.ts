@@ -160,6 +160,38 @@ describe('a command on a pool', () => {
   })
 })
 
+describe('the moment before the exec request', () => {
+  test('the request waits for what onSend returns', async () => {
+    let letGo = (): void => {}
+    const it = new Setting().run({ onSend: () => new Promise<void>((resolve) => (letGo = resolve)) })
+    await settle()
+    expect(it.pool.last.line).toBe(null)
+    letGo()
+    await settle()
+    expect(it.pool.last.line).toBe('job')
+    it.pool.last.accept()
+    it.pool.last.finish(0)
+    expect((await it.done()).outcome).toBe('ok')
+  })
+
+  test.each([
+    [
+      'throws',
+      () => {
+        throw new Error('the record is full')
+      },
+    ],
+    ['rejects', () => Promise.reject(new Error('the record is full'))],
+  ])('an onSend that %s keeps the command from being sent', async (_how, onSend) => {
+    const it = new Setting().run({ onSend })
+    await settle()
+    // A channel sends nothing that is not wanted any more; test/transport has that.
+    expect(it.pool.last.isWanted()).toBe(false)
+    it.pool.last.refuse(new XecError('XEC_ABORTED', 'web1: given up before the command was sent', { executed: 'no' }))
+    expect(await it.done()).toMatchObject({ outcome: 'cancelled', executed: 'no' })
+  })
+})
+
 describe('at most once', () => {
   test('a connection that goes before the command left costs a new one, and is listed', async () => {
     const it = new Setting().run()

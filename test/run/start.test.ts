@@ -205,6 +205,47 @@ describe('a run over many hosts', () => {
     expect((await report).counts).toMatchObject({ cancelled: 2, skipped: 1 })
   })
 
+  test('a run has an id, its items are plain values, and every event carries both', async () => {
+    const fleet = new Fleet()
+    const { report, events } = start(fleet, items(2))
+    await settle()
+    await fleet.running.get('web0')?.options.onSend?.()
+    await fleet.end('web0')
+    await fleet.end('web1')
+    const { id } = await report
+    expect(id).toMatch(/^19700101-000000-[a-z2-9]{5}$/)
+    expect(events.map(({ run }) => run)).toEqual(events.map(() => id))
+    expect(events[0]).toMatchObject({
+      type: 'started',
+      items: [
+        { id: 1, host: 'web0', address: '10.0.0.1:22' },
+        { id: 2, host: 'web1', address: '10.0.0.1:22' },
+      ],
+    })
+    expect(events.flatMap((event) => ('item' in event ? [`${event.type} ${event.item} ${event.host}`] : []))).toEqual([
+      'sending 1 web0',
+      'result 1 web0',
+      'result 2 web1',
+    ])
+  })
+
+  test('every observer hears every event, and one that fails does not keep it from the others', async () => {
+    const fleet = new Fleet()
+    const heard: string[] = []
+    const { report } = start(fleet, items(1), {
+      observers: [
+        (event) => {
+          if (event.type === 'state') throw new Error('full disk')
+        },
+        ({ type }) => void heard.push(type),
+      ],
+    })
+    await settle()
+    fleet.running.get('web0')?.options.onState?.('running')
+    expect((await report).counts.cancelled).toBe(1)
+    expect(heard).toEqual(['started', 'state', 'result', 'finished'])
+  })
+
   test("output is held back by a listener that asks for it, and its failure is the sink's", async () => {
     const fleet = new Fleet()
     const { report } = start(fleet, items(1), {
