@@ -48,13 +48,20 @@ function measure(text: string): Figures {
 /** In ranges, as one writes so many. */
 const inRanges = (count: number): string =>
   `hosts: { 'web[000001-${String(count).padStart(6, '0')}]': { host: '{name}.example.com' } }\ngroups: { web: ['web[000001-${String(count).padStart(6, '0')}]'] }\n`
-/** A line a host, as programs write them; short, because a file holds at most 5 MB. */
+/** A line a host, as programs write them. */
 const inLines = (count: number): string =>
   `hosts:\n${Array.from({ length: count }, (_, i) => `  w${i}: 10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`).join('\n')}\ngroups: { web: ['w[0-${count - 1}]'] }\n`
+/** A map a host, and every host again in a group: 7 MB for 100,000. */
+const inMaps = (count: number): string =>
+  `hosts:\n${Array.from({ length: count }, (_, i) => `  w${i}: { host: 10.${i >> 16}.${(i >> 8) & 255}.${i & 255}, username: deploy }`).join('\n')}\ngroups:\n  web:\n${Array.from({ length: count }, (_, i) => `    - w${i}`).join('\n')}\n`
+/** The same where one host is more than plain lines, so that the YAML library reads the file. */
+const byLibrary = (count: number): string => inLines(count).replace('w0: ', 'w0: &first ')
 
 test.each([
   ['ranges', inRanges],
   ['a line a host', inLines],
+  ['a map a host', inMaps],
+  ['a line a host, by the YAML library', byLibrary],
 ] as const)(
   '100,000 hosts, %s',
   (name, write) => {

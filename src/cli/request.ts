@@ -1,9 +1,9 @@
 /** What options and words say about the command itself. Everything that can be wrong with it is said before anything is dialled. */
-import { readFile } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 import { encodeCommand } from '../adapter/command.js'
 import type { Command } from '../adapter/types.js'
 import { messageOf } from '../errors.js'
+import { readBounded } from '../runtime/read-file.js'
 import { Secret } from '../runtime/secret.js'
 import type { PtyRequest } from '../transport/transport.js'
 import type { Io } from './io.js'
@@ -42,17 +42,12 @@ export function titleOf({ line, script }: Command): string {
 }
 
 async function readScript(path: string, shown: string): Promise<Buffer> {
-  let content: Buffer
   try {
-    content = await readFile(path)
+    return (await readBounded(path, { largest: LARGEST_SCRIPT })).bytes
   } catch (error) {
-    throw usage(`cannot read the script ${shown}: ${messageOf(error)}`)
+    const hint = (error as NodeJS.ErrnoException).code === 'EFBIG' ? '; copy it to the hosts and run it there' : ''
+    throw usage(`cannot read the script ${shown}: ${messageOf(error)}${hint}`)
   }
-  if (content.length > LARGEST_SCRIPT)
-    throw usage(
-      `the script ${shown} has ${content.length} bytes, and ${LARGEST_SCRIPT} is the most; copy it to the hosts and run it there`,
-    )
-  return content
 }
 
 /**

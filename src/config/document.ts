@@ -12,15 +12,17 @@ import {
   visit,
   type Document,
   type Node as YamlNode,
-  type Pair,
   type Scalar,
   type YAMLMap,
+  type YAMLSeq,
 } from 'yaml'
 import { XecError } from '../errors.js'
 import { parseDuration } from '../runtime/duration.js'
 import { nearest } from '../runtime/nearest.js'
-import { checkSize } from './size.js'
+import { PlainList, PlainMap, PlainScalar, readPlainLines, type PlainNode } from './plain-lines.js'
 
+/** The library needs up to 150 times the size of a text in memory. */
+export const LARGEST_FOR_LIBRARY = 10_000_000
 const MOST_ALIASES = 100
 const DEEPEST = 64
 
@@ -30,19 +32,50 @@ const FORBIDDEN_KEYS = new Set(['__proto__', 'constructor', 'prototype'])
 interface Source {
   readonly file: string
   readonly lines: LineCounter
-  readonly document: Document
+  /** What aliases refer to; plain lines have none. */
+  readonly document: Document | null
   /** What a reader should know, and no error: the first of each kind. */
   readonly warnings: Map<string, string>
 }
 
 /** @throws XecError XEC_CONFIG `file:line:col: what is wrong; what would be right` */
 export function readDocument(file: string, text: string): Reader {
-  checkSize(file, Buffer.byteLength(text))
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text
   const lines = new LineCounter()
+  const plainSource: Source = { file, lines, document: null, warnings: new Map() }
   // U+FFFD stands in a text where the bytes were no UTF-8: a name or a password would silently be another.
   const bad = body.search(/[\0\uFFFD]/)
-  const document = parseDocument(bad === -1 ? body : '', {
+  if (bad !== -1) {
+    countLines(body, lines)
+    throw fail(
+      plainSource,
+      bad,
+      body[bad] === '\0' ? 'a NUL byte; the file is not text' : 'this is not UTF-8; save the file as UTF-8',
+    )
+  }
+  const plain = readPlainLines(body)
+  if (!('problem' in plain)) {
+    countLines(body, lines)
+    return new Reader(plainSource, plain, '')
+  }
+  if (body.length > LARGEST_FOR_LIBRARY) {
+    countLines(body, lines)
+    throw fail(
+      plainSource,
+      plain.offset,
+      `a file of more than ${LARGEST_FOR_LIBRARY / 1_000_000} MB may hold plain lines only (name: value, - value, { name: value }), not ${plain.problem}; or use ranges like web[001-500] for many hosts`,
+    )
+  }
+  return readByLibrary(file, body, lines)
+}
+
+function countLines(text: string, lines: LineCounter): void {
+  lines.addNewLine(0)
+  for (let end = text.indexOf('\n'); end !== -1; end = text.indexOf('\n', end + 1)) lines.addNewLine(end + 1)
+}
+
+function readByLibrary(file: string, body: string, lines: LineCounter): Reader {
+  const document = parseDocument(body, {
     lineCounter: lines,
     prettyErrors: false,
     uniqueKeys: false,
@@ -52,13 +85,6 @@ export function readDocument(file: string, text: string): Reader {
     stringKeys: false,
   })
   const source: Source = { file, lines, document, warnings: new Map() }
-  if (bad !== -1) {
-    const before = body.slice(0, bad).split('\n')
-    throw new XecError(
-      'XEC_CONFIG',
-      `${file}:${before.length}:${(before.at(-1)?.length ?? 0) + 1}: ${body[bad] === '\0' ? 'a NUL byte; the file is not text' : 'this is not UTF-8; save the file as UTF-8'}`,
-    )
-  }
   const [error] = document.errors
   if (error) throw fail(source, error.pos[0], explainSyntax(error.code, error.message))
   const [warning] = document.warnings
@@ -95,7 +121,7 @@ function refuseDoubles(source: Source, { items }: YAMLMap): void {
 }
 
 /** A key as it was written: `true` and `"true"` are one. */
-function textOf({ value, source }: Scalar): string {
+function textOf({ value, source }: Scalar | PlainScalar): string {
   return typeof value === 'string' ? value : (source ?? String(value))
 }
 
@@ -122,6 +148,26 @@ function placeOf({ file, lines }: Source, offset = 0): string {
   return `${file}:${Math.max(1, line)}:${Math.max(1, col)}`
 }
 
+/** A node of either reader. */
+type ConfigNode = YamlNode | PlainNode
+
+function offsetOf(node: ConfigNode | null): number | undefined {
+  if (node === null) return undefined
+  return 'offset' in node ? node.offset : node.range?.[0]
+}
+
+function isMapNode(node: ConfigNode | null): node is YAMLMap | PlainMap {
+  return node instanceof PlainMap || isMap(node)
+}
+
+function isListNode(node: ConfigNode | null): node is YAMLSeq | PlainList {
+  return node instanceof PlainList || isSeq(node)
+}
+
+function isScalarNode(node: ConfigNode | null): node is Scalar | PlainScalar {
+  return node instanceof PlainScalar || isScalar(node)
+}
+
 export interface Entry {
   readonly key: string
   readonly value: Reader
@@ -134,14 +180,14 @@ export interface Entry {
 export class Reader {
   constructor(
     private readonly source: Source,
-    private readonly node: YamlNode | null,
+    private readonly node: ConfigNode | null,
     /** What it is called in messages: `hosts.web1.port`. */
     readonly path: string,
     private readonly keyOffset?: number,
   ) {}
 
   get place(): string {
-    return placeOf(this.source, this.node?.range?.[0] ?? this.keyOffset)
+    return placeOf(this.source, offsetOf(this.node) ?? this.keyOffset)
   }
 
   /** Of the whole document, with their places. */
@@ -156,50 +202,50 @@ export class Reader {
 
   get isNull(): boolean {
     const node = this.#resolved
-    return node === null || (isScalar(node) && (node.value === null || node.value === undefined))
+    return node === null || (isScalarNode(node) && (node.value === null || node.value === undefined))
   }
 
   get isMap(): boolean {
-    return isMap(this.#resolved)
+    return isMapNode(this.#resolved)
   }
 
   get isList(): boolean {
-    return isSeq(this.#resolved)
+    return isListNode(this.#resolved)
   }
 
   fail(problem: string): never {
-    throw fail(this.source, this.node?.range?.[0] ?? this.keyOffset, `${this.path ? `${this.path}: ` : ''}${problem}`)
+    throw fail(this.source, offsetOf(this.node) ?? this.keyOffset, `${this.path ? `${this.path}: ` : ''}${problem}`)
   }
 
   /** What was written, as a message shows it. */
   get shown(): string {
     const node = this.#resolved
-    if (isMap(node)) return 'a map'
-    if (isSeq(node)) return 'a list'
-    return node === null ? 'nothing' : JSON.stringify(isScalar(node) ? node.value : null)
+    if (isMapNode(node)) return 'a map'
+    if (isListNode(node)) return 'a list'
+    return node === null ? 'nothing' : JSON.stringify(isScalarNode(node) ? node.value : null)
   }
 
   /** The entries of a map, in order; of nothing, none. */
   entries(): Entry[] {
     const node = this.#resolved
     if (this.isNull) return []
-    if (!isMap(node)) return this.fail(`must be a map, not ${this.shown}`)
+    if (!isMapNode(node)) return this.fail(`must be a map, not ${this.shown}`)
     return node.items.map((pair) => this.#entry(pair))
   }
 
-  #entry(pair: Pair): Entry {
-    const keyNode = pair.key as YamlNode | null
-    const offset = keyNode?.range?.[0]
+  #entry(pair: { readonly key: unknown; readonly value: unknown }): Entry {
+    const keyNode = pair.key as ConfigNode | null
+    const offset = offsetOf(keyNode)
     const refuse = (problem: string): never => {
       throw fail(this.source, offset, problem)
     }
-    if (isAlias(keyNode) || !isScalar(keyNode)) return refuse('a key must be a plain text')
+    if (isAlias(keyNode) || !isScalarNode(keyNode)) return refuse('a key must be a plain text')
     const key = textOf(keyNode)
     if (FORBIDDEN_KEYS.has(key)) return refuse(`the key ${key} is not allowed`)
     if (key === '<<') return refuse('merge keys (<<) are not read; put what hosts share into a group or into defaults')
     return {
       key,
-      value: new Reader(this.source, pair.value as YamlNode | null, this.path ? `${this.path}.${key}` : key, offset),
+      value: new Reader(this.source, pair.value as ConfigNode | null, this.path ? `${this.path}.${key}` : key, offset),
       place: placeOf(this.source, offset),
       fail: refuse,
     }
@@ -222,13 +268,13 @@ export class Reader {
 
   items(): Reader[] {
     const node = this.#resolved
-    if (!isSeq(node)) return this.fail(`must be a list, not ${this.shown}`)
-    return node.items.map((item, i) => new Reader(this.source, item as YamlNode | null, `${this.path}[${i}]`))
+    if (!isListNode(node)) return this.fail(`must be a list, not ${this.shown}`)
+    return node.items.map((item, i) => new Reader(this.source, item as ConfigNode | null, `${this.path}[${i}]`))
   }
 
   string(what = 'a text'): string {
     const node = this.#resolved
-    if (isScalar(node)) {
+    if (isScalarNode(node)) {
       if (typeof node.value === 'string') return node.value
       // 0123 and 1.10 were meant as they are written, where a text belongs.
       if (typeof node.value === 'number' && node.source !== undefined) return node.source
@@ -238,7 +284,7 @@ export class Reader {
 
   boolean(): boolean {
     const node = this.#resolved
-    if (isScalar(node) && typeof node.value === 'boolean') return node.value
+    if (isScalarNode(node) && typeof node.value === 'boolean') return node.value
     return this.fail(`must be true or false, not ${this.shown}`)
   }
 
@@ -246,7 +292,7 @@ export class Reader {
     const node = this.#resolved
     const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
     if (
-      isScalar(node) &&
+      isScalarNode(node) &&
       typeof node.value === 'number' &&
       Number.isSafeInteger(node.value) &&
       node.value >= min &&
@@ -259,7 +305,7 @@ export class Reader {
   /** Milliseconds. A bare number is milliseconds where the name is ours, and refused where it comes from ssh_config, which means seconds. */
   duration(bare: 'milliseconds' | 'refused'): number {
     const node = this.#resolved
-    const value = isScalar(node) ? node.value : undefined
+    const value = isScalarNode(node) ? node.value : undefined
     if (typeof value === 'number' && Number.isFinite(value) && value >= 0) {
       if (bare === 'milliseconds') return value
       return this.fail(
@@ -270,10 +316,10 @@ export class Reader {
     return ms ?? this.fail(`must be a duration like 500ms, 30s, 5m or 1h, not ${this.shown}`)
   }
 
-  get #resolved(): YamlNode | null {
+  get #resolved(): ConfigNode | null {
     if (!isAlias(this.node)) return this.node
     return (
-      (this.node.resolve(this.source.document) as YamlNode | undefined) ??
+      (this.source.document && (this.node.resolve(this.source.document) as YamlNode | undefined)) ??
       this.fail(`the alias *${this.node.source} stands for nothing`)
     )
   }

@@ -5,12 +5,12 @@
  * directory, which may be a JavaScript file that it runs, so its explorer is used directly (the version is pinned for
  * that), with loaders that return the text.
  */
-import { lstat, readFile, stat } from 'node:fs/promises'
+import { lstat, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { messageOf, XecError } from '../errors.js'
 import { makeInventory, type Inventory } from '../inventory/inventory.js'
 import type { PoolOptions } from '../pool/options.js'
-import { checkSize } from './size.js'
+import { readBounded } from '../runtime/read-file.js'
 
 export interface Config {
   /** The file it came from; null when none was found. */
@@ -29,6 +29,9 @@ export interface LoadConfigOptions {
 }
 
 const PACKAGE = 'package.json'
+
+/** Near the longest string that Node can hold. How many hosts a file may define is bounded where it is parsed. */
+const LARGEST_BYTES = 500_000_000
 
 interface Found {
   readonly file: string
@@ -106,7 +109,7 @@ async function foundAt(file: string): Promise<Found | undefined> {
         'XEC_CONFIG',
         `${file} is ${target.isDirectory() ? 'a directory' : 'not a regular file'}, and a configuration of that name is looked for there: rename it, or name a configuration: -c FILE`,
       )
-    checkSize(file, target.size)
+    if (target.size > LARGEST_BYTES) throw new Error('it is larger than 500 MB')
     const text = await textOf(file)
     if (text !== undefined) for (const { uid } of [link, target]) refuseOthers(file, uid)
     return text === undefined ? undefined : { file, text }
@@ -167,7 +170,7 @@ async function named(file: string, asSaid: string): Promise<Found> {
   if (/\.[cm]?[jt]s$/.test(file))
     throw new XecError('XEC_CONFIG', `${asSaid}: a configuration is data, YAML or JSON; no code is run`)
   try {
-    return { file, text: await readFile(file, 'utf8') }
+    return { file, text: (await readBounded(file, { largest: LARGEST_BYTES })).bytes.toString('utf8') }
   } catch (error) {
     throw unreadable(`the configuration ${asSaid}`, error)
   }

@@ -1,7 +1,7 @@
 /** A configuration document becomes an inventory and pool options. No IO. */
 import { isXecError } from '../errors.js'
 import { makeInventory, type Group, type HostSettings, type Inventory } from '../inventory/inventory.js'
-import { checkName, expandRange, hasRange } from '../inventory/names.js'
+import { checkName, expandRange, hasRange, MOST_NAMES } from '../inventory/names.js'
 import type { PoolOptions } from '../pool/options.js'
 import { nearest } from '../runtime/nearest.js'
 import { readDocument, type Entry, type Reader } from './document.js'
@@ -53,6 +53,7 @@ function readHosts(value: Reader | undefined): Map<string, HostSettings> {
     for (const name of namesOf(entry)) {
       if (hosts.has(name)) entry.fail(`host ${name} is defined twice; keep one`)
       hosts.set(name, settings)
+      if (hosts.size > MOST_NAMES) entry.fail(`more than ${MOST_NAMES} hosts, which is the most of one inventory`)
     }
   }
   return hosts
@@ -74,9 +75,13 @@ function namesOf(entry: Entry): string[] {
   return names
 }
 
+/** Names in the lists of all groups together, each counted as often as it is listed. */
+const MOST_MEMBERS = 4_000_000
+
 function readGroups(value: Reader | undefined, hosts: ReadonlyMap<string, HostSettings>): Map<string, Group> {
   const groups = new Map<string, Group>()
   const written = new Map<string, Reader[]>()
+  let listed = 0
   for (const entry of value?.entries() ?? []) {
     const problem = checkName(entry.key) ?? (entry.key === 'all' ? 'the name all stands for every host' : undefined)
     if (problem) entry.fail(`${problem}; use letters, digits, dots, - and _`)
@@ -85,8 +90,13 @@ function readGroups(value: Reader | undefined, hosts: ReadonlyMap<string, HostSe
       : new Map([['hosts', entry.value]])
     const own = keys.get('hosts')
     const inner = keys.get('groups')
-    const members =
-      own && !own.isNull ? (own.isList ? own.items() : [own]).flatMap((item) => membersOf(item, hosts)) : []
+    const members: string[] = []
+    for (const item of own && !own.isNull ? (own.isList ? own.items() : [own]) : []) {
+      for (const name of membersOf(item, hosts)) members.push(name)
+      if (listed + members.length > MOST_MEMBERS)
+        item.fail(`the groups list more than ${MOST_MEMBERS} hosts; put groups into groups where they share hosts`)
+    }
+    listed += members.length
     const items = inner && !inner.isNull ? (inner.isList ? inner.items() : [inner]) : []
     written.set(entry.key, items)
     const settings = new Map([...keys].filter(([key]) => key !== 'hosts' && key !== 'groups'))

@@ -1,8 +1,8 @@
 /** Host names with ranges: `web[01-20,30]` to names, and names back to that. Padding is kept both ways. */
 import { XecError } from '../errors.js'
 
-/** No range may expand to more than this: a typing error must not eat the memory. */
-const LARGEST_RANGE = 1_000_000
+/** Hosts of an inventory, and names that ranges stand for: a typing error must not eat the memory. */
+export const MOST_NAMES = 1_000_000
 
 /** Characters that mean something in a selector, so that no name may hold them. */
 const OPERATORS = /[\s,&!@~*?[\]^{}()'"\\/#|;<>$`]/
@@ -27,9 +27,14 @@ export function hasRange(text: string): boolean {
 
 /**
  * `web[01-03,7]` → web01 web02 web03 web7; several brackets multiply. A text without brackets is itself.
- * @throws XecError XEC_CONFIG that says what would be right
+ * @throws XecError XEC_CONFIG that says what would be right; also for more than 1,000,000 names
  */
 export function expandRange(text: string): string[] {
+  return expandWithin(text, MOST_NAMES)
+}
+
+/** As `expandRange`. @param room how many names it may stand for */
+export function expandWithin(text: string, room: number): string[] {
   const parts: Range[][] = []
   const between: string[] = []
   let size = 1
@@ -40,7 +45,13 @@ export function expandRange(text: string): string[] {
     const ranges = parseList(text, rest.slice(open + 1, close))
     // Before anything is made of them.
     size *= ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
-    if (size > LARGEST_RANGE) throw wrong(text, `it stands for ${size} names, more than ${LARGEST_RANGE}`)
+    if (size > room)
+      throw wrong(
+        text,
+        size > MOST_NAMES
+          ? `it stands for ${size} names, more than ${MOST_NAMES}`
+          : `with the ranges before it, it stands for more than ${MOST_NAMES} names`,
+      )
     between.push(rest.slice(0, open))
     parts.push(ranges)
     rest = rest.slice(close + 1)
@@ -73,8 +84,8 @@ function parseList(text: string, list: string): Range[] {
     const to = Number(last)
     if (!Number.isSafeInteger(to)) throw wrong(text, `${last} is too large a number`)
     if (to < from) throw wrong(text, `the range ${first}-${last} runs backwards`)
-    if (to - from >= LARGEST_RANGE)
-      throw wrong(text, `the range ${first}-${last} stands for more than ${LARGEST_RANGE} names`)
+    if (to - from >= MOST_NAMES)
+      throw wrong(text, `the range ${first}-${last} stands for more than ${MOST_NAMES} names`)
     // 01-20 is padded to two digits, 1-20 is not; 08-12 stays 08 … 12.
     return { from, to, width: first.startsWith('0') ? first.length : 0 }
   })

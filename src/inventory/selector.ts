@@ -6,12 +6,13 @@ import { XecError } from '../errors.js'
 import { hasWildcard, matchPattern } from '../openssh/pattern.js'
 import { nearest } from '../runtime/nearest.js'
 import type { Inventory } from './inventory.js'
-import { expandRange, hasRange } from './names.js'
+import { expandWithin, hasRange, MOST_NAMES } from './names.js'
+import { matching } from './regex.js'
 
 type Term =
   | { readonly kind: 'all' }
   | { readonly kind: 'group'; readonly name: string }
-  | { readonly kind: 'match'; matches(name: string): boolean }
+  | { readonly kind: 'match'; matching(names: readonly string[]): readonly string[] }
   | { readonly kind: 'names'; readonly names: readonly string[] }
 
 export type Operator = ',' | '&' | '!'
@@ -21,8 +22,13 @@ export interface Selector {
   readonly steps: readonly { readonly operator: Operator; readonly term: Term }[]
 }
 
+/** The names that ranges may still stand for, over all expressions of one selection. */
+interface Room {
+  left: number
+}
+
 /** @throws XecError XEC_CONFIG with the column of what is not understood */
-export function parseSelector(text: string): Selector {
+export function parseSelector(text: string, room: Room = { left: MOST_NAMES }): Selector {
   const steps: { operator: Operator; term: Term }[] = []
   let operator: Operator | null = null
   let at = 0
@@ -48,7 +54,7 @@ export function parseSelector(text: string): Selector {
     const [word, end] = readWord(text, at, fail)
     // A selector that begins with an exclusion excludes from everything.
     if (steps.length === 0 && operator === '!') steps.push({ operator: ',', term: { kind: 'all' } })
-    steps.push({ operator: operator ?? ',', term: termOf(word, at, fail) })
+    steps.push({ operator: operator ?? ',', term: termOf(word, room, (problem) => fail(at, problem)) })
     operator = null
     at = end
   }
@@ -75,23 +81,23 @@ function readWord(text: string, start: number, fail: (column: number, problem: s
   return [text.slice(start, end), end]
 }
 
-function termOf(word: string, at: number, fail: (column: number, problem: string) => never): Term {
+function termOf(word: string, room: Room, fail: (problem: string) => never): Term {
   if (word === 'all') return { kind: 'all' }
   if (word.startsWith('@'))
-    return word === '@' ? fail(at, '@ needs the name of a group') : { kind: 'group', name: word.slice(1) }
+    return word === '@' ? fail('@ needs the name of a group') : { kind: 'group', name: word.slice(1) }
   if (word.startsWith('~/')) {
     try {
       const pattern = new RegExp(word.slice(2, -1), 'u')
-      return { kind: 'match', matches: (name) => pattern.test(name) }
+      return { kind: 'match', matching: (names) => matching(pattern, names) }
     } catch (error) {
-      return fail(at, error instanceof Error ? error.message : 'not a regular expression')
+      return fail(error instanceof Error ? error.message : 'not a regular expression')
     }
   }
-  if (hasWildcard(word)) return { kind: 'match', matches: (name) => matchPattern(name, word) }
-  return {
-    kind: 'names',
-    names: hasRange(word) && !word.startsWith('ssh://') && !/\[[^\]]*:/.test(word) ? expandRange(word) : [word],
-  }
+  if (hasWildcard(word)) return { kind: 'match', matching: (names) => names.filter((name) => matchPattern(name, word)) }
+  if (!hasRange(word) || word.startsWith('ssh://') || /\[[^\]]*:/.test(word)) return { kind: 'names', names: [word] }
+  const names = expandWithin(word, room.left)
+  room.left -= names.length
+  return { kind: 'names', names }
 }
 
 /** Text stands for a list of one. */
@@ -125,9 +131,10 @@ export function select(
   const chosen = new Set<string>()
   if (all) for (const name of inventory.hosts.keys()) chosen.add(name)
   for (const name of said.groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
-  for (const text of said.hosts) for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.add(name)
-  for (const text of said.exclude)
-    for (const name of evaluate(parseSelector(text), inventory, outside)) chosen.delete(name)
+  const room = { left: MOST_NAMES }
+  const named = (text: string): ReadonlySet<string> => evaluate(parseSelector(text, room), inventory, outside)
+  for (const text of said.hosts) for (const name of named(text)) chosen.add(name)
+  for (const text of said.exclude) for (const name of named(text)) chosen.delete(name)
   if (chosen.size === 0) throw nothingSelected(inventory, said)
   const inside = inOrder(inventory, chosen)
   return Object.freeze([...inside, ...[...chosen].filter((name) => !inventory.hosts.has(name))])
@@ -164,11 +171,8 @@ function namesOf(
       return among ?? inventory.hosts.keys()
     case 'group':
       return groupMembers(inventory, term.name)
-    case 'match': {
-      const found: string[] = []
-      for (const name of among ?? inventory.hosts.keys()) if (term.matches(name)) found.push(name)
-      return found
-    }
+    case 'match':
+      return term.matching([...(among ?? inventory.hosts.keys())])
     case 'names':
       for (const name of term.names) if (!inventory.hosts.has(name)) outside(name)
       return term.names

@@ -15,7 +15,8 @@ export interface ConfigLine {
  * @throws Error with the problem alone; the caller knows the file and the line.
  */
 export function splitConfigLine(line: string): ConfigLine | null {
-  const text = line.replace(/[\s\f]+$/, '').replace(/^[ \t\r]+/, '')
+  // To ssh a line is a C string: a NUL byte ends it.
+  const text = (line.split('\0', 1)[0] ?? '').trimEnd().replace(/^[ \t\r]+/, '')
   if (text === '' || text.startsWith('#')) return null
   const head = /^(?:"([^"]*)"|([^\s="]+))[ \t]*=?[ \t]*/.exec(text)
   const written = head?.[1] ?? head?.[2]

@@ -1,7 +1,7 @@
 /** Identity files: OpenSSH's default list, and reading one key from wherever it is. */
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../errors.js'
+import { readBounded } from '../runtime/read-file.js'
 import { Secret } from '../runtime/secret.js'
 import { readKeyText, readPublicKey, type KeyText } from './key-format.js'
 
@@ -107,17 +107,10 @@ interface KeyFile {
 }
 
 async function readKeyFile(path: string): Promise<KeyFile> {
-  const handle = await open(path, 'r')
-  try {
-    const stats = await handle.stat()
-    if (stats.isDirectory()) throw new Error('it is a directory')
-    if (stats.size > MAX_KEY_BYTES) throw new Error(`it is too large for a key (${stats.size} bytes)`)
-    const open = stats.isFile() && stats.uid === process.getuid?.() && (stats.mode & 0o077) !== 0
-    return {
-      text: await handle.readFile('utf8'),
-      tooOpen: open ? (stats.mode & 0o777).toString(8).padStart(4, '0') : null,
-    }
-  } finally {
-    await handle.close()
+  const { bytes, stats } = await readBounded(path, { largest: MAX_KEY_BYTES })
+  const open = stats.isFile() && stats.uid === process.getuid?.() && (stats.mode & 0o077) !== 0
+  return {
+    text: bytes.toString('utf8'),
+    tooOpen: open ? (stats.mode & 0o777).toString(8).padStart(4, '0') : null,
   }
 }

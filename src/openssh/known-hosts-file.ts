@@ -1,4 +1,5 @@
 /** The known_hosts files on disk: read once for as long as they stay the same, and written here only. */
+import { constants } from 'node:fs'
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../errors.js'
@@ -194,7 +195,8 @@ export class KnownHosts {
   async #fromDisk(file: string, before: Loaded | undefined, asOf: number): Promise<Loaded> {
     try {
       if (before && before.stamp !== null && before.stamp === stampOf(await stat(file, { bigint: true }))) return before
-      const handle = await open(file, 'r')
+      // Without O_NONBLOCK, opening a pipe waits for its writer.
+      const handle = await open(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0))
       try {
         // The stamp is taken first: a change during the reading shows as a difference next time.
         const found = await handle.stat({ bigint: true })

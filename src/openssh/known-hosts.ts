@@ -63,6 +63,15 @@ function hashName(salt: Buffer, name: string): Buffer {
   return createHmac('sha1', salt).update(name).digest()
 }
 
+/** Of HMAC-SHA1, and of its salt (hostfile.c, extract_salt). */
+const HASH_BYTES = 20
+
+/** Base64 exactly as OpenSSH takes it (base64.c): padded in full, no character more, the unused bits zero. */
+function decodeBase64(text: string): Buffer | undefined {
+  const bytes = Buffer.from(text, 'base64')
+  return text !== '' && bytes.toString('base64') === text ? bytes : undefined
+}
+
 /** One file, indexed: plain names by a map, patterns and hashes in turn; answers are kept. */
 export class KnownHostsIndex {
   readonly #plain = new Map<string, KnownLine[]>()
@@ -117,15 +126,16 @@ export class KnownHostsIndex {
       else return undefined
     }
     const [hosts, type, base64] = fields
-    if (!hosts || !type || !base64 || hosts.startsWith('#') || !/^[A-Za-z0-9+/]+={0,2}$/.test(base64)) return undefined
-    const key = Buffer.from(base64, 'base64')
-    if (keyTypeOf(key) !== type) return undefined
+    if (!hosts || !type || !base64 || hosts.startsWith('#')) return undefined
+    const key = decodeBase64(base64)
+    if (!key || keyTypeOf(key) !== type) return undefined
     const line: KnownLine = { file: this.file, line: this.#lines, marker, type, key }
     if (hosts.startsWith('|')) {
-      const match = /^\|1\|([A-Za-z0-9+/=]+)\|([A-Za-z0-9+/=]+)$/.exec(hosts)
-      const hash = Buffer.from(match?.[2] ?? '', 'base64')
-      if (!match?.[1] || hash.length !== 20) return undefined
-      this.#hashed.push({ salt: Buffer.from(match[1], 'base64'), hash, line })
+      const [, version, first = '', second = '', ...more] = hosts.split('|')
+      const [salt, hash] = [decodeBase64(first), decodeBase64(second)]
+      if (version !== '1' || more.length > 0 || salt?.length !== HASH_BYTES || hash?.length !== HASH_BYTES)
+        return undefined
+      this.#hashed.push({ salt, hash, line })
       return line
     }
     const names = hosts

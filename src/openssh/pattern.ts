@@ -36,14 +36,47 @@ export function hasWildcard(pattern: string): boolean {
  * negations alone never match anything.
  */
 export function matchPatterns(text: string, patterns: readonly string[]): 'match' | 'vetoed' | 'none' {
-  let matched = false
-  for (const pattern of patterns) {
-    const negated = pattern.startsWith('!')
-    if (!matchPattern(text, negated ? pattern.slice(1) : pattern)) continue
-    if (negated) return 'vetoed'
-    matched = true
+  const { positive, negative } = patterns.length < FEW ? sortOut(patterns) : known(patterns)
+  if (isIn(text, negative)) return 'vetoed'
+  return isIn(text, positive) ? 'match' : 'none'
+}
+
+/** Patterns of one sign: names to look up, and patterns to try in turn. */
+interface Side {
+  readonly names: Set<string>
+  readonly wild: string[]
+}
+
+interface Sorted {
+  readonly positive: Side
+  readonly negative: Side
+}
+
+/** A list of at least this many patterns is sorted out once. */
+const FEW = 16
+const sorted = new WeakMap<readonly string[], Sorted>()
+
+function known(patterns: readonly string[]): Sorted {
+  let found = sorted.get(patterns)
+  if (!found) sorted.set(patterns, (found = sortOut(patterns)))
+  return found
+}
+
+function sortOut(patterns: readonly string[]): Sorted {
+  const positive: Side = { names: new Set(), wild: [] }
+  const negative: Side = { names: new Set(), wild: [] }
+  for (const written of patterns) {
+    const negated = written.startsWith('!')
+    const pattern = negated ? written.slice(1) : written
+    const side = negated ? negative : positive
+    if (hasWildcard(pattern)) side.wild.push(pattern)
+    else side.names.add(pattern)
   }
-  return matched ? 'match' : 'none'
+  return { positive, negative }
+}
+
+function isIn(text: string, { names, wild }: Side): boolean {
+  return names.has(text) || wild.some((pattern) => matchPattern(text, pattern))
 }
 
 /** The patterns of a list written with commas or white space; empty items are dropped. */

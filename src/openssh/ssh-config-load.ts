@@ -1,11 +1,13 @@
 /** Reads ssh_config files and what they include. Nothing in them is ever executed. */
-import { open, readdir, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { messageOf, XecError } from '../errors.js'
 import { expandTilde } from '../runtime/home.js'
 import { localUser } from '../runtime/local-user.js'
+import { readBounded } from '../runtime/read-file.js'
 import { configError, parseSshConfig, type Block } from './config-blocks.js'
+import { glob } from './glob.js'
 import type { Place } from './host-options.js'
 import { sshConfig, type SshConfig } from './ssh-config.js'
 import type { Surroundings } from './tokens.js'
@@ -71,9 +73,7 @@ class Loader {
     try {
       text = await readText(path, false)
     } catch (error) {
-      throw error instanceof XecError
-        ? error
-        : new XecError('XEC_CONFIG', `cannot read the ssh configuration ${path}: ${messageOf(error)}`, { cause: error })
+      throw unreadable(path, error)
     }
     return this.#parse(text, path, [])
   }
@@ -83,7 +83,9 @@ class Loader {
     try {
       text = await readText(path, guarded)
     } catch (error) {
-      if (error instanceof XecError) throw error
+      const { code } = error as NodeJS.ErrnoException
+      // What is there and too large, or never ends, may hold restrictions.
+      if (error instanceof XecError || code === undefined || code === 'EFBIG') throw unreadable(path, error)
       if (!isMissing(error)) notes.push(`${path} is left out: ${messageOf(error)}`)
       return []
     }
@@ -139,87 +141,38 @@ class Loader {
     } catch (error) {
       throw configError(place, `Include ${messageOf(error)}`, error)
     }
-    return glob(path.startsWith('/') ? path : join(this.directory, path))
+    try {
+      return await glob(path.startsWith('/') ? path : join(this.directory, path), MAX_FILES)
+    } catch (error) {
+      throw configError(place, `Include ${pattern}: ${messageOf(error)}`, error)
+    }
   }
 }
 
 /**
- * The text of a regular file of bounded size.
+ * The text of a file of bounded size.
  * @param guarded ssh trusts only files that nobody but root and the user can write to (readconf.c, SSHCONF_CHECKPERM).
  */
 async function readText(path: string, guarded: boolean): Promise<string> {
-  const handle = await open(path, 'r')
-  try {
-    const { uid, mode, size } = await handle.stat()
-    const me = process.getuid?.()
-    if (guarded && me !== undefined && ((uid !== 0 && uid !== me) || (mode & 0o022) !== 0)) {
+  const { bytes } = await readBounded(path, {
+    largest: MAX_BYTES,
+    check({ uid, mode }) {
+      const me = process.getuid?.()
+      if (!guarded || me === undefined || ((uid === 0 || uid === me) && (mode & 0o022) === 0)) return
       const why =
         (mode & 0o022) !== 0
           ? `others may write to it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); try: chmod go-w ${path}`
           : `it belongs to user ${uid}`
       throw new XecError('XEC_CONFIG', `bad owner or permissions on ${path}: ${why}`)
-    }
-    if (size > MAX_BYTES)
-      throw new XecError(
-        'XEC_CONFIG',
-        `${path} is too large for an ssh configuration (${size} bytes, at most ${MAX_BYTES})`,
-      )
-    return await handle.readFile('utf8')
-  } finally {
-    await handle.close()
-  }
-}
-
-/** glob(7) over an absolute path: `*` `?` `[…]` within one segment, no leading dot unless written, sorted. */
-async function glob(pattern: string): Promise<string[]> {
-  let paths = ['/']
-  for (const segment of pattern.split('/').filter((part) => part !== '')) {
-    if (!/[*?[]/.test(segment)) {
-      paths = paths.map((path) => join(path, segment))
-      continue
-    }
-    const test = segmentTest(segment)
-    const next: string[] = []
-    for (const path of paths) {
-      // As glob(3) without GLOB_ERR: a directory that cannot be listed matches nothing.
-      const names = await readdir(path).catch(() => [])
-      next.push(
-        ...names
-          .filter(test)
-          .sort()
-          .map((name) => join(path, name)),
-      )
-    }
-    paths = next
-  }
-  if (!/[*?[]/.test(pattern)) return paths
-  const there = await Promise.all(
-    paths.map((path) =>
-      stat(path).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
-  return paths.filter((_, i) => there[i])
-}
-
-function segmentTest(segment: string): (name: string) => boolean {
-  const source = segment.replace(
-    /\[([!^]?)(\]?[^\]]*)\]|[\s\S]/g,
-    (part, not: string | undefined, set: string | undefined) => {
-      if (set !== undefined) return `[${not ? '^' : ''}${set.replace(/[\\\]^[]/g, '\\$&')}]`
-      return part === '*' ? '.*' : part === '?' ? '.' : part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')
     },
-  )
-  let expression: RegExp
-  try {
-    expression = new RegExp(`^${source}$`, 's')
-  } catch {
-    // A range that runs backwards, which glob(7) leaves open: nothing is in it.
-    return () => false
-  }
-  return (name) => (segment.startsWith('.') || !name.startsWith('.')) && expression.test(name)
+  })
+  return bytes.toString('utf8')
+}
+
+function unreadable(path: string, error: unknown): XecError {
+  return error instanceof XecError
+    ? error
+    : new XecError('XEC_CONFIG', `cannot read the ssh configuration ${path}: ${messageOf(error)}`, { cause: error })
 }
 
 function isMissing(error: unknown): boolean {

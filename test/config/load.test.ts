@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, existsSync, mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { loadConfig, type Config, type LoadConfigOptions } from '../../src/config/load.js'
@@ -116,7 +116,7 @@ describe('the configuration is found', () => {
     await expect(load('a', { file: 'gone.yaml' })).rejects.toThrow(
       'cannot read the configuration gone.yaml: there is no such file',
     )
-    await expect(load('a', { file: '.' })).rejects.toThrow('cannot read the configuration .: EISDIR')
+    await expect(load('a', { file: '.' })).rejects.toThrow('cannot read the configuration .: it is a directory')
     put('a/xec.config.js', 'throw new Error("it ran")')
     await expect(load('a', { file: 'xec.config.js' })).rejects.toThrow(
       'xec.config.js: a configuration is data, YAML or JSON; no code is run',
@@ -158,8 +158,14 @@ describe('what lies nearest and cannot be used ends the search: another inventor
   })
 
   test('a file that is too large, before it is read', async () => {
-    const path = put('a/xec.config.yaml', ' '.repeat(5_000_001))
-    await expect(load()).rejects.toThrow(`${path}: the file is larger than 5 MB`)
+    const path = put('a/xec.config.yaml', '')
+    truncateSync(path, 500_000_001)
+    await expect(load()).rejects.toThrow(`cannot read ${path}: it is larger than 500 MB`)
+  })
+
+  test('a large file is read', async () => {
+    put('a/xec.config.yaml', `hosts: { web1: x }\n${'# x\n'.repeat(1_500_000)}`)
+    expect([...(await load()).inventory.hosts.keys()]).toEqual(['web1'])
   })
 
   test('a file that may not be read', async () => {

@@ -314,9 +314,23 @@ describe('every bad input is one line with its place, and says what would be rig
     ['a deep list', `hosts: ${'['.repeat(200)}${']'.repeat(200)}`, '1:134: nested more than 64 deep'],
   ])('%s', (_, text, problem) => expect(problemOf(text)).toBe(`c.yaml:${problem}`))
 
-  test('a file of 6 MB is refused before it is parsed', () => {
-    expect(problemOf(`# ${'x'.repeat(6_000_000)}`)).toBe(
-      'c.yaml: the file is larger than 5 MB; use ranges like web[001-500] for many hosts',
+  test('a file of more than 10 MB that is not plain lines is refused before it is parsed', () => {
+    expect(problemOf(`hosts:\n  a: &x 10.0.0.1\n${'#\n'.repeat(5_000_000)}`)).toBe(
+      'c.yaml:2:6: a file of more than 10 MB may hold plain lines only (name: value, - value, { name: value }), not what stands here; or use ranges like web[001-500] for many hosts',
+    )
+  })
+
+  test('more than a million hosts are refused, however they are written', () => {
+    const ranges = Array.from({ length: 3 }, (_, i) => `  'h[${i}000000-${i}499999]': x\n`).join('')
+    expect(problemOf(`hosts:\n${ranges}`)).toBe(
+      'c.yaml:4:3: more than 1000000 hosts, which is the most of one inventory',
+    )
+  })
+
+  test('groups that list more than four million hosts are refused', () => {
+    const groups = Array.from({ length: 9 }, (_, i) => `  g${i}: 'h[1-500000]'\n`).join('')
+    expect(problemOf(`hosts: { 'h[1-500000]': x }\ngroups:\n${groups}`)).toBe(
+      'c.yaml:11:7: groups.g8: the groups list more than 4000000 hosts; put groups into groups where they share hosts',
     )
   })
 

@@ -1,9 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/parse.js'
-import type { Inventory } from '../../src/inventory/inventory.js'
+import { makeInventory, type Inventory } from '../../src/inventory/inventory.js'
 import { checkHost } from '../../src/inventory/outside.js'
+import { matching } from '../../src/inventory/regex.js'
 import { evaluate, parseSelector, select, type SelectionRequest } from '../../src/inventory/selector.js'
+import { nearest } from '../../src/runtime/nearest.js'
 import { parseSshConfig } from './ssh.js'
 
 const inventory = parseConfig(
@@ -173,4 +175,40 @@ test('the algebra is what it says, on any inventory and any expression', () => {
     }),
     { numRuns: 1_000 },
   )
+})
+
+describe('every selection ends in bounded time and memory', () => {
+  const names = new Map([...Array(40).keys()].map((i) => [`${'a'.repeat(i)}x`, {}] as const))
+  const letters = makeInventory(names, new Map(), {})
+  const problem = (...hosts: string[]): string => {
+    try {
+      select(letters, { hosts }, () => {})
+      return 'none'
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+
+  test('a regular expression that backtracks without end is stopped', () => {
+    expect(() => matching(/(a+)+$/u, [...names.keys()], 50)).toThrow(
+      'the regular expression ~/(a+)+$/u took longer than 0.05 s; a repetition inside a repetition, as in (a+)+, is the usual reason: write it without',
+    )
+  })
+
+  test('one that is too large to run is a mistake of the selection', () => {
+    const nested = `~/${'('.repeat(20_000)}a${')'.repeat(20_000)}/`
+    expect(problem(nested)).toMatch(/^the regular expression .{0,200}$/)
+  })
+
+  test('ranges together stand for a million names at the most', () => {
+    expect(problem('b[1-600000],c[1-600000]')).toBe(
+      '"c[1-600000]": with the ranges before it, it stands for more than 1000000 names; a range looks like web[01-20,30]',
+    )
+    expect(problem('b[1-600000]', 'c[1-600000]')).toMatch('with the ranges before it')
+  })
+
+  test('a word as long as a book is compared with nothing', () => {
+    const word = 'x'.repeat(1_000_000)
+    expect(nearest(word, [`${word}y`])).toBeUndefined()
+  })
 })

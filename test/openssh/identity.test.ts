@@ -111,7 +111,7 @@ describe('a key file', () => {
     })
     expect(await load(file('large', 'x'.repeat(1_000_001)))).toMatchObject({
       reason: 'unreadable',
-      message: `${join(dir, 'large')} cannot be read: it is too large for a key (1000001 bytes)`,
+      message: `${join(dir, 'large')} cannot be read: it is larger than 1 MB, which is the most that is read`,
     })
   })
 

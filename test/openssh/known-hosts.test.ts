@@ -205,6 +205,22 @@ test('ten thousand lines are asked about two hundred hosts', () => {
     expect(judge(ed25519(String(i * 50)), big.matches(`h${i * 50}`))).toEqual({ kind: 'known' })
 })
 
+test.each([
+  ['one = too many', (base64: string) => `${base64}=`],
+  ['five = too many', (base64: string) => `${base64}=====`],
+  ['no padding', (base64: string) => base64.replace(/=+$/, '')],
+  ['bits that no byte holds', (base64: string) => base64.replace(/A==$/, 'B==')],
+])('as to ssh, no key stands on a line whose base64 has %s', (_, spoil) => {
+  // 2 bytes longer than a key of this type: its base64 ends with padding.
+  const blob = Buffer.concat([A, Buffer.from([0, 0])])
+  const [type = '', base64 = ''] = onLine(blob).split(' ')
+  for (const padded of [base64, onLine(Buffer.concat([A, Buffer.alloc(1)])).split(' ')[1] ?? '']) {
+    const spoilt = spoil(padded)
+    if (spoilt !== padded) expect(index(`web1 ${type} ${spoilt}`).matches('web1')).toEqual([])
+  }
+  expect(index(`web1 ${type} ${base64}`).matches('web1')).toHaveLength(1)
+})
+
 describe.skipIf(!isInstalled('ssh-keygen'))('ssh-keygen agrees', () => {
   test('on fingerprints', () => {
     const file = join(dir, 'key.pub')

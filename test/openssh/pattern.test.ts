@@ -83,3 +83,12 @@ describe('a list of patterns', () => {
 test('only * and ? make a pattern more than a name', () => {
   expect(['web*', 'we?', 'web', 'web[1]', '!web'].map(hasWildcard)).toEqual([true, true, false, false, false])
 })
+
+test('a hundred thousand patterns are asked about as many names', () => {
+  const patterns = [...Array.from({ length: 100_000 }, (_, i) => `h${i}`), 'w*', '!h5', '!h7?']
+  const answers = Array.from({ length: 100_000 }, (_, i) => matchPatterns(`h${i}`, patterns))
+  expect(answers.filter((answer) => answer === 'vetoed')).toHaveLength(11)
+  expect(answers.filter((answer) => answer === 'match')).toHaveLength(99_989)
+  expect(matchPatterns('web', patterns)).toBe('match')
+  expect(matchPatterns('x', patterns)).toBe('none')
+})
