@@ -34,6 +34,7 @@ const ROOMS: readonly (readonly string[])[] = [
 /** Who may import a package of npm. Everything else is Node's own. */
 const HOMES: Readonly<Record<string, readonly string[]>> = {
   ssh2: ['transport', 'demo'],
+  'bcrypt-pbkdf': ['openssh/key-cipher.ts'],
   yaml: ['inventory', 'config'],
   cosmiconfig: ['config/load.ts'],
   commander: ['cli'],

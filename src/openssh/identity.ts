@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { messageOf } from '../errors.js'
 import { readBounded } from '../runtime/read-file.js'
 import { Secret } from '../runtime/secret.js'
-import { readKeyText, readPublicKey, type KeyText } from './key-format.js'
+import { openKey, readPublicKey, type KeyText } from './key-format.js'
 
 /** transport.ts's KeySource fits. */
 export interface KeyInput {
@@ -15,8 +15,8 @@ export interface KeyInput {
 }
 
 export type LoadedKey =
-  /** Parse `text` with the passphrase when `encrypted` (OpenSSH's own format), without one otherwise. */
-  | { readonly kind: 'private'; readonly text: Secret; readonly encrypted: boolean; readonly publicBlob: Buffer }
+  /** `text` is not encrypted any more. */
+  | { readonly kind: 'private'; readonly text: Secret; readonly publicBlob: Buffer }
   /** Only the public half is here: it says which of an agent's keys to use. */
   | { readonly kind: 'public'; readonly publicBlob: Buffer; readonly comment: string }
   /** Ask for one and load again. `publicBlob`, when known, may already be tried with an agent. */
@@ -50,7 +50,8 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
     publicBlob: Buffer | null = null,
   ): LoadedKey => ({ kind: 'unusable', reason, message, publicBlob })
   const passphrase = key.passphrase?.reveal() ?? null
-  if ('text' in from) return judged(readKeyText(from.text.reveal(), passphrase), null)
+  const where = 'path' in from ? from.path : 'FILE'
+  if ('text' in from) return judged(await openKey(from.text.reveal(), passphrase), null)
 
   const publicHalf = async (): Promise<Extract<KeyText, { kind: 'public' }> | null> => {
     const text = await readKeyFile(`${from.path}.pub`).then(
@@ -72,7 +73,7 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
       ? unusable('missing', `${origin} does not exist`)
       : unusable('unreadable', `${origin} cannot be read: ${messageOf(error)}`, half?.publicBlob)
   }
-  const found = readKeyText(file.text, passphrase)
+  const found = await openKey(file.text, passphrase)
   if (found.kind !== 'public' && found.kind !== 'unsupported' && file.tooOpen !== null) {
     return unusable(
       'permissions',
@@ -84,7 +85,7 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
     found.kind === 'wrong-passphrase' || (found.kind === 'passphrase-needed' && found.publicBlob === null)
   return judged(found, needsHalf ? ((await publicHalf())?.publicBlob ?? null) : null)
 
-  function judged(found: KeyText, publicBlob: Buffer | null): LoadedKey {
+  function judged(found: Exclude<KeyText, { kind: 'sealed' }>, publicBlob: Buffer | null): LoadedKey {
     switch (found.kind) {
       case 'private':
         return { ...found, text: new Secret(found.text) }
@@ -95,7 +96,11 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
       case 'wrong-passphrase':
         return unusable('wrong-passphrase', `${origin}: wrong passphrase, or a damaged key`, publicBlob)
       case 'unsupported':
-        return unusable('unsupported', `${origin} ${found.problem}`)
+        return unusable(
+          'unsupported',
+          `${origin} ${found.problem.replace('FILE', () => where)}`,
+          found.publicBlob ?? null,
+        )
     }
   }
 }

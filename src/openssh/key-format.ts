@@ -1,19 +1,24 @@
 /**
  * Private and public key texts: which format it is, whether it is encrypted, the public half, and the form that
- * an SSH library reads. PKCS#8 and encrypted PEM are rewritten through node:crypto; OpenSSH's own format stays as it is.
+ * an SSH library reads. PKCS#8 and encrypted PEM are rewritten through node:crypto, an encrypted key in OpenSSH's own format
+ * is written anew without encryption.
  */
 import { createPrivateKey, randomBytes, type KeyObject } from 'node:crypto'
+import { openSealed, tagBytesOf, unknownCipher, type Sealed } from './key-cipher.js'
 import { keyTypeOf } from './known-hosts.js'
 
 /** What is in a key text. */
 export type KeyText =
-  /** Ready for use; `encrypted` OpenSSH keys are opened by whoever parses them. */
-  | { readonly kind: 'private'; readonly text: string; readonly encrypted: boolean; readonly publicBlob: Buffer }
+  /** Ready for use, and not encrypted. */
+  | { readonly kind: 'private'; readonly text: string; readonly publicBlob: Buffer }
+  /** In OpenSSH's own format, and encrypted: `openKey` opens it with the passphrase that was given. */
+  | { readonly kind: 'sealed'; readonly sealed: Sealed; readonly publicBlob: Buffer }
   | { readonly kind: 'public'; readonly publicBlob: Buffer; readonly comment: string }
   /** Encrypted, and no passphrase was given; the public half is known only in OpenSSH's format. */
   | { readonly kind: 'passphrase-needed'; readonly publicBlob: Buffer | null }
   | { readonly kind: 'wrong-passphrase' }
-  | { readonly kind: 'unsupported'; readonly problem: string }
+  /** `publicBlob` where the key itself would do, and only its encryption is not known here. */
+  | { readonly kind: 'unsupported'; readonly problem: string; readonly publicBlob?: Buffer }
 
 const CURVES: Readonly<Record<string, string>> = { 'P-256': 'nistp256', 'P-384': 'nistp384', 'P-521': 'nistp521' }
 const USABLE = /^(ssh-rsa|ssh-ed25519|ecdsa-sha2-nistp(256|384|521))$/
@@ -38,6 +43,17 @@ export function tornKey(host: string): string {
 }
 
 /** Reads any key text; `passphrase` null when none is known. Never throws, and no problem quotes the text. */
+export async function openKey(text: string, passphrase: string | null): Promise<Exclude<KeyText, { kind: 'sealed' }>> {
+  const found = readKeyText(text, passphrase)
+  if (found.kind !== 'sealed') return found
+  const { sealed, publicBlob } = found
+  const opened = await openSealed(sealed, passphrase ?? '')
+  if (opened.kind === 'unsupported') return { ...opened, publicBlob }
+  if (opened.kind === 'wrong-passphrase') return opened
+  return { kind: 'private', text: writeOpenSsh(publicBlob, opened.section), publicBlob }
+}
+
+/** The same without work: a key in OpenSSH's own format stays sealed. */
 export function readKeyText(text: string, passphrase: string | null): KeyText {
   const clean = text.replace(/^\ufeff/, '').replaceAll('\r\n', '\n')
   const block = /-----BEGIN ([A-Z0-9 ]*)PRIVATE KEY-----\n([\s\S]*?)\n-----END \1PRIVATE KEY-----/.exec(clean)
@@ -90,16 +106,33 @@ function readOpenSsh(text: string, body: string, passphrase: string | null): Key
     return value
   }
   const cipher = field()?.toString('latin1')
-  if (cipher === undefined || !field() || !field() || at + 4 > bytes.length) return damaged
+  const kdf = field()?.toString('latin1')
+  const kdfOptions = field()
+  if (cipher === undefined || kdf === undefined || !kdfOptions || at + 4 > bytes.length) return damaged
   if (bytes.readUInt32BE(at) !== 1) return { kind: 'unsupported', problem: 'holds more than one key' }
   at += 4
-  const publicBlob = field()
-  const type = publicBlob && keyTypeOf(publicBlob)
-  if (!publicBlob || !type || !field()) return damaged
+  const found = field()
+  const type = found && keyTypeOf(found)
+  const data = field()
+  if (!found || !type || !data) return damaged
   if (!USABLE.test(type)) return unsupportedType(type)
-  const encrypted = cipher !== 'none'
-  if (encrypted && passphrase === null) return { kind: 'passphrase-needed', publicBlob: Buffer.from(publicBlob) }
-  return { kind: 'private', text, encrypted, publicBlob: Buffer.from(publicBlob) }
+  const publicBlob = Buffer.from(found)
+  if (cipher === 'none') return { kind: 'private', text, publicBlob }
+  const tagBytes = tagBytesOf(cipher)
+  if (tagBytes === null) return { kind: 'unsupported', problem: unknownCipher(cipher), publicBlob }
+  if (kdf !== 'bcrypt') return { kind: 'unsupported', problem: unknownCipher(`the key derivation ${kdf}`), publicBlob }
+  if (at + tagBytes !== bytes.length || kdfOptions.length < 8) return damaged
+  const saltEnd = 4 + kdfOptions.readUInt32BE(0)
+  if (saltEnd + 4 !== kdfOptions.length) return damaged
+  if (passphrase === null) return { kind: 'passphrase-needed', publicBlob }
+  const sealed: Sealed = {
+    cipher,
+    salt: kdfOptions.subarray(4, saltEnd),
+    rounds: kdfOptions.readUInt32BE(saltEnd),
+    data,
+    tag: bytes.subarray(at),
+  }
+  return { kind: 'sealed', sealed, publicBlob }
 }
 
 function readPem(pem: string, encrypted: boolean, passphrase: string | null): KeyText {
@@ -110,6 +143,7 @@ function readPem(pem: string, encrypted: boolean, passphrase: string | null): Ke
   } catch (error) {
     const { code = '' } = error as NodeJS.ErrnoException
     if (encrypted && code !== 'ERR_OSSL_EVP_UNSUPPORTED') return { kind: 'wrong-passphrase' }
+    if (encrypted) return { kind: 'unsupported', problem: outdatedCipher(pem) }
     return { kind: 'unsupported', problem: `cannot be read by OpenSSL${code ? ` (${code})` : ''}` }
   }
   const type = key.asymmetricKeyType
@@ -120,7 +154,6 @@ function readPem(pem: string, encrypted: boolean, passphrase: string | null): Ke
   const ready = (text: string | Buffer, publicBlob: Buffer): KeyText => ({
     kind: 'private',
     text: text.toString(),
-    encrypted: false,
     publicBlob,
   })
   if (type === 'rsa')
@@ -137,17 +170,43 @@ function readPem(pem: string, encrypted: boolean, passphrase: string | null): Ke
   return ready(key.export({ type: 'sec1', format: 'pem' }), wire(`ecdsa-sha2-${curve}`, curve, point))
 }
 
-/** An unencrypted openssh-key-v1 file: there is no PEM form of Ed25519 keys that SSH libraries read. */
+/** Ciphers of encrypted PEM that OpenSSL 3 keeps for itself, by their object identifiers in hexadecimal. */
+const OUTDATED: Readonly<Record<string, string>> = {
+  '06092a864886f70d010503': 'PBE-MD5-DES',
+  '06092a864886f70d010506': 'PBE-MD5-RC2-64',
+  '06092a864886f70d01050a': 'PBE-SHA1-DES',
+  '06092a864886f70d01050b': 'PBE-SHA1-RC2-64',
+  '060a2a864886f70d010c0101': 'PBE-SHA1-RC4-128',
+  '060a2a864886f70d010c0102': 'PBE-SHA1-RC4-40',
+  '060a2a864886f70d010c0105': 'PBE-SHA1-RC2-128',
+  '060a2a864886f70d010c0106': 'PBE-SHA1-RC2-40',
+  '06082a864886f70d0302': 'RC2-CBC',
+  '06052b0e030207': 'DES-CBC',
+  '06082a831a8c9a440104': 'SEED-CBC',
+  '06092b0601040197550102': 'BF-CBC',
+}
+
+/** Names what an encrypted PEM key is encrypted with, and how to change that. */
+function outdatedCipher(pem: string): string {
+  const bytes = Buffer.from(pem.replace(/-----[^\n]*/g, ''), 'base64').toString('hex')
+  const name =
+    /^DEK-Info: ([A-Za-z0-9-]{1,40})/m.exec(pem)?.[1] ??
+    Object.entries(OUTDATED).find(([identifier]) => bytes.includes(identifier))?.[1] ??
+    'an outdated cipher'
+  return `is encrypted with ${name}, which this Node.js does not decrypt; rewrite it with: openssl pkey -provider legacy -provider default -aes256 -in FILE -out NEW`
+}
+
+/** Ed25519: there is no PEM form that SSH libraries read. */
 function writeOpenSshEd25519(seed: Buffer, publicKey: Buffer): string {
   const check = randomBytes(4)
   const section = Buffer.concat([check, check, wire('ssh-ed25519', publicKey, Buffer.concat([seed, publicKey]), '')])
   const padding = Buffer.from([1, 2, 3, 4, 5, 6, 7].slice(0, (8 - (section.length % 8)) % 8))
-  const bytes = Buffer.concat([
-    MAGIC,
-    wire('none', 'none', ''),
-    Buffer.of(0, 0, 0, 1),
-    wire(wire('ssh-ed25519', publicKey), Buffer.concat([section, padding])),
-  ])
+  return writeOpenSsh(wire('ssh-ed25519', publicKey), Buffer.concat([section, padding]))
+}
+
+/** An unencrypted openssh-key-v1 file. */
+function writeOpenSsh(publicBlob: Buffer, section: Buffer): string {
+  const bytes = Buffer.concat([MAGIC, wire('none', 'none', ''), Buffer.of(0, 0, 0, 1), wire(publicBlob, section)])
   const lines = bytes.toString('base64').match(/.{1,70}/g) ?? []
   return ['-----BEGIN OPENSSH PRIVATE KEY-----', ...lines, '-----END OPENSSH PRIVATE KEY-----', ''].join('\n')
 }

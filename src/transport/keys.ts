@@ -99,23 +99,11 @@ export class KeyRing {
     }
   }
 
-  #parse(
-    ssh2: Ssh2,
-    { origin, optional, passphrase }: KeySource,
-    loaded: Extract<LoadedKey, { kind: 'private' }>,
-  ): Identity {
-    const parsed: unknown = ssh2.utils.parseKey(
-      loaded.text.reveal(),
-      loaded.encrypted ? passphrase?.reveal() : undefined,
-    )
+  #parse(ssh2: Ssh2, { origin, optional }: KeySource, loaded: Extract<LoadedKey, { kind: 'private' }>): Identity {
+    const parsed: unknown = ssh2.utils.parseKey(loaded.text.reveal())
     const key = (Array.isArray(parsed) ? parsed[0] : parsed) as ParsedKey | Error
     if (key instanceof Error || !key.isPrivateKey()) {
-      // ssh2 finds out only here, by a checksum inside an OpenSSH key.
-      const why = loaded.encrypted
-        ? 'wrong passphrase, or a damaged key'
-        : key instanceof Error
-          ? messageOf(key)
-          : 'no private key in it'
+      const why = key instanceof Error ? messageOf(key) : 'no private key in it'
       return { origin, kind: 'unusable', why: `${origin}: ${why}`, fatal: !optional, publicBlob: loaded.publicBlob }
     }
     return { origin, kind: 'key', key, explicit: !optional, publicBlob: key.getPublicSSH() }

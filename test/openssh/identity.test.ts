@@ -41,7 +41,7 @@ test('the default identities are those of OpenSSH, in its order', () => {
 describe('a key file', () => {
   test('is read, and its text does not show when the answer is printed', async () => {
     const key = await load(file('key', PEM))
-    expect(key).toMatchObject({ kind: 'private', encrypted: false })
+    expect(key).toMatchObject({ kind: 'private' })
     expect(JSON.stringify(key)).not.toContain('PRIVATE KEY')
     expect((key as { text: Secret }).text.reveal()).toContain('BEGIN OPENSSH PRIVATE KEY')
   })
@@ -94,7 +94,7 @@ describe('a key file', () => {
     expect(await load(path)).toEqual({ kind: 'passphrase-needed', publicBlob: null })
     file('locked.pub', PUBLIC, 0o644)
     expect(await load(path)).toEqual({ kind: 'passphrase-needed', publicBlob: PUBLIC_BLOB })
-    expect(await load(path, 'opens')).toMatchObject({ kind: 'private', encrypted: false })
+    expect(await load(path, 'opens')).toMatchObject({ kind: 'private' })
     expect(await load(path, 'not that')).toEqual({
       kind: 'unusable',
       reason: 'wrong-passphrase',

@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import ssh2 from 'ssh2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { readKeyText, readPublicKey } from '../../src/openssh/key-format.js'
+import { openKey, readKeyText, readPublicKey } from '../../src/openssh/key-format.js'
 import { isInstalled } from './programs.js'
 
 const dir = mkdtempSync(join(tmpdir(), 'xec-keys-'))
@@ -58,43 +58,177 @@ for (const type of TYPES) {
         const published = readPublicKey(readFileSync(`${file}.pub`, 'utf8'))
         const key = readKeyText(readFileSync(file, 'utf8'), null)
         if (key.kind !== 'private' || published?.kind !== 'public') throw new Error(`${key.kind} ${published?.kind}`)
-        expect(key.encrypted).toBe(false)
         expect(key.publicBlob).toEqual(published.publicBlob)
         expect(published.comment).toBe('a comment')
         expect(parse(key.text)).toMatchObject({ blob: published.publicBlob, signs: true })
       })
 
-      test(`in ${format} format and encrypted asks for the passphrase, takes the right one and refuses a wrong one`, () => {
+      test(`in ${format} format and encrypted asks for the passphrase, takes the right one and refuses a wrong one`, async () => {
         const file = makeKey(type, format, PASSPHRASE)
         const text = readFileSync(file, 'utf8')
         const published = readPublicKey(readFileSync(`${file}.pub`, 'utf8'))
         if (published?.kind !== 'public') throw new Error('no public key')
 
-        const locked = readKeyText(text, null)
-        expect(locked.kind).toBe('passphrase-needed')
+        // The public half of a key in OpenSSH's own format is not encrypted.
+        const publicBlob = text.includes('BEGIN OPENSSH') ? published.publicBlob : null
+        expect(readKeyText(text, null)).toEqual({ kind: 'passphrase-needed', publicBlob })
 
-        const key = readKeyText(text, PASSPHRASE)
+        const key = await openKey(text, PASSPHRASE)
         if (key.kind !== 'private') throw new Error(key.kind)
         expect(key.publicBlob).toEqual(published.publicBlob)
-        expect(parse(key.text, key.encrypted ? PASSPHRASE : undefined)).toMatchObject({
-          blob: published.publicBlob,
-          signs: true,
-        })
-
-        const wrong = readKeyText(text, 'wrong')
-        // OpenSSH's own format is opened, and a wrong passphrase noticed, by whoever parses it.
-        if (text.includes('BEGIN OPENSSH')) {
-          expect(locked).toMatchObject({ publicBlob: published.publicBlob })
-          expect(wrong).toMatchObject({ kind: 'private', encrypted: true })
-          expect(() => parse((wrong as { text: string }).text, 'wrong')).toThrow()
-        } else {
-          expect(locked).toEqual({ kind: 'passphrase-needed', publicBlob: null })
-          expect(wrong).toEqual({ kind: 'wrong-passphrase' })
-        }
+        expect(parse(key.text)).toMatchObject({ blob: published.publicBlob, signs: true })
+        for (const wrong of ['wrong', '']) expect(await openKey(text, wrong)).toEqual({ kind: 'wrong-passphrase' })
       })
     }
   })
 }
+
+describe.skipIf(!keygen)('every cipher that ssh-keygen -Z offers', () => {
+  const ciphers = keygen ? execFileSync('ssh', ['-Q', 'cipher'], { encoding: 'utf8' }).trim().split('\n') : []
+  const passphrase = 'pässphrase with ¢haracters'
+
+  test('there are some', () => expect(ciphers.length).toBeGreaterThan(8))
+
+  test.each([['ed25519'], ['rsa', '2048'], ['ecdsa', '256'], ['ecdsa', '384'], ['ecdsa', '521']])(
+    'opens for a key of type %s %s, and is never a wrong passphrase for the right one',
+    async (...type) => {
+      const plain = makeKey(type, 'RFC4716', '')
+      const published = readPublicKey(readFileSync(`${plain}.pub`, 'utf8'))
+      if (published?.kind !== 'public') throw new Error('no public key')
+      for (const cipher of ciphers) {
+        const file = join(dir, `key${++made}`)
+        copyFileSync(plain, file)
+        execFileSync('ssh-keygen', ['-q', '-p', '-Z', cipher, '-a', '1', '-P', '', '-N', passphrase, '-f', file])
+        const text = readFileSync(file, 'utf8')
+        expect(readKeyText(text, null)).toEqual({ kind: 'passphrase-needed', publicBlob: published.publicBlob })
+        const key = await openKey(text, passphrase)
+        if (key.kind !== 'private') throw new Error(`${cipher}: ${key.kind}`)
+        expect(parse(key.text)).toMatchObject({ blob: published.publicBlob, signs: true })
+        expect(await openKey(text, 'wrong')).toEqual({ kind: 'wrong-passphrase' })
+        writeFileSync(file, key.text, { mode: 0o600 })
+        const printed = execFileSync('ssh-keygen', ['-y', '-P', '', '-f', file], { encoding: 'utf8' })
+        expect(readPublicKey(printed)).toMatchObject({ publicBlob: published.publicBlob })
+      }
+    },
+  )
+
+  test('a cipher or a key derivation of the future is named, before anybody is asked for a passphrase', () => {
+    const file = makeKey(['ed25519'], 'RFC4716', PASSPHRASE)
+    const text = readFileSync(file, 'utf8')
+    const bytes = Buffer.from(text.replace(/-----[^\n]*\n/g, ''), 'base64')
+    const published = readPublicKey(readFileSync(`${file}.pub`, 'utf8'))
+    if (published?.kind !== 'public') throw new Error('no public key')
+    const changed = (from: string, to: string): unknown => {
+      const at = bytes.indexOf(from)
+      const other = Buffer.concat([bytes.subarray(0, at), Buffer.from(to), bytes.subarray(at + from.length)])
+      return readKeyText(
+        `-----BEGIN OPENSSH PRIVATE KEY-----\n${other.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`,
+        null,
+      )
+    }
+    const rewrite = 'which xec does not decrypt; rewrite it with: ssh-keygen -p -Z aes256-ctr -f FILE'
+    expect(changed('aes256-ctr', 'ml\n256-ctr')).toEqual({
+      kind: 'unsupported',
+      problem: `is encrypted with ml?256-ctr, ${rewrite}`,
+      publicBlob: published.publicBlob,
+    })
+    expect(changed('bcrypt', 'argon2')).toEqual({
+      kind: 'unsupported',
+      problem: expect.stringContaining('argon2'),
+      publicBlob: published.publicBlob,
+    })
+  })
+
+  test('an encrypted key cut at any byte, or with any byte changed, is damaged or refused, never a crash', async () => {
+    const file = makeKey(['ed25519'], 'RFC4716', '')
+    execFileSync('ssh-keygen', [
+      '-q',
+      '-p',
+      '-Z',
+      'chacha20-poly1305@openssh.com',
+      '-a',
+      '1',
+      '-P',
+      '',
+      '-N',
+      'x',
+      '-f',
+      file,
+    ])
+    const bytes = Buffer.from(readFileSync(file, 'utf8').replace(/-----[^\n]*\n/g, ''), 'base64')
+    const kindOf = async (changed: Buffer): Promise<string> =>
+      (
+        await openKey(
+          `-----BEGIN OPENSSH PRIVATE KEY-----\n${changed.toString('base64')}\n-----END OPENSSH PRIVATE KEY-----\n`,
+          'x',
+        )
+      ).kind
+    for (let end = 0; end < bytes.length; end++) expect(await kindOf(bytes.subarray(0, end))).toBe('unsupported')
+    // From the encrypted part on: every bit of it is authenticated.
+    for (let at = bytes.length - 60; at < bytes.length; at++) {
+      const changed = Buffer.from(bytes)
+      changed[at] = (changed[at] ?? 0) ^ 1
+      expect(await kindOf(changed)).toBe('wrong-passphrase')
+    }
+  })
+})
+
+describe.skipIf(!isInstalled('openssl'))('encrypted PEM', () => {
+  const legacy = ['-provider', 'default', '-provider', 'legacy']
+  const plain = join(dir, 'plain.pem')
+  beforeAll(() => {
+    writeFileSync(
+      plain,
+      generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ type: 'pkcs1', format: 'pem' }),
+    )
+  })
+  const written = (argv: readonly string[]): string =>
+    execFileSync('openssl', [...argv, '-in', plain, '-passout', 'pass:right', ...legacy], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+
+  test.each([
+    ['-des3', null],
+    ['-aes128', null],
+    ['-aes256', null],
+    ['-camellia256', null],
+    ['-des', 'DES-CBC'],
+    ['-rc2', 'RC2-CBC'],
+    ['-bf', 'BF-CBC'],
+    ['-seed', 'SEED-CBC'],
+  ])('%s of the traditional kind opens, or its cipher is named', async (cipher, outdated) => {
+    await opensOrIsNamed(written(['rsa', '-traditional', cipher]), outdated)
+  })
+
+  test.each([
+    ['-v2 aes-256-cbc', null],
+    ['-v2 des3', null],
+    ['-scrypt', null],
+    ['-v1 PBE-SHA1-3DES', null],
+    ['-v2 des', 'DES-CBC'],
+    ['-v2 rc2', 'RC2-CBC'],
+    ['-v2 bf', 'BF-CBC'],
+    ['-v2 seed', 'SEED-CBC'],
+    ['-v1 PBE-MD5-DES', 'PBE-MD5-DES'],
+    ['-v1 PBE-SHA1-RC4-128', 'PBE-SHA1-RC4-128'],
+    ['-v1 PBE-SHA1-RC2-40', 'PBE-SHA1-RC2-40'],
+  ])('PKCS#8 with %s opens, or its cipher is named', async (options, outdated) => {
+    await opensOrIsNamed(written(['pkcs8', '-topk8', ...options.split(' ')]), outdated)
+  })
+
+  async function opensOrIsNamed(text: string, outdated: string | null): Promise<void> {
+    const key = await openKey(text, 'right')
+    if (outdated === null) {
+      expect(key.kind).toBe('private')
+      expect(await openKey(text, 'wrong')).toEqual({ kind: 'wrong-passphrase' })
+    } else
+      expect(key).toEqual({
+        kind: 'unsupported',
+        problem: `is encrypted with ${outdated}, which this Node.js does not decrypt; rewrite it with: openssl pkey -provider legacy -provider default -aes256 -in FILE -out NEW`,
+      })
+  }
+})
 
 describe('keys made by node:crypto', () => {
   let ed25519: string
