@@ -1,4 +1,5 @@
 /** Time as a port, so that the pool and everything above it can be run on a clock that a test moves. */
+import { awakeClock } from './awake-clock.js'
 
 export interface Timer {
   /** Idempotent. */
@@ -8,7 +9,10 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Monotonic milliseconds from an arbitrary origin; never goes back, unaffected by the wall clock. */
+  /**
+   * Monotonic milliseconds from an arbitrary origin; never goes back, unaffected by the wall clock. The system's clock
+   * leaves out the time in which this process stood still.
+   */
   now(): number
   /** Wall-clock milliseconds since the epoch, for what people read. */
   wall(): number
@@ -19,7 +23,8 @@ export interface Clock {
 /** setTimeout's largest delay; a longer one would fire at once. */
 const MAX_DELAY = 2 ** 31 - 1
 
-export const systemClock: Clock = {
+/** Node's own time and timers: they go on while the process stands still. */
+const steadyClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   timer(ms, fn) {
@@ -31,3 +36,6 @@ export const systemClock: Clock = {
     }
   },
 }
+
+/** The clock of everything that waits: a stall of this process is nobody's timeout. @see awakeClock */
+export const systemClock: Clock = awakeClock(steadyClock, (fn) => void setImmediate(fn))
