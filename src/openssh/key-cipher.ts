@@ -3,6 +3,7 @@
  * because ssh2 opens only some of them and calls the passphrase wrong for the others.
  */
 import { createCipheriv, createDecipheriv, timingSafeEqual } from 'node:crypto'
+import type * as Bcrypt from 'bcrypt-pbkdf'
 
 /** The encrypted part of a key file. */
 export interface Sealed {
@@ -76,9 +77,7 @@ export async function openSealed(sealed: Sealed, passphrase: string): Promise<Op
   if (sealed.data.length === 0 || sealed.data.length % blockBytes !== 0)
     return { kind: 'unsupported', problem: 'is damaged: its encrypted part has an impossible length' }
   // Loaded when there is something to decrypt.
-  const { default: bcrypt } = (await import('bcrypt-pbkdf')) as unknown as {
-    default: typeof import('bcrypt-pbkdf')
-  }
+  const { default: bcrypt } = (await import('bcrypt-pbkdf')) as unknown as { default: typeof Bcrypt }
   const secret = Buffer.from(passphrase, 'utf8')
   const derived = Buffer.alloc(keyBytes + ivBytes)
   const { salt, rounds } = sealed
