@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import ts from 'typescript'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { ROOT } from '../docs/pages.js'
 import { requireSshd } from '../rig/sshd.js'
@@ -304,7 +305,7 @@ const lessons: readonly Lesson[] = [
       'cli/run.world.test.ts': 'passes the remote bytes and nothing else',
       'cli/output/renderer.test.ts':
         'stdout lines go to stdout, stderr lines to stderr, summary and failures to stderr',
-      'world/fanout.world.test.ts': "200 right outputs, each host\\'s own, in a pipe",
+      'world/fanout.world.test.ts': "200 right outputs, each host's own, in a pipe",
     },
   },
   { lesson: 39, says: 'an address is read in one way everywhere', by: inputs.addressesAreReadAlike },
@@ -408,9 +409,20 @@ test('all 49 are there, each shown or with the reason why not', () => {
   expect(new Set(lessons.map(({ says }) => says)).size).toBe(49)
 })
 
-/** The lines of a file that begin a test or a group of tests which is not switched off. */
+/** What the tests of a file and their groups are called, less those that are switched off. */
 function testTitles(file: string): readonly string[] {
-  return readFileSync(join(ROOT, 'test', file), 'utf8')
-    .split('\n')
-    .filter((line) => /^\s*(test|describe|describeWorld)(\.each|\.runIf|\.skipIf)?\(|\]\)\(|\)\(['"`]/.test(line))
+  const titles: string[] = []
+  const visit = (node: ts.Node): void => {
+    const [title] = ts.isCallExpression(node) ? node.arguments : []
+    if (ts.isCallExpression(node) && title && beginsTest(node.expression))
+      titles.push(ts.isStringLiteralLike(title) ? title.text : title.getText())
+    ts.forEachChild(node, visit)
+  }
+  visit(ts.createSourceFile(file, readFileSync(join(ROOT, 'test', file), 'utf8'), ts.ScriptTarget.Latest, true))
+  return titles
+}
+
+/** `test`, `describe.each(…)` and the like; not `test.skip`, `test.todo` and `test.only`. */
+function beginsTest(callee: ts.Expression): boolean {
+  return /^(test|describe|describeWorld)(\.(each|runIf|skipIf)[(<`]|$)/.test(callee.getText())
 }
