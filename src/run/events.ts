@@ -5,7 +5,7 @@ import type { RunItem } from './dispatcher.js'
 export type HostState = 'queued' | 'connecting' | 'running'
 
 /** Which run, and which of its items. */
-interface OfItem {
+export interface ItemEvent {
   /** The run's id. */
   readonly run: string
   /** The item's id. */
@@ -22,11 +22,11 @@ export type RunEvent<R extends Result = Result> =
       readonly startedAt: string
       readonly items: readonly RunItem[]
     }
-  | (OfItem & { readonly type: 'state'; readonly state: HostState })
+  | (ItemEvent & { readonly type: 'state'; readonly state: HostState })
   /** The exec request is about to leave; it waits for what an observer returns, and an observer that fails keeps it here. */
-  | (OfItem & { readonly type: 'sending' })
-  | (OfItem & { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly chunk: Buffer })
-  | (OfItem & { readonly type: 'result'; readonly result: R })
+  | (ItemEvent & { readonly type: 'sending' })
+  | (ItemEvent & { readonly type: 'output'; readonly stream: 'stdout' | 'stderr'; readonly chunk: Buffer })
+  | (ItemEvent & { readonly type: 'result'; readonly result: R })
   | { readonly type: 'finished'; readonly run: string; readonly report: Report<R> }
 
 /**
