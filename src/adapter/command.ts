@@ -6,9 +6,12 @@
  */
 import { XecError } from '../errors.js'
 import { Secret } from '../runtime/secret.js'
-import { quote, quoteDirectory, quoteForLogin } from './quote.js'
+import { carry, forSh, type Item } from './carrier.js'
+import { LONGEST_WORD, quote, quoteDirectory, quoteForLogin } from './quote.js'
 import { interpreterOf, scriptText } from './script.js'
+import { LONGEST_LINE, LONGEST_VALUE, TOO_LONG } from './template-line.js'
 import type { Command } from './types.js'
+import { bytesOf, textOfBytes } from './wire-bytes.js'
 import { frame, READER } from './wire-text.js'
 
 export interface Encoded {
@@ -18,54 +21,74 @@ export interface Encoded {
   readonly preamble: Buffer
 }
 
-/** Linux gives one argument of execve 128 KiB (MAX_ARG_STRLEN), and sshd hands the line to the shell as one. */
-const MAX_LINE_BYTES = 128 * 1024 - 1
-
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
  * @throws XecError XEC_CONFIG (executed no) when the command cannot be sent as asked: empty, too long, a NUL byte,
- * a bad variable name, a script that is not text, or a secret or long script together with a terminal.
+ * a value of more than 64 KB, a bad variable name, a script that is not text, or a secret or long script together with a terminal.
  */
 export function encodeCommand(command: Command): Encoded {
   const { line, script, cwd, pty } = command
   if (!script && line.trim() === '') throw unusable('the command is empty')
   if (script && line !== '') throw unusable('a command is a line or a script, not both')
-  const { exports, secrets } = environment(command.env ?? {})
+  checkLine(line)
+  const { plain, secrets } = environment(command.env ?? {})
   if (secrets.length > 0 && pty)
     throw unusable(
       `${secrets.map(([name]) => name).join(', ')}: a secret in env cannot be used with a terminal (-t), which would echo it`,
     )
-  if (!script && exports === '' && secrets.length === 0 && cwd === undefined)
+  if (cwd !== undefined) checkValue('the directory', cwd)
+  script?.args.forEach((each, at) => checkValue(`argument ${at + 1} of ${script.name}`, each))
+  if (!script && plain.length === 0 && secrets.length === 0 && cwd === undefined)
     return checked({ line, preamble: Buffer.alloc(0) })
 
-  const parts: string[] = []
-  const preamble: Buffer[] = []
-  const inline = script !== undefined && pty !== undefined
-  if (secrets.length > 0 || (script && !inline)) parts.push(READER)
-  for (const [name, secret] of secrets) {
-    parts.push(`_xec_r;${name}=$_xec_v;export ${name};`)
-    preamble.push(frame(Buffer.from(secret.reveal())))
-  }
-  if (exports) parts.push(`export ${exports};`)
-  if (script) {
-    const content = scriptText(script.name, script.content)
-    // A terminal would echo what travels on stdin and cut lines at 4 KiB, so there the script goes in the line.
-    if (inline) parts.push(`_xec_n=$(printf '\\nx');_xec_n=\${_xec_n%x};_xec_v=${quote(content.toString('utf8'))};`)
-    else {
-      parts.push('_xec_r;')
-      preamble.push(frame(content))
-    }
-  } else if (secrets.length > 0) parts.push('unset _xec_v _xec_c _xec_l _xec_n;unset -f _xec_r;')
-  if (cwd !== undefined) {
-    if (cwd === '') throw unusable('the directory is empty')
-    // `|| exit` and not `&&`: of `cd X && a; b` the b would run in the wrong place.
-    parts.push(`CDPATH= cd -- ${quoteDirectory(cwd)} || exit;`)
-  }
-  parts.push(script ? runScript(interpreterOf(script.content), script.args) : line)
+  const content = script && scriptText(script.name, script.content)
+  const preamble = secrets.map(([, secret]) => frame(Buffer.from(secret.reveal())))
+  if (content && !pty) preamble.push(frame(content))
+  const steps: Steps = { ...command, line: forSh(line), plain, secrets: secrets.map(([name]) => name), content }
   // `exec`, which csh and fish have too, so that signals and the status are those of the command and not of a shell around it.
-  const encoded = { line: `exec /bin/sh -c ${quoteForLogin(parts.join(''))}`, preamble: Buffer.concat(preamble) }
-  return checked(encoded, inline)
+  const inline = `exec /bin/sh -c ${quoteForLogin(stepsOf(steps, quote, (text) => text))}`
+  const fits = !inline.includes('\n') && (bytesOf(inline)?.length ?? Infinity) <= LONGEST_WORD
+  return checked(
+    { line: fits ? inline : carriedSteps(steps), preamble: Buffer.concat(preamble) },
+    Boolean(script && pty),
+  )
+}
+
+interface Steps extends Command {
+  readonly plain: readonly (readonly [string, string])[]
+  readonly secrets: readonly string[]
+  readonly content: Buffer | undefined
+}
+
+/** The same steps with each value a text of its own, which the steps name. */
+function carriedSteps(steps: Steps): string {
+  const values: Item[][] = []
+  const name = (text: string): string => `"$_xw_${values.push([{ kind: 'text', text }])}"`
+  const code = stepsOf(steps, name, (line) => `exec /bin/sh -c ${name(line)}`)
+  return carry('sh', [...values, [{ kind: 'text', text: code }]])
+}
+
+/**
+ * What /bin/sh does.
+ * @param word writes a value
+ * @param run writes the command line, which comes last
+ */
+function stepsOf(steps: Steps, word: (value: string) => string, run: (line: string) => string): string {
+  const { line, script, content, cwd, pty, plain, secrets } = steps
+  const inline = content && pty
+  const parts: string[] = []
+  if (secrets.length > 0 || (content && !inline)) parts.push(READER)
+  for (const name of secrets) parts.push(`_xec_r;${name}=$_xec_v;export ${name};`)
+  if (plain.length > 0) parts.push(`export ${plain.map(([name, value]) => `${name}=${word(value)}`).join(' ')};`)
+  // A terminal would echo what travels on stdin and cut lines at 4 KiB, so there the script goes in the line.
+  if (inline) parts.push(`_xec_n=$(printf '\\nx');_xec_n=\${_xec_n%x};_xec_v=${word(textOfBytes(content))};`)
+  else if (content) parts.push('_xec_r;')
+  else if (secrets.length > 0) parts.push('unset _xec_v _xec_c _xec_l _xec_n;unset -f _xec_r;')
+  // `|| exit` and not `&&`: of `cd X && a; b` the b would run in the wrong place.
+  if (cwd !== undefined) parts.push(`CDPATH= cd -- ${quoteDirectory(cwd, word)} || exit;`)
+  parts.push(script ? runScript(interpreterOf(script.content), script.args, word) : run(line))
+  return parts.join('')
 }
 
 /**
@@ -73,13 +96,16 @@ export function encodeCommand(command: Command): Encoded {
  * unlinked; the expansion of `$_xec_v` in it is not expanded again. `exec` makes the interpreter the process that
  * gets the signals and gives the status. See docs/design/script.md.
  */
-function runScript(interpreter: readonly string[], args: readonly string[]): string {
-  const words = [...interpreter, '/dev/fd/3', ...args].map(quote).join(' ')
+function runScript(interpreter: readonly string[], args: readonly string[], word: (value: string) => string): string {
+  const words = [...[...interpreter, '/dev/fd/3'].map(quote), ...args.map(word)].join(' ')
   return `eval "exec "${quote(words)}" 3<<_XEC_END\${_xec_n}\\$_xec_v\${_xec_n}_XEC_END\${_xec_n}"`
 }
 
-function environment(env: Readonly<Record<string, string | Secret>>): { exports: string; secrets: [string, Secret][] } {
-  const exports: string[] = []
+function environment(env: Readonly<Record<string, string | Secret>>): {
+  plain: [string, string][]
+  secrets: [string, Secret][]
+} {
+  const plain: [string, string][] = []
   const secrets: [string, Secret][] = []
   for (const [name, value] of Object.entries(env)) {
     if (!NAME.test(name))
@@ -89,19 +115,39 @@ function environment(env: Readonly<Record<string, string | Secret>>): { exports:
     const text = value instanceof Secret ? value.reveal() : value
     if (text.includes('\0')) throw unusable(`the value of ${name} holds a NUL byte, which no environment variable can`)
     if (value instanceof Secret) secrets.push([name, value])
-    else exports.push(`${name}=${quote(value)}`)
+    else {
+      checkValue(`the value of ${name}`, value)
+      plain.push([name, value])
+    }
   }
-  return { exports: exports.join(' '), secrets }
+  return { plain, secrets }
+}
+
+function checkValue(what: string, value: string): void {
+  if (value === '' && what === 'the directory') throw unusable('the directory is empty')
+  if (value.includes('\0')) throw unusable(`${what} holds a NUL byte, which nothing on a command line can`)
+  if (bytesOf(value) === null) throw unusable(`${what} holds a lone surrogate, half of a character`)
+  if (Buffer.byteLength(value) > LONGEST_VALUE) throw unusable(tooLong(what, Buffer.byteLength(value)))
+}
+
+function tooLong(what: string, bytes: number | string): string {
+  return `${what} is ${bytes} bytes long, and up to ${LONGEST_VALUE} bytes arrive safely in every shell; send it on stdin, or copy it to the host as a file`
+}
+
+function checkLine(line: string): void {
+  if (line.includes('\0')) throw unusable('the command holds a NUL byte')
+  const at = line.indexOf(TOO_LONG)
+  if (at !== -1) throw unusable(tooLong('a value in the command', /^[0-9]*/.exec(line.slice(at + 1))?.[0] ?? ''))
+  if (bytesOf(line) === null) throw unusable('the command holds a lone surrogate, half of a character')
 }
 
 function checked(encoded: Encoded, inlineScript = false): Encoded {
-  if (encoded.line.includes('\0')) throw unusable('the command holds a NUL byte')
-  const bytes = Buffer.byteLength(encoded.line)
-  if (bytes > MAX_LINE_BYTES) {
+  const bytes = bytesOf(encoded.line)?.length ?? 0
+  if (bytes > LONGEST_LINE) {
     throw unusable(
       inlineScript
-        ? `with a terminal (-t) the script travels in the command line, and with ${bytes} bytes it is longer than the ${MAX_LINE_BYTES} that a remote system takes`
-        : `the command is ${bytes} bytes long, more than the ${MAX_LINE_BYTES} that a remote system takes; put it in a file and use --script`,
+        ? `with a terminal (-t) the script travels in the command line, and with ${bytes} bytes it is longer than the ${LONGEST_LINE} that a remote system takes`
+        : `the command is ${bytes} bytes long, more than the ${LONGEST_LINE} that a remote system takes; put it in a file and use --script`,
     )
   }
   return encoded

@@ -11,6 +11,7 @@ import type { Ran, Stop } from './result.js'
 import { nextStep } from './settle.js'
 import type { Feed } from './stdin.js'
 import type { ExecuteOptions } from './types.js'
+import { onWire } from './wire-bytes.js'
 
 export interface Sending {
   readonly host: string
@@ -112,7 +113,7 @@ class Running {
   /** The exec request, once `onSend` lets it leave; a command that is stopped by then is not sent. */
   #send(): Promise<void> {
     const { channel, sending } = this
-    const request = (): Promise<void> => channel.exec(sending.encoded.line, sending.pty, () => !this.#stop)
+    const request = (): Promise<void> => channel.exec(onWire(sending.encoded.line), sending.pty, () => !this.#stop)
     const held = (cause: unknown): void => this.stop({ why: 'abort', cause })
     try {
       const wait = sending.options.onSend?.()

@@ -1,5 +1,5 @@
 /** Template literals to command lines for a POSIX shell. Pure. */
-import { quote } from '../adapter/quote.js'
+import { encodeTemplate, type TemplatePart } from '../adapter/template-line.js'
 import { Secret } from '../runtime/secret.js'
 import { ShellResult } from './result.js'
 
@@ -18,7 +18,8 @@ export function commandLine(strings: readonly string[], values: readonly unknown
     if (isEmpty(only)) throw new TypeError(`the command is empty: the template is nothing but ${describe(only)}`)
     if (typeof only === 'string') return only
   }
-  return weave(strings, values, words)
+  const parts = interleave(strings, values, (value) => wordsOf(value))
+  return encodeTemplate(parts)
 }
 
 /** Quotes nothing: arrays are joined by spaces, null and undefined vanish. What is interpolated is shell code. */
@@ -37,21 +38,31 @@ function mustBeTemplate(strings: unknown): void {
 }
 
 function weave(strings: readonly string[], values: readonly unknown[], write: (value: unknown) => string): string {
+  return interleave(strings, values, (value) => [{ text: write(value) }])
+    .map((part) => ('text' in part ? part.text : ''))
+    .join('')
+}
+
+function interleave(
+  strings: readonly string[],
+  values: readonly unknown[],
+  partsOf: (value: unknown) => TemplatePart[],
+): TemplatePart[] {
   // A tag is given undefined for text that JavaScript cannot read (ECMA-262, TemplateStrings); most would lose it silently.
   if (strings.some((text: string | undefined) => text === undefined))
     throw new TypeError(
       'the template has an escape sequence that JavaScript does not know, such as \\303 or \\u; write two backslashes where the shell is to see one',
     )
-  return strings.map((text, index) => (index < values.length ? text + write(values[index]) : text)).join('')
+  return strings.flatMap((text, index) => [{ text }, ...(index < values.length ? partsOf(values[index]) : [])])
 }
 
-function words(value: unknown): string {
-  if (value === null || value === undefined) return "''"
+/** An array is one word an element. */
+function wordsOf(value: unknown): TemplatePart[] {
+  if (value === null || value === undefined) return [{ word: '' }]
   // `from` gives a hole in an array as the undefined that it reads as; `map` would pass it over.
-  if (Array.isArray(value)) return Array.from(value, words).join(' ')
-  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
-    ? String(value)
-    : quote(textOf(value))
+  if (Array.isArray(value))
+    return Array.from(value, (each, at) => [...(at > 0 ? [{ text: ' ' }] : []), ...wordsOf(each)]).flat()
+  return [{ word: value instanceof Uint8Array ? value : textOf(value) }]
 }
 
 function textOf(value: unknown): string {

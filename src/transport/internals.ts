@@ -24,7 +24,7 @@ interface Protocol {
   start?: (() => void) | undefined
   parse?(chunk: Buffer, from: number, to: number): void
   session(id: number, window: number, packet: number): void
-  exec(id: number, command: string, wantReply: boolean): void
+  exec(id: number, command: string | Buffer, wantReply: boolean): void
   subsystem(id: number, name: string, wantReply: boolean): void
   pty(
     id: number,
@@ -83,7 +83,7 @@ export interface Wire {
   openSession(reply: (error: Error | undefined, channel?: RawChannel) => void): void
   /** `reply(true)` when refused, or when the channel or link ended first. */
   pty(channel: RawChannel, pty: PtyRequest, reply: Reply): void
-  exec(channel: RawChannel, command: string, reply: Reply): void
+  exec(channel: RawChannel, command: string | Buffer, reply: Reply): void
   subsystem(channel: RawChannel, name: string, reply: Reply): void
   /** Also after EOF was sent, where ssh2's own `signal` does nothing (ssh2 #1510). */
   signal(channel: RawChannel, name: SignalName): void

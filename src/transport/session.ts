@@ -74,7 +74,7 @@ export class Session implements Channel {
     this.#over()
   }
 
-  exec(command: string, pty?: PtyRequest, isWanted: () => boolean = () => true): Promise<void> {
+  exec(command: string | Buffer, pty?: PtyRequest, isWanted: () => boolean = () => true): Promise<void> {
     return this.#heardFirst(this.#exec(command, pty, isWanted))
   }
 
@@ -85,7 +85,7 @@ export class Session implements Channel {
     )
   }
 
-  async #exec(command: string, pty: PtyRequest | undefined, isWanted: () => boolean): Promise<void> {
+  async #exec(command: string | Buffer, pty: PtyRequest | undefined, isWanted: () => boolean): Promise<void> {
     const { host, wire } = this.link
     if (pty) await this.#request('a terminal', (reply) => wire.pty(this.raw, pty, reply), false)
     if (!isWanted()) {

@@ -169,7 +169,7 @@ export interface Channel {
    * XEC_CONNECTION_LOST, executed `no` if the exec request had not left, else `maybe`.
    * @param isWanted asked just before the command is sent; when false it is not, and XEC_ABORTED (executed no) says so
    */
-  exec(command: string, pty?: PtyRequest, isWanted?: () => boolean): Promise<void>
+  exec(command: string | Buffer, pty?: PtyRequest, isWanted?: () => boolean): Promise<void>
   /** Starts a subsystem of the server's (RFC 4254 §6.5), `sftp` for one, in place of a command. Resolves and rejects as `exec` does. */
   subsystem(name: string): Promise<void>
   /** Best effort, also after stdin has ended; the protocol has no reply (RFC 4254 §6.9). */

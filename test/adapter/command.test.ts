@@ -97,7 +97,7 @@ describe('quoting', () => {
   })
 
   test('a directory keeps its ~ for the remote shell', () => {
-    expect(['~', '~/my app', '~deploy/x', '/a b', 'rel', '-', '~a b/x'].map(quoteDirectory)).toEqual([
+    expect(['~', '~/my app', '~deploy/x', '/a b', 'rel', '-', '~a b/x'].map((each) => quoteDirectory(each))).toEqual([
       '~',
       `~/'my app'`,
       '~deploy/x',

@@ -20,7 +20,7 @@ test('a template that is nothing but one string is the command line itself', () 
   const command = 'systemctl status nginx | head -3'
   expect(line`${command}`).toBe(command)
   expect(line` ${command} `).toBe(command)
-  expect(line`${command}${''}`).toBe(`'${command}'''`)
+  expect(line`${command}${''}`).toBe(`'${command}'`)
   expect(line`${['rm', 'a b']}`).toBe(`rm 'a b'`)
 })
 
