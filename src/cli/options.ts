@@ -268,10 +268,13 @@ export const OPTIONS = {
   metrics: {
     topic: 'Output',
     long: '--metrics',
-    kind: 'switch',
+    value: 'line|full',
+    kind: 'mode',
+    choices: ['line', 'full'],
+    bare: 'full',
     env: 'XEC_METRICS',
-    doc: 'print the pool metrics when done; --no-metrics does not',
-    default: 'exec-all: yes; run: when stderr is a terminal',
+    doc: 'print the pool metrics when done, in one line or in full; --no-metrics prints none',
+    default: 'exec-all: line; run: line when stderr is a terminal; --metrics alone: full',
   },
   quiet: {
     topic: 'Output',
@@ -362,9 +365,10 @@ function fromPool<E extends string>(
 }
 
 /** `-l, --login <USER>`, as commander wants it. */
-export function flagsOf({ short, long, value }: OptionSpec): string {
+export function flagsOf({ short, long, value, kind }: OptionSpec): string {
   const names = [short, long].filter((name) => name !== undefined).join(', ')
-  return value === undefined ? names : `${names} <${value}>`
+  if (value === undefined) return names
+  return kind === 'mode' ? `${names} [${value}]` : `${names} <${value}>`
 }
 
 /** How messages call an option. */

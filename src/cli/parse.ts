@@ -40,7 +40,9 @@ export function parseCommand(
     })
 
   const valued = new Set(
-    spec.options.map(optionSpec).flatMap(({ short, long, value }) => (value === undefined ? [] : [short, long])),
+    spec.options
+      .map(optionSpec)
+      .flatMap(({ short, long, value, kind }) => (value === undefined || kind === 'mode' ? [] : [short, long])),
   )
   const known = new Set(spec.options.map(optionSpec).flatMap(({ short, long }) => [short, long]))
   const { options, operands, words } = splitArgv(
@@ -94,12 +96,13 @@ function commandOf(spec: CommandSpec, values: Record<string, unknown>): Command 
     const take = (text: string | undefined): void => {
       values[name] = merged(name, values[name], text)
     }
-    command.addOption(new Option(flagsOf(option), helpOf(option)).argParser(take).helpGroup(`${option.topic}:`))
-    if (option.kind === 'switch') {
+    const made = new Option(flagsOf(option), helpOf(option)).argParser(take).helpGroup(`${option.topic}:`)
+    command.addOption(option.kind === 'mode' ? made.preset(option.bare) : made)
+    if (option.kind === 'switch' || option.kind === 'mode') {
       command.addOption(
         new Option(`--no-${option.long?.slice(2)}`)
           .argParser(() => {
-            values[name] = false
+            values[name] = option.kind === 'mode' ? 'off' : false
           })
           .hideHelp(),
       )
@@ -124,6 +127,7 @@ function merged(name: OptionName, before: unknown, text: string | undefined): un
     case 'duration':
     case 'text':
     case 'choice':
+    case 'mode':
       return readValue(option.kind, nameOf(option), text ?? '', option)
   }
 }

@@ -8,6 +8,8 @@ export interface Values {
   flag: true
   /** Given, and its opposite given. */
   switch: boolean
+  /** One of the choices, the `bare` one when no value is given, `off` for its opposite. The value stands behind `=` only. */
+  mode: string
   /** How often it was given. */
   level: number
   count: number
@@ -26,6 +28,8 @@ export interface ValueRules {
   /** For counts and durations (ms). Default 0. */
   readonly min?: number
   readonly choices?: readonly string[]
+  /** Of a mode: what it is without a value. */
+  readonly bare?: string
 }
 
 /** Of anything that is counted here. */
@@ -49,6 +53,11 @@ const READERS: { readonly [K in Kind]: (name: string, text: string, rules: Value
     throw usage(`${name}: leave it out instead of ${text}`)
   },
   switch: readSwitch,
+  mode(name, text, { choices = [], bare = '' }) {
+    if (choices.includes(text)) return text
+    if (isSwitch(text)) return readSwitch(name, text) ? bare : 'off'
+    throw usage(`${name} ${shown(text)}: choose ${choices.join(', ')}`)
+  },
   level: (name, text) => readCount(name, text, { min: 0 }),
   count: readCount,
   port(name, text) {
@@ -69,10 +78,15 @@ const READERS: { readonly [K in Kind]: (name: string, text: string, rules: Value
   },
 }
 
+const YES = ['1', 'true', 'yes', 'on']
+const NO = ['0', 'false', 'no', 'off']
+
+const isSwitch = (text: string): boolean => [...YES, ...NO].includes(text.toLowerCase())
+
 function readSwitch(name: string, text: string): boolean {
   const word = text.toLowerCase()
-  if (['1', 'true', 'yes', 'on'].includes(word)) return true
-  if (['0', 'false', 'no', 'off'].includes(word)) return false
+  if (YES.includes(word)) return true
+  if (NO.includes(word)) return false
   throw usage(`${name} ${shown(text)}: say true or false`)
 }
 

@@ -43,12 +43,11 @@ function optionRow(name: OptionName): string {
 }
 
 function flagsOf({ short, long, value, kind }: OptionSpec): string {
-  const names = [short, long, kind === 'switch' ? `--no-${long?.slice(2)}` : undefined].filter(
-    (name) => name !== undefined,
-  )
-  return names
-    .map((name, at) => `\`${cell(name)}${value !== undefined && at === names.length - 1 ? ` ${cell(value)}` : ''}\``)
-    .join(' ')
+  const names = [short, long].filter((name) => name !== undefined)
+  const written = value === undefined ? '' : kind === 'mode' ? `[=${value}]` : ` ${value}`
+  const flags = names.map((name, at) => `${name}${at === names.length - 1 ? written : ''}`)
+  if (kind === 'switch' || kind === 'mode') flags.push(`--no-${long?.slice(2)}`)
+  return flags.map((flag) => `\`${cell(flag)}\``).join(' ')
 }
 
 function cell(text: string): string {

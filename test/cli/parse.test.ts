@@ -26,8 +26,9 @@ describe('what a command line means', () => {
     ['run web1 -e A=1 -e B -e C=x=y env', { options: { env: ['A=1', 'B', 'C=x=y'] } }],
     ['run -i a -i b web1 id', { options: { identity: ['a', 'b'] } }],
     ['run -p 22 -p 2222 web1 id', { options: { port: 2222 } }],
-    ['run web1 --no-metrics id', { options: { metrics: false } }],
-    ['run web1 --metrics id', { options: { metrics: true } }],
+    ['run web1 --no-metrics id', { options: { metrics: 'off' } }],
+    ['run web1 --metrics id', { options: { metrics: 'full' }, words: ['id'] }],
+    ['run web1 --metrics=line id', { options: { metrics: 'line' } }],
     ['run web1 --timeout 1.5s --connect-timeout=500ms id', { options: { timeout: 1_500, connectTimeout: 500 } }],
     ['run -F none -o User=x -o Port=3 web1 id', { options: { sshConfig: 'none', sshOption: ['User=x', 'Port=3'] } }],
     ['run -n -q -vv web1 id', { options: { noStdin: true, quiet: true, verbose: 2 } }],
@@ -70,7 +71,7 @@ describe('variables', () => {
   test('stand in for flags, which win', () => {
     const env = { XEC_TIMEOUT: '5s', XEC_LOGIN: 'ops', XEC_METRICS: 'no', XEC_IDENTITY: '/k', XEC_PORT: '' }
     const { options, fromEnv } = parse('run -l root web1 id', env)
-    expect(options).toEqual({ timeout: 5_000, login: 'root', metrics: false, identity: ['/k'] })
+    expect(options).toEqual({ timeout: 5_000, login: 'root', metrics: 'off', identity: ['/k'] })
     expect([...fromEnv]).toEqual(expect.arrayContaining(['timeout', 'metrics', 'identity']))
     expect(fromEnv.has('login')).toBe(false)
   })

@@ -9,6 +9,7 @@ import type { Io } from '../io.js'
 import { createNotices } from '../notices.js'
 import { createPaint } from '../output/paint.js'
 import { format } from '../output/formats.js'
+import type { MetricsForm } from '../output/metrics.js'
 import type { RunRenderer } from '../output/renderer.js'
 import { withSession, type Session } from '../session.js'
 import type { Report } from '../../run/events.js'
@@ -64,11 +65,11 @@ async function tour(io: Io, session: Session, fleet: Fleet, story: Story, look: 
   if (signal.aborted) return BROKEN_PIPE
   story.welcome()
   story.first()
-  const first = await execAll(io, session, fleet, { ...look, line: FIRST, metrics: false })
+  const first = await execAll(io, session, fleet, { ...look, line: FIRST, metrics: 'off' })
   if (signal.aborted) return BROKEN_PIPE
   const between = xec.snapshot()
   story.second(between)
-  const second = await execAll(io, session, fleet, { ...look, line: SECOND, metrics: true })
+  const second = await execAll(io, session, fleet, { ...look, line: SECOND, metrics: 'full' })
   if (signal.aborted) return BROKEN_PIPE
   story.figures([first, second], between, xec.snapshot())
   return 0
@@ -79,7 +80,7 @@ async function execAll(
   io: Io,
   { xec, interrupts }: Session,
   fleet: Fleet,
-  { line, metrics, color, begun }: Look & { readonly line: string; readonly metrics: boolean },
+  { line, metrics, color, begun }: Look & { readonly line: string; readonly metrics: MetricsForm },
 ): Promise<Report> {
   const live = wantsLive(io.env, io.stdout)
   const createRenderer = await format(live ? 'grouped' : 'lines').load()

@@ -7,6 +7,7 @@ import { BROKEN_PIPE, fleetStatus } from '../exit-status.js'
 import { commandsOf, openFleet } from '../fleet.js'
 import { createNotices } from '../notices.js'
 import { askedFormat, format } from '../output/formats.js'
+import { metricsForm } from '../output/metrics.js'
 import type { RunRenderer } from '../output/renderer.js'
 import { readCommand, titleOf } from '../request.js'
 import { withSession } from '../session.js'
@@ -48,7 +49,7 @@ export const execAll: CommandRunner = async (io, invocation) => {
           stderr: wantsColor(options.color, io.env, io.stderr),
         },
         quiet: options.quiet === true,
-        metrics: options.metrics ?? true,
+        metrics: metricsForm(options, 'line'),
         snapshot: () => xec.snapshot(),
         command: title,
         clock: systemClock,

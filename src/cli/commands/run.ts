@@ -14,7 +14,7 @@ import { createNotices, type Notices } from '../notices.js'
 import type { OptionValues } from '../options.js'
 import { bytesRenderer } from '../output/bytes.js'
 import { askedFormat, format, type FormatName } from '../output/formats.js'
-import { metricsLines } from '../output/metrics.js'
+import { metricsForm, metricsText, type MetricsForm } from '../output/metrics.js'
 import { createPaint } from '../output/paint.js'
 import { PtySession } from '../pty-session.js'
 import { readCommand, titleOf } from '../request.js'
@@ -96,14 +96,14 @@ function looksOf(io: Io, options: OptionValues, xec: Xec) {
       stderr: wantsColor(options.color, io.env, io.stderr),
     },
     quiet: options.quiet === true,
-    metrics: wantsMetrics(io, options),
+    metrics: metricsOf(io, options),
     snapshot: () => xec.snapshot(),
     clock: systemClock,
   }
 }
 
-function wantsMetrics(io: Io, options: OptionValues): boolean {
-  return options.metrics ?? io.stderr.isTTY === true
+function metricsOf(io: Io, options: OptionValues): MetricsForm {
+  return metricsForm(options, io.stderr.isTTY === true ? 'line' : 'off')
 }
 
 /** The input and the terminal are the one host's alone: it is given them directly. */
@@ -131,9 +131,9 @@ function finishBytes(
   explain(result, notices)
   const note = noteOf(result)
   if (note !== null) notices.warning(`${result.host}: ${note}`)
-  if (options.quiet || !wantsMetrics(io, options)) return
+  if (options.quiet) return
   const paint = createPaint(wantsColor(options.color, io.env, io.stderr))
-  const lines = metricsLines(xec.snapshot(), paint)
+  const lines = metricsText(metricsOf(io, options), xec.snapshot(), paint)
   io.stderr.write(lines.map((line) => `${line}\n`).join(''))
 }
 

@@ -22,6 +22,41 @@ export function gaugeLine(snapshot: Figures): string {
   return parts.join(' · ')
 }
 
+/** How much of the pool's figures a run prints at its end. */
+export type MetricsForm = 'off' | 'line' | 'full'
+
+/** What `--metrics` asks for, or what the command does without it. */
+export function metricsForm({ metrics }: { readonly metrics?: string }, otherwise: MetricsForm): MetricsForm {
+  return metrics === 'off' || metrics === 'line' || metrics === 'full' ? metrics : otherwise
+}
+
+/** The pool's figures at the end of a run: lines without a newline at their end. */
+export function metricsText(form: MetricsForm, snapshot: PoolSnapshot, paint: Paint): string[] {
+  switch (form) {
+    case 'off':
+      return []
+    case 'line':
+      return metricsLine(snapshot, paint)
+    case 'full':
+      return metricsLines(snapshot, paint)
+  }
+}
+
+/** What the pool did, in one line, and the advice that belongs to it. */
+function metricsLine(snapshot: PoolSnapshot, paint: Paint): string[] {
+  const { connectionsCreated, connectionsFailed, reuseCount, limits, waitMs, connectMs } = snapshot
+  const p95 = (name: string, { p95: value }: Latency): string[] =>
+    value === null ? [] : [`${name} p95 ${formatDuration(value)}`]
+  const opened = `${plural(connectionsCreated, 'connection')} opened, ${reuseCount} reused, limit ${limits.maxConnections}`
+  const failed = connectionsFailed > 0 ? [`${connectionsFailed} failed to connect`] : []
+  const parts = [opened, ...failed, ...p95('wait', waitMs), ...p95('connect', connectMs)]
+  const advice = adviceFor(snapshot)
+  return [
+    `${paint.strong('pool')}  ${parts.join(' · ')}`,
+    ...(advice === null ? [] : [`${INDENT}${paint.busy(advice)}`]),
+  ]
+}
+
 /** The block at the end of a run and in `pool stats`: lines without a newline at their end. */
 export function metricsLines(snapshot: PoolSnapshot, paint: Paint): string[] {
   const { totalConnections, activeConnections, idleConnections, connecting, waiting, limits } = snapshot

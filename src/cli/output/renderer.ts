@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream'
 import type { PoolSnapshot } from '../../pool/snapshot.js'
 import type { Report, RunEvent } from '../../run/events.js'
 import type { Clock } from '../../runtime/clock.js'
-import { metricsLines } from './metrics.js'
+import { metricsText, type MetricsForm } from './metrics.js'
 import { Outlet } from './outlet.js'
 import { createPaint } from './paint.js'
 import { failureLines, noteLines, summaryLine } from './run-summary.js'
@@ -20,8 +20,8 @@ export interface RunRendererOptions {
   readonly color: { readonly stdout: boolean; readonly stderr: boolean }
   /** Remote output and failures only: no live view, summary or metrics. */
   readonly quiet: boolean
-  /** Print the pool metrics when done. */
-  readonly metrics: boolean
+  /** How the pool metrics are printed when done. */
+  readonly metrics: MetricsForm
   readonly snapshot: () => PoolSnapshot
   /** The remote command line or script name, for the heading of the live view. */
   readonly command: string
@@ -66,6 +66,6 @@ export function closing(report: Report, snapshot: PoolSnapshot, { color, quiet, 
   const paint = createPaint(color.stderr)
   const lines = [...noteLines(report.results, paint), ...failureLines(report.results, paint)]
   if (!quiet) lines.push(summaryLine(report, paint))
-  if (metrics && !quiet) lines.push(...metricsLines(snapshot, paint))
+  if (!quiet) lines.push(...metricsText(metrics, snapshot, paint))
   return lines.map((line) => `${line}\n`).join('')
 }

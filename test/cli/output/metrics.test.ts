@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { adviceFor, gaugeLine, latency, metricsLines } from '../../../src/cli/output/metrics.js'
+import { adviceFor, gaugeLine, latency, metricsLines, metricsText } from '../../../src/cli/output/metrics.js'
 import { createPaint } from '../../../src/cli/output/paint.js'
 import { hostFigures, snapshot } from './samples.js'
 
@@ -38,6 +38,21 @@ test('the block: every figure with its limit, its breakdown or its n', () => {
     '      connect  p50 112ms p95 340ms max 402ms (n=63)',
     '      command  p50 24ms p95 910ms p99 4.2s (n=1545)',
   ])
+})
+
+test('one line: what was opened and reused, the limit, and what the waits were', () => {
+  const line = (given: Parameters<typeof snapshot>[0]): string[] => metricsText('line', snapshot(given), plain)
+  expect(
+    line({
+      connectionsCreated: 20,
+      waitMs: { n: 20, p50: 314, p95: 335, p99: null, max: 343 },
+      connectMs: { n: 20, p50: 294, p95: 300, p99: null, max: 320 },
+    }),
+  ).toEqual(['pool  20 connections opened, 0 reused, limit 256 · wait p95 335ms · connect p95 300ms'])
+  expect(line({ connectionsFailed: 2 })).toEqual([
+    'pool  0 connections opened, 0 reused, limit 256 · 2 failed to connect',
+  ])
+  expect(metricsText('off', snapshot(), plain)).toEqual([])
 })
 
 test('what is not known is a dash, not 0', () => {

@@ -25,7 +25,7 @@ function rig(
     live: mode === 'live',
     color: { stdout: false, stderr: false },
     quiet: false,
-    metrics: false,
+    metrics: 'off',
     snapshot: () => snapshot(),
     command: 'uptime',
     clock,
@@ -85,10 +85,10 @@ describe('in a pipe', () => {
   })
 
   test('metrics follow the summary when they are asked for, and quiet leaves only failures', async () => {
-    const loud = rig({ metrics: true })
+    const loud = rig({ metrics: 'full' })
     await loud.renderer.finish(report([result('a')]), snapshot())
     expect(loud.stderr.text).toMatch(/^1 host · 1 ok · 812ms\npool {2}0\/256 connections: /)
-    const quiet = rig({ metrics: true, quiet: true })
+    const quiet = rig({ metrics: 'full', quiet: true })
     await quiet.renderer.finish(
       report([result('a'), result('b', { outcome: 'auth', message: 'b: no key was accepted' })]),
       snapshot(),
@@ -145,7 +145,7 @@ describe('in a pipe', () => {
 
 describe('as JSON', () => {
   test('one document on stdout and nothing else anywhere, also when everything failed', async () => {
-    const { stdout, stderr, renderer } = rig({ mode: 'json', metrics: true })
+    const { stdout, stderr, renderer } = rig({ mode: 'json', metrics: 'full' })
     await renderer.onEvent(started(['a']))
     await renderer.onEvent(output('a', 'text\n'))
     const failed = result('a', { outcome: 'unreachable', message: 'a: connect ECONNREFUSED' })
@@ -168,7 +168,7 @@ describe('live, on a terminal', () => {
   )
 
   test('shows each host while it runs, then folded outputs, failures, summary and metrics', async () => {
-    const { stdout, stderr, renderer, clock } = rig({ mode: 'live', stdout: terminal(), metrics: true })
+    const { stdout, stderr, renderer, clock } = rig({ mode: 'live', stdout: terminal(), metrics: 'full' })
     await renderer.onEvent(started(hosts))
     await renderer.onEvent(state('web01', 'running'))
     await renderer.onEvent(output('web01', 'reading\n'))
@@ -207,7 +207,7 @@ describe('live, on a terminal', () => {
   })
 
   test('quiet shows no view', async () => {
-    const { stdout, stderr, renderer } = rig({ mode: 'live', stdout: terminal(), quiet: true, metrics: true })
+    const { stdout, stderr, renderer } = rig({ mode: 'live', stdout: terminal(), quiet: true, metrics: 'full' })
     await renderer.onEvent(started(['a']))
     await renderer.onEvent(done('a'))
     await renderer.finish(report([result('a', { stdout: 'hi' })]), snapshot())
