@@ -105,6 +105,13 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
   }
 }
 
+/** The certificate that ssh would load with a key (ssh.c, load_public_identity_files): its path, or null for none. */
+export async function certificateBeside(path: string): Promise<string | null> {
+  const certificate = `${path.replace(/\.pub$/, '')}-cert.pub`
+  const file = await readKeyFile(certificate).catch(() => null)
+  return file && /^\s*[a-z0-9@.-]+-cert-v\d\d@openssh\.com[ \t]/.test(file.text) ? certificate : null
+}
+
 interface KeyFile {
   readonly text: string
   /** The mode, when the file is the user's own and others have any right to it. */

@@ -15,6 +15,8 @@ export interface AgentFilter {
   readonly except: readonly Buffer[]
   /** Hears, for messages, why it has no keys. */
   readonly onFailed: (why: string) => void
+  /** Hears, for messages, of certificates among its keys, by their comments; ssh2 passes over them. */
+  readonly onCertificates: (names: readonly string[]) => void
 }
 
 /** An agent's keys, each as an agent of its own, because ssh2 asks no authHandler between the keys of one. */
@@ -30,15 +32,17 @@ export function userAgent(
   ssh2: Ssh2,
   clock: Clock,
   socketPath: string,
-  { only, except, onFailed }: AgentFilter,
+  { only, except, onFailed, onCertificates }: AgentFilter,
 ): UserAgent {
   const inner = ssh2.createAgent(socketPath) as OpenSSHAgent
   const streams = new Set<Duplex>()
+  let listing = false
   const getStream = inner.getStream.bind(inner)
   inner.getStream = (reply) =>
     getStream((error, stream) => {
       if (stream) {
         streams.add(stream)
+        if (listing) listenForCertificates(stream, onCertificates)
         stream.once('close', () => streams.delete(stream))
       }
       reply(error, stream)
@@ -80,7 +84,9 @@ export function userAgent(
         failed('it does not answer')
         release()
       })
+      listing = true
       inner.getIdentities((error, keys) => {
+        listing = false
         if (error) return failed(messageOf(error))
         timer.clear()
         const parsed = (keys ?? [])
@@ -90,6 +96,42 @@ export function userAgent(
       })
     })
   return { list, release }
+}
+
+const IDENTITIES_ANSWER = 12
+/** No agent's list of keys is longer (authfd.c of OpenSSH). */
+const MAX_ANSWER = 256 * 1024
+
+/** Reads the agent's answer along with ssh2. */
+function listenForCertificates(stream: Duplex, found: (names: readonly string[]) => void): void {
+  let answer: Buffer | null = Buffer.alloc(0)
+  stream.on('data', (chunk: Buffer) => {
+    if (!answer) return
+    answer = Buffer.concat([answer, chunk])
+    if (answer.length < 4 || answer.length < Math.min(MAX_ANSWER, 4 + answer.readUInt32BE(0))) return
+    const names = certificatesIn(answer.subarray(4))
+    answer = null
+    if (names.length > 0) found(names)
+  })
+}
+
+/** The comments of the certificates in SSH_AGENT_IDENTITIES_ANSWER: a count, then blob and comment of each key. */
+export function certificatesIn(message: Buffer): string[] {
+  if (message[0] !== IDENTITIES_ANSWER) return []
+  const names: string[] = []
+  let at = 5
+  const field = (): Buffer | null => {
+    if (at + 4 > message.length) return null
+    const end = at + 4 + message.readUInt32BE(at)
+    const value = end <= message.length ? message.subarray(at + 4, end) : null
+    at = end
+    return value
+  }
+  for (let blob = field(), comment = field(); blob && comment; blob = field(), comment = field()) {
+    const type = blob.length > 4 ? blob.toString('latin1', 4, 4 + Math.min(blob.readUInt32BE(0), 64)) : ''
+    if (type.includes('-cert-v')) names.push(comment.toString('utf8'))
+  }
+  return names
 }
 
 /**

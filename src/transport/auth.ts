@@ -7,8 +7,8 @@ import { dialError } from './dial-error.js'
 import type { Identity } from './keys.js'
 import type { Ssh2 } from './library.js'
 import { PASSWORD_TRIES, type Passwords } from './passwords.js'
-import { DialError, type Target } from './transport.js'
-import { placeOf, printable } from './words.js'
+import type { DialError, Target } from './transport.js'
+import { printable } from './words.js'
 
 type Method = 'publickey' | 'password' | 'keyboard-interactive'
 
@@ -17,8 +17,10 @@ interface Offer {
   readonly method: Method
   /** For messages: where it came from, never what it is. */
   readonly label: string
-  /** A person is asked for it, and so only where the server is known to take it. */
+  /** A person is asked for it, and so only where the server is known to take it, and lets nobody in without. */
   readonly byPerson?: true
+  /** It needs no secret, and is tried when all else is over. */
+  readonly bare?: true
   /** null: there is nothing to offer after all. */
   readonly make: () => AnyAuthMethod | Promise<AnyAuthMethod | null>
 }
@@ -26,14 +28,22 @@ interface Offer {
 /** What the server is told of the agent's keys, all of them together. */
 const AGENT = 'of the agent'
 
+/** What is said of a certificate, and what to try. */
+const UNSUPPORTED_CERTIFICATE =
+  'which xec does not support; if the server trusts only its CA, add the key itself to authorized_keys there, or use ssh'
+
 /** Rounds of keyboard-interactive that are answered before it is given up. */
 const MAX_ROUNDS = 5
 
+/** Refusals after which `none` is tried before the next key: servers hang up after the sixth (MaxAuthTries). */
+const REFUSALS_BEFORE_NONE = 5
+
 /**
- * The order is keys, agent, encrypted keys that a person must unlock, password: the given one, or one that is typed. `none` is not tried: it costs a round
- * trip, and up to OpenSSH 9.4 a delay. A method that the server does not list is not offered, and after a partial
- * success (RFC 4252 §5.1) what has not succeeded yet may be tried again. Only a person is not asked in vain: where there is
- * nothing else to offer, `none` brings the list of what the server takes.
+ * The order is keys, agent, encrypted keys that a person must unlock, password: the given one, or one that is typed. A
+ * method that the server does not list is not offered, and after a partial success (RFC 4252 §5.1) what has not succeeded yet
+ * may be tried again. What needs no secret comes last: `none`, which costs a round trip and up to OpenSSH 9.4 a delay, and
+ * keyboard-interactive for a server that asks no question. `none` comes earlier where it costs nobody anything: where a
+ * person would be asked, where there is nothing else, and before the server hangs up for too many refusals.
  */
 export class AuthPlan {
   /** Keys to offer with a signature at once: those asked for, and the first. Another key of a list is asked about first. */
@@ -49,6 +59,10 @@ export class AuthPlan {
   #last: Offer | null = null
   #accepts: readonly string[] | null = null
   #hears = false
+  #triedNone = false
+  #refusals = 0
+  /** Ends the dial: the server waits for an answer that nobody has. */
+  #stuck: () => void = () => {}
   /** What was not offered, and why. */
   readonly #notes: string[] = []
 
@@ -73,6 +87,10 @@ export class AuthPlan {
         only: credentials.identitiesOnly ? blobs : null,
         except: keys.map(({ publicBlob }) => publicBlob),
         onFailed: (why) => this.#notes.push(`the agent at ${credentials.agent ?? ''} failed: ${printable(why)}`),
+        onCertificates: (names) => {
+          const which = names.length === 1 ? 'the certificate' : `${names.length} certificates`
+          this.#notes.push(`${which} of the agent (${printable(names.join(', '))}), ${UNSUPPORTED_CERTIFICATE}`)
+        },
       })
       this.release = () => agent.release()
       const listing = this.#offer('publickey', AGENT, async () => {
@@ -89,9 +107,12 @@ export class AuthPlan {
     }
     for (const identity of identities) {
       if (identity.kind === 'unusable') this.#notes.push(identity.why)
+      if (identity.certificate) this.#notes.push(`the certificate ${identity.certificate}, ${UNSUPPORTED_CERTIFICATE}`)
       if (identity.kind !== 'locked') continue
       const agent = lockedKeyAgent(ssh2, identity.publicBlob, () => askPerson(() => identity.unlock()))
-      this.#offer('publickey', identity.origin, () => ({ type: 'agent', username, agent }))
+      // Without the public half the person is asked before the server is.
+      const when = identity.publicBlob ? undefined : 'byPerson'
+      this.#offer('publickey', identity.origin, () => ({ type: 'agent', username, agent }), when)
     }
     const { password } = credentials
     if (password) {
@@ -113,7 +134,7 @@ export class AuthPlan {
             givenUp = typed === null
             return typed === null ? null : { type: 'password', username, password: typed }
           },
-          true,
+          'byPerson',
         )
       }
       this.#offer(
@@ -125,31 +146,41 @@ export class AuthPlan {
           prompt: (_name, _instructions, _lang, prompts, finish) =>
             void askPerson(() => passwords.answers(target, prompts)).then((answers) => finish(answers ?? [])),
         }),
-        true,
+        'byPerson',
       )
     }
     const first = this.#offers[0]
     this.pipeline =
-      (first?.method === 'password' && !first.byPerson) || (keys[0] !== undefined && keys[0].key.type !== 'ssh-rsa')
+      first === undefined ||
+      first.byPerson === true ||
+      first.method === 'password' ||
+      (keys[0] !== undefined && keys[0].key.type !== 'ssh-rsa')
+    this.#offer(
+      'keyboard-interactive',
+      'keyboard-interactive without an answer',
+      () => ({
+        type: 'keyboard-interactive',
+        username,
+        prompt: (_name, _instructions, _lang, prompts) => {
+          const asked = prompts.map(({ prompt }) => `"${printable(prompt)}"`).join(', ')
+          this.#notes.push(`keyboard-interactive, because the server asks ${asked} and there is nobody to answer`)
+          this.#stuck()
+        },
+      }),
+      'bare',
+    )
   }
 
-  /** Nothing to offer at all: known before anything is dialled. */
-  get empty(): DialError | null {
-    if (this.#offers.length > 0) return null
-    const why = this.#notes.length > 0 ? this.#notes.join('; ') : 'there is no key, agent or password'
-    const { host, username } = this.target
-    return new DialError('XEC_AUTH', `${placeOf(this.target)}: nothing to log ${username} in with: ${why}`, {
-      host,
-      phase: 'auth',
-      verdict: 'sticky',
-      answered: false,
-    })
+  /** @param stuck called when the server asks what nobody can answer: the dial is over */
+  onStuck(stuck: () => void): void {
+    this.#stuck = stuck
   }
 
   /** Every refusal, as the server puts it: what it takes, and whether the last offer was a part of what it wants. */
   readonly refused = (accepts: readonly string[], partial: boolean): void => {
     this.#hears = true
     this.#accepts = accepts
+    if (!partial) this.#refusals++
     if (!partial || !this.#last) return
     this.#succeeded.add(this.#last)
     this.#tried = new Set(this.#succeeded)
@@ -166,11 +197,13 @@ export class AuthPlan {
       this.refused(accepts, partial === true)
       this.#hears = false
     }
-    const offer = this.#offers.find(
-      (each) => !this.#tried.has(each) && (this.#accepts?.includes(each.method) ?? true) && !this.#repeats(each),
-    )
+    const offer = this.#offers.find((each) => this.#mayOffer(each))
+    if (this.#noneFirst(offer)) {
+      this.#triedNone = true
+      this.#last = null
+      return { type: 'none', username: this.target.username }
+    }
     if (!offer) return false
-    if (offer.byPerson && !this.#accepts) return { type: 'none', username: this.target.username }
     this.#tried.add(offer)
     this.#last = offer
     const method = offer.make()
@@ -188,16 +221,35 @@ export class AuthPlan {
     return undefined
   }
 
+  #mayOffer(offer: Offer): boolean {
+    if (this.#tried.has(offer) || !(this.#accepts?.includes(offer.method) ?? !offer.bare)) return false
+    if (offer.bare) return ![...this.#tried].some(({ method }) => method === offer.method)
+    return !this.#repeats(offer)
+  }
+
+  /** After a partial success the server has said what else it wants, and `none` is not among it. */
+  #noneFirst(offer: Offer | undefined): boolean {
+    if (this.#triedNone || this.#succeeded.size > 0) return false
+    return !offer || offer.bare === true || offer.byPerson === true || this.#refusals >= REFUSALS_BEFORE_NONE
+  }
+
   /** After the fact: what was offered by origin, what the server takes, what was left out. */
   failure(said: string | null): DialError {
-    const offered = this.#labels([...this.#tried].filter((offer) => !this.#succeeded.has(offer)))
+    const { username } = this.target
+    const offered = this.#labels([...this.#tried].filter((offer) => !offer.bare && !this.#succeeded.has(offer)))
+    const takes = this.#accepts ? [`it takes ${printable(this.#accepts.join(', ')) || 'nothing'}`] : []
+    if (this.#offers.every(({ bare }) => bare)) {
+      const why = this.#notes.length > 0 ? this.#notes.join('; ') : 'there is no key, agent or password'
+      const said = [`nothing to log ${username} in with: ${why}`, 'the server lets nobody in without', ...takes]
+      return dialError(this.target, 'XEC_AUTH', 'auth', 'sticky', said.join('; '))
+    }
     const parts = [
       offered.length > 0 ? `the server refused ${offered.join(', ')}` : 'the server takes none of the methods at hand',
       ...(this.#succeeded.size > 0
         ? [`it accepted ${this.#labels([...this.#succeeded]).join(', ')} and wants more`]
         : []),
       ...(said ? [`it said "${printable(said)}"`] : []),
-      ...(this.#accepts ? [`it takes ${printable(this.#accepts.join(', ')) || 'nothing'}`] : []),
+      ...takes,
       ...(this.#notes.length > 0 ? [`not offered: ${this.#notes.join('; ')}`] : []),
     ]
     return dialError(
@@ -205,7 +257,7 @@ export class AuthPlan {
       'XEC_AUTH',
       'auth',
       'sticky',
-      `authentication as ${this.target.username} failed: ${parts.join('; ')}`,
+      `authentication as ${username} failed: ${parts.join('; ')}`,
     )
   }
 
@@ -230,8 +282,8 @@ export class AuthPlan {
     this.#offers.splice(this.#offers.indexOf(offer), 1)
   }
 
-  #offer(method: Method, label: string, make: Offer['make'], byPerson?: true): Offer {
-    const offer: Offer = { method, label, make, ...(byPerson && { byPerson }) }
+  #offer(method: Method, label: string, make: Offer['make'], when?: 'byPerson' | 'bare'): Offer {
+    const offer: Offer = { method, label, make, ...(when && { [when]: true }) }
     this.#offers.push(offer)
     return offer
   }

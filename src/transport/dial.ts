@@ -103,6 +103,7 @@ export class Dial implements Reached {
     let wire: Wire | null = null
     let confirmed: Promise<DialError | null> = Promise.resolve(null)
 
+    plan.onStuck(() => this.#fail(plan.failure(null)))
     path.pause()
     path.on('data', (chunk: Buffer) => {
       if (this.#link) return this.#link.heard()

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { stat } from 'node:fs/promises'
 import type { ParsedKey } from 'ssh2'
 import { messageOf } from '../errors.js'
-import { loadKeyText, type LoadedKey } from '../openssh/identity.js'
+import { certificateBeside, loadKeyText, type LoadedKey } from '../openssh/identity.js'
 import type { Prompt } from '../runtime/prompt.js'
 import { Secret } from '../runtime/secret.js'
 import { dialError } from './dial-error.js'
@@ -11,7 +11,11 @@ import type { Ssh2 } from './library.js'
 import type { KeySource, Target } from './transport.js'
 
 /** What became of one KeySource. */
-export type Identity = { readonly origin: string } & (
+export type Identity = {
+  readonly origin: string
+  /** The path of a certificate beside it (`id_x-cert.pub`), which ssh would offer. */
+  readonly certificate?: string | null
+} & (
   | { readonly kind: 'key'; readonly key: ParsedKey; readonly explicit: boolean; readonly publicBlob: Buffer }
   /** Encrypted, and a person may be asked. `unlock` resolves with null when they do not know it. */
   | { readonly kind: 'locked'; readonly publicBlob: Buffer | null; unlock(): Promise<ParsedKey | null> }
@@ -73,6 +77,14 @@ export class KeyRing {
   }
 
   async #load(ssh2: Ssh2, source: KeySource): Promise<Identity> {
+    const [identity, certificate] = await Promise.all([
+      this.#loadKey(ssh2, source),
+      'path' in source.from ? certificateBeside(source.from.path) : null,
+    ])
+    return { ...identity, certificate }
+  }
+
+  async #loadKey(ssh2: Ssh2, source: KeySource): Promise<Identity> {
     const { origin, optional } = source
     const loaded = await loadKeyText(source)
     switch (loaded.kind) {

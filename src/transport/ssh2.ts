@@ -67,7 +67,6 @@ export class Ssh2Transport implements Transport {
       this.#passwords,
       askPerson,
     )
-    if (plan.empty) throw plan.empty
     // Nothing heard of an abort while the keys were read.
     if (signal.aborted) {
       plan.release()

@@ -176,7 +176,7 @@ describeWorld('authentication on a real server', () => {
   test('an encrypted key without a terminal is told, not tried', async () => {
     const why = `${place.path('locked_ed25519')} is encrypted, no passphrase is given and there is no terminal to ask for one`
     expect((await errorOf(dial(target({ keys: [locked()] })))).message).toBe(
-      `${at()}: nothing to log ${sshd.user} in with: ${why}`,
+      `${at()}: nothing to log ${sshd.user} in with: ${why}; the server lets nobody in without; it takes publickey, password`,
     )
     const error = await errorOf(dial(target({ keys: [locked(), keyFile(place.path('stranger'))] })))
     expect(error.message).toContain(`not offered: ${why}`)
@@ -216,7 +216,7 @@ describeWorld('authentication on a real server', () => {
     const error = await errorOf(dial(target({ keys: [keyFile('/nonexistent/key', { optional: true })] })))
     expect(error).toMatchObject({
       code: 'XEC_AUTH',
-      message: `${at()}: nothing to log ${sshd.user} in with: there is no key, agent or password`,
+      message: `${at()}: nothing to log ${sshd.user} in with: there is no key, agent or password; the server lets nobody in without; it takes publickey, password`,
     })
   })
 
@@ -255,7 +255,7 @@ describeWorld('authentication on a real server', () => {
     const error = await errorOf(dial(target({ agent: place.path('no-agent') })))
     expect(error).toMatchObject({ code: 'XEC_AUTH', verdict: 'sticky' })
     expect(error.message).toContain(
-      `not offered: the agent at ${place.path('no-agent')} failed: Failed to connect to agent`,
+      `nothing to log ${sshd.user} in with: the agent at ${place.path('no-agent')} failed: Failed to connect to agent; the server lets nobody in`,
     )
     const nonsense = createServer((socket) => {
       socket.on('error', () => {}).resume()
