@@ -8,12 +8,12 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-const POLICY = 'src/pool/policy.ts'
-const SERIES = 'src/pool/series.ts'
-const QUANTUM = 'src/pool/quantum.ts'
-const quantum = (grants, ms) => [
-  { file: QUANTUM, before: 'QUANTUM_GRANTS = 8', after: `QUANTUM_GRANTS = ${grants}` },
-  { file: QUANTUM, before: 'QUANTUM_MS = 1_000', after: `QUANTUM_MS = ${ms}` },
+const POLICY = 'src/pool/policy/policy.ts'
+const RETRY = 'src/pool/actions/retry.ts'
+const FAIRNESS = 'src/pool/policy/fairness.ts'
+const timeSlice = (grants, ms) => [
+  { file: FAIRNESS, before: 'TIME_SLICE_GRANTS = 8', after: `TIME_SLICE_GRANTS = ${grants}` },
+  { file: FAIRNESS, before: 'TIME_SLICE_MS = 1_000', after: `TIME_SLICE_MS = ${ms}` },
 ]
 const DIALS = 'endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) / 2))'
 const AGAIN = 'Infinity : endpoint.dialLimit + 1'
@@ -30,21 +30,21 @@ const ROADS = [
     ],
   },
   { name: '8 grants or 1 s', measures: 'quantum', edits: [] },
-  { name: '1 grant', measures: 'quantum', edits: quantum(1, 0) },
-  { name: '64 grants or 10 s', measures: 'quantum', edits: quantum(64, 10_000) },
-  { name: 'never', measures: 'quantum', edits: quantum('Infinity', 'Infinity') },
+  { name: '1 grant', measures: 'quantum', edits: timeSlice(1, 0) },
+  { name: '64 grants or 10 s', measures: 'quantum', edits: timeSlice(64, 10_000) },
+  { name: 'never', measures: 'quantum', edits: timeSlice('Infinity', 'Infinity') },
   { name: 'halved, then +1', measures: 'throttle', edits: [] },
   {
     name: 'to 1, then +1',
     measures: 'throttle',
-    edits: [{ file: SERIES, before: DIALS, after: 'endpoint.dialLimit = 1' }],
+    edits: [{ file: RETRY, before: DIALS, after: 'endpoint.dialLimit = 1' }],
   },
   {
     name: '× 0.9, then +1',
     measures: 'throttle',
     edits: [
       {
-        file: SERIES,
+        file: RETRY,
         before: DIALS,
         after: 'endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) * 0.9))',
       },
@@ -53,7 +53,7 @@ const ROADS = [
   {
     name: 'halved, then doubled',
     measures: 'throttle',
-    edits: [{ file: 'src/pool/dialling.ts', before: AGAIN, after: 'Infinity : endpoint.dialLimit * 2' }],
+    edits: [{ file: 'src/pool/actions/dial.ts', before: AGAIN, after: 'Infinity : endpoint.dialLimit * 2' }],
   },
 ]
 

@@ -5,8 +5,8 @@ import { XecError } from './errors.js'
 import type { TransferOptions, TransferResult, Transfers, UploadSource } from './files/types.js'
 import type { Given, PoolOptions } from './pool/options.js'
 import { POOL_OPTION_NAMES, resolvePoolOptions } from './pool/options.js'
-import type { PoolSnapshot } from './pool/snapshot.js'
-import { tell } from './pool/tell.js'
+import type { PoolSnapshot } from './pool/metrics/snapshot.js'
+import { notifySafely } from './runtime/notify.js'
 import type { DrainReport, Pool, PoolTarget } from './pool/types.js'
 import type { HostCommand } from './run/local.js'
 import type { Run, StartRunOptions } from './run/start.js'
@@ -111,7 +111,7 @@ export class SSHAdapter implements Executor, Transfers, AsyncDisposable, Tunnels
             clock,
             intervalMs: ({ pool: host }) => ((host?.keepAlive ?? pool.keepAlive) ? intervalMs(host) : Infinity),
             idleTimeoutMs: ({ pool: host }) => host?.idleTimeout ?? pool.idleTimeout,
-            idle: (target) => this.#xec.pool.standing(target).idle,
+            idle: (target) => this.#xec.pool.admission(target).idle,
             ping: (target, ping) =>
               pingWith(
                 keepAliveWith,
@@ -247,9 +247,9 @@ export class SSHAdapter implements Executor, Transfers, AsyncDisposable, Tunnels
   /** Runs what takes a channel to the target: told of when it has to wait, and a sign of life. */
   async #inHand<T>(target: PoolTarget, work: () => Promise<T>): Promise<T> {
     if (this.#events.listenerCount('queue') > 0) {
-      const { full, inHand } = this.#xec.pool.standing(target)
+      const { full, inHand } = this.#xec.pool.admission(target)
       // Like a listener of any other event, one that throws disturbs nobody else.
-      if (full) tell(() => this.#events.emit('queue', { host: target.host, limit: full, inHand: inHand + 1 }))
+      if (full) notifySafely(() => this.#events.emit('queue', { host: target.host, limit: full, inHand: inHand + 1 }))
     }
     this.#keepAlive?.used(target)
     try {
@@ -274,7 +274,7 @@ export class SSHAdapter implements Executor, Transfers, AsyncDisposable, Tunnels
 /** `onLimit: 'throw'`, for everything that takes a channel. */
 function turnAway(target: PoolTarget, pool: Pool): void {
   const { host } = target
-  const { full, inHand, maxConnections } = pool.standing(target)
+  const { full, inHand, maxConnections } = pool.admission(target)
   if (full === 'maxConnectionsPerHost')
     throw new XecError(
       'XEC_QUEUE_TIMEOUT',

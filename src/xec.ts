@@ -12,7 +12,7 @@ import {
 import type { Transfers } from './files/types.js'
 import type { Given, PoolOptions } from './pool/options.js'
 import { createPool } from './pool/pool.js'
-import type { PoolSnapshot } from './pool/snapshot.js'
+import type { PoolSnapshot } from './pool/metrics/snapshot.js'
 import type { DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
 import type { Report, RunEvent } from './run/events.js'
 import { localRun, type HostCommand } from './run/local.js'

@@ -3,7 +3,7 @@
  * every command on the tracing channel `xec:command`. Where nobody listens, it costs a look at a flag.
  */
 import { channel, tracingChannel } from 'node:diagnostics_channel'
-import type { PoolEvent } from '../pool/events.js'
+import type { PoolEvent } from '../pool/metrics/events.js'
 import type { Pool, PoolTarget } from '../pool/types.js'
 import type { Command, Result } from './types.js'
 

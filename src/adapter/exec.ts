@@ -1,6 +1,6 @@
 /** One command on one open channel, from the exec request until there is nothing left to wait for. */
 import { isXecError, XecError, messageOf } from '../errors.js'
-import { tell } from '../pool/tell.js'
+import { notifySafely } from '../runtime/notify.js'
 import type { Clock, Timer } from '../runtime/clock.js'
 import type { Channel, Exit, PtyRequest, SignalName } from '../transport/transport.js'
 import type { Capture } from './capture.js'
@@ -84,11 +84,11 @@ class Running {
       () => {
         this.#accepted = true
         if (this.#settled) return
-        tell(() => options.onState?.('running'))
+        notifySafely(() => options.onState?.('running'))
         if (this.#stop) channel.stdin.end()
         else
           sending.feed.connect(channel.stdin, sending.encoded.preamble, (cause) => this.stop({ why: 'stdin', cause }))
-        tell(() =>
+        notifySafely(() =>
           options.onStarted?.({
             signal: (name) => this.#signal(name),
             resize: (rows, cols) => channel.resize(rows, cols),

@@ -1,6 +1,6 @@
 /** A Command on a Target becomes a Result: a lease, the command on it, the lease back, and the verdict. */
 import { setMaxListeners } from 'node:events'
-import { tell } from '../pool/tell.js'
+import { notifySafely } from '../runtime/notify.js'
 import type { PoolTarget, Lease, Pool } from '../pool/types.js'
 import { XecError } from '../errors.js'
 import { addressOf } from '../runtime/address.js'
@@ -59,7 +59,7 @@ export async function execute(
   let lost: Try | null = null
 
   for (;;) {
-    tell(() => options.onState?.('queued'))
+    notifySafely(() => options.onState?.('queued'))
     const stdout = new Capture(captureBytes, store)
     const stderr = new Capture(captureBytes, store)
     let lease: Lease

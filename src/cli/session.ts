@@ -1,7 +1,7 @@
 /** What every command that dials has around it: the pool, questions to the person, signals, stats for `pool stats`. */
-import type { PoolEvent } from '../pool/events.js'
+import type { PoolEvent } from '../pool/metrics/events.js'
 import type { PoolOptions } from '../pool/options.js'
-import type { PoolSnapshot } from '../pool/snapshot.js'
+import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
 import { formatDuration } from '../runtime/duration.js'
 import { systemClock } from '../runtime/clock.js'
 import { openStats } from '../stats/stats.js'

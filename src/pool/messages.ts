@@ -1,12 +1,12 @@
 /** The pool's errors, in words: which host, which limit, what to try. */
 import { XecError } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
-import type { Queue } from './queue.js'
-import type { Facts } from './facts.js'
-import type { Waiter } from './waiter.js'
+import type { Queue } from './state/queue.js'
+import type { State } from './state/state.js'
+import type { Waiter } from './state/waiter.js'
 
 /** `web-3: no channel within 5.0s (connections 1/1, channels 8/8, 4 waiting; last dial ok 12.0s ago)` */
-export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecError {
+export function queueTimeout(waiter: Waiter, state: State, now: number): XecError {
   const { queue, host } = waiter
   const { endpoint } = queue
   let used = 0
@@ -16,12 +16,12 @@ export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecErro
     established++
     used += connection.used
   }
-  const state = [
+  const found = [
     `connections ${endpoint.connections.size}/${endpoint.maxConnections}`,
     `channels ${used}/${established * queue.capacity(now)}`,
     `${queue.waiting} waiting`,
   ]
-  if (facts.slots >= facts.maxConnections) state.push(`pool full ${facts.slots}/${facts.maxConnections}`)
+  if (state.slots >= state.maxConnections) found.push(`pool full ${state.slots}/${state.maxConnections}`)
   const dial =
     endpoint.lastError !== null && endpoint.failing
       ? `last dial failed: ${endpoint.lastError}`
@@ -29,7 +29,7 @@ export function queueTimeout(waiter: Waiter, facts: Facts, now: number): XecErro
         ? 'no dial finished yet'
         : `last dial ok ${formatDuration(now - endpoint.lastOpenedAt)} ago`
   const limit = formatDuration(waiter.options.queueTimeoutMs ?? 0)
-  return new XecError('XEC_QUEUE_TIMEOUT', `${host}: no channel within ${limit} (${state.join(', ')}; ${dial})`, {
+  return new XecError('XEC_QUEUE_TIMEOUT', `${host}: no channel within ${limit} (${found.join(', ')}; ${dial})`, {
     host,
   })
 }

@@ -88,7 +88,7 @@ export const POOL_OPTIONS: { readonly [K in keyof PoolOptions]-?: PoolOptionSpec
     perHost: true,
     doc: 'unanswered pings before a connection counts as lost',
   },
-  autoReconnect: { kind: 'boolean', default: true, perHost: false, doc: 'false: no further dial in a series' },
+  autoReconnect: { kind: 'boolean', default: true, perHost: false, doc: 'false: no further dial in a retry' },
   maxReconnectAttempts: {
     kind: 'count',
     default: 3,

@@ -1,33 +1,33 @@
 /**
- * The pool. Every event changes one fact, then pumps; only the pump acts.
+ * The pool. Every event changes the state, then lets the scheduler run; only the scheduler acts.
  *
- *   policy.ts     every decision, pure, on views.ts   facts.ts      the live sets, and their indexes
- *   pump.ts       asks and acts until all waits       registry.ts   the keys and places that were met
- *   ledger.ts     every event, counted and told
- *   dialling.ts · series.ts · channels.ts · ends.ts · rejections.ts   what a step or a piece of news does
+ *   policy/    every decision, pure: a view of the state and the time go in, a step comes out
+ *   state/     what the pool knows, and the indexes that make a look cheap
+ *   actions/   what a step does, and what news of the transport changes
+ *   metrics/   every event, counted and told; the snapshot
  */
 import type { XecError } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import type { Random } from '../runtime/random.js'
 import type { Transport } from '../transport/transport.js'
-import { announceTo, isDialled } from './announce.js'
-import { Channels } from './channels.js'
-import { Dialling } from './dialling.js'
-import type { Effects } from './effects.js'
-import { Ends } from './ends.js'
-import type { PoolListener } from './events.js'
-import { Facts } from './facts.js'
-import { takeSnapshot } from './gauges.js'
-import { Ledger } from './ledger.js'
+import { announceTo, isDialled } from './actions/announce.js'
+import { Sessions } from './actions/sessions.js'
+import { Dials } from './actions/dial.js'
+import type { Effects } from './actions/effects.js'
+import { Closing } from './actions/close.js'
+import type { PoolListener } from './metrics/events.js'
+import { State } from './state/state.js'
+import { takeSnapshot } from './metrics/report.js'
+import { EventLog } from './metrics/report.js'
 import { aborted, chainTooLong, poolClosed } from './messages.js'
 import { resolvePoolOptions, type Given, type PoolOptions } from './options.js'
-import { Pump } from './pump.js'
-import { Rejections } from './rejections.js'
-import { Series } from './series.js'
-import type { PoolSnapshot } from './snapshot.js'
-import { standingOf, type Standing } from './standing.js'
+import { Scheduler } from './scheduler.js'
+import { Rejections } from './actions/reject.js'
+import { Retry } from './actions/retry.js'
+import type { PoolSnapshot } from './metrics/snapshot.js'
+import { admissionOf, type Admission } from './admission.js'
 import type { AcquireOptions, DrainOptions, DrainReport, Lease, Pool, PoolTarget } from './types.js'
-import { Waiter } from './waiter.js'
+import { Waiter } from './state/waiter.js'
 
 export interface PoolPorts {
   readonly transport: Transport
@@ -52,13 +52,13 @@ interface Draining {
 
 export class ConnectionPool implements Pool {
   /** For invariants and tests; nobody else looks. */
-  readonly facts: Facts
-  readonly #ledger: Ledger
+  readonly state: State
+  readonly #log: EventLog
   readonly #rejections: Rejections
-  readonly #series: Series
-  readonly #dialling: Dialling
-  readonly #ends: Ends
-  readonly #pump: Pump
+  readonly #retry: Retry
+  readonly #dials: Dials
+  readonly #closing: Closing
+  readonly #scheduler: Scheduler
   readonly #admit: PoolPorts['admit']
   #draining: Draining | null = null
 
@@ -67,24 +67,24 @@ export class ConnectionPool implements Pool {
     readonly options: PoolOptions,
   ) {
     this.#admit = admit
-    const facts = (this.facts = new Facts(options, random, () => clock.now()))
-    const ledger = (this.#ledger = new Ledger(facts))
-    const rejections = (this.#rejections = new Rejections(facts, ledger))
+    const state = (this.state = new State(options, random, () => clock.now()))
+    const log = (this.#log = new EventLog(state))
+    const rejections = (this.#rejections = new Rejections(state, log))
     const effects: Effects = {
-      emit: (queue, event) => ledger.write(queue, event),
+      emit: (queue, event) => log.write(queue, event),
       failWaiters: (queue, error) => rejections.rejectOwn(queue, error),
       failQueue: (queue, error) => rejections.rejectAll(queue, error),
-      pump: (news) => this.#pump.run(news),
+      update: (news) => this.#scheduler.update(news),
     }
-    const series = (this.#series = new Series(facts, effects))
-    const ends = (this.#ends = new Ends(facts, series, effects))
-    const dialling = (this.#dialling = new Dialling(facts, transport, series, ends, effects))
-    const channels = new Channels(facts, ends, effects)
-    this.#pump = new Pump(facts, clock, { dialling, channels, ends, rejections }, () => this.#settleDrain())
+    const retry = (this.#retry = new Retry(state, effects))
+    const closing = (this.#closing = new Closing(state, retry, effects))
+    const dials = (this.#dials = new Dials(state, transport, retry, closing, effects))
+    const sessions = new Sessions(state, closing, effects)
+    this.#scheduler = new Scheduler(state, clock, { dials, sessions, closing, rejections }, () => this.#settleDrain())
   }
 
   get timers(): number {
-    return this.#pump.timers
+    return this.#scheduler.timers
   }
 
   acquire(target: PoolTarget, options: AcquireOptions = {}): Promise<Lease> {
@@ -94,13 +94,13 @@ export class ConnectionPool implements Pool {
       // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is whatever it threw
       return Promise.reject(error)
     }
-    const { facts } = this
+    const { state } = this
     const { host } = target
-    const queue = facts.registry.queueOf(target)
-    const requested = (): void => this.#ledger.write(queue, { type: 'requested', host })
+    const queue = state.registry.queueOf(target)
+    const requested = (): void => this.#log.write(queue, { type: 'requested', host })
     const refuse = (error: XecError): Promise<Lease> => {
       requested()
-      this.#ledger.write(queue, { type: 'rejected', host, code: error.code })
+      this.#log.write(queue, { type: 'rejected', host, code: error.code })
       return Promise.reject(error)
     }
     if (this.#draining) {
@@ -109,12 +109,12 @@ export class ConnectionPool implements Pool {
     }
     if (options.signal?.aborted) return refuse(aborted(host, options.signal.reason))
     let hops = 0
-    for (let hop = target.jump; hop; hop = hop.jump) hops++
-    if (hops + 1 > facts.maxConnections) return refuse(chainTooLong(host, hops, facts.maxConnections))
-    facts.meet(queue, target)
+    for (let jump = target.jump; jump; jump = jump.jump) hops++
+    if (hops + 1 > state.maxConnections) return refuse(chainTooLong(host, hops, state.maxConnections))
+    state.meet(queue, target)
 
     return new Promise((resolve, reject) => {
-      const now = facts.now()
+      const now = state.now()
       const waiter = new Waiter(
         queue,
         host,
@@ -126,12 +126,13 @@ export class ConnectionPool implements Pool {
       )
       if (options.signal) {
         const { signal } = options
-        const abort = (): void => this.#pump.run(() => this.#rejections.reject(waiter, aborted(host, signal.reason)))
+        const abort = (): void =>
+          this.#scheduler.update(() => this.#rejections.reject(waiter, aborted(host, signal.reason)))
         signal.addEventListener('abort', abort, { once: true })
         waiter.onSettled = () => signal.removeEventListener('abort', abort)
       }
-      this.#pump.run(() => {
-        facts.want(waiter)
+      this.#scheduler.update(() => {
+        state.want(waiter)
         // Told when it has its place: who asks at hearing of it comes behind.
         requested()
         if (isDialled(queue)) announceTo(waiter)
@@ -149,27 +150,27 @@ export class ConnectionPool implements Pool {
   }
 
   snapshot(): PoolSnapshot {
-    return takeSnapshot(this.facts)
+    return takeSnapshot(this.state)
   }
 
-  standing(target: PoolTarget): Standing {
-    return standingOf(target, this.facts)
+  admission(target: PoolTarget): Admission {
+    return admissionOf(target, this.state)
   }
 
   drain({ timeoutMs = 30_000 }: DrainOptions = {}): Promise<DrainReport> {
-    const { facts } = this
-    const cutAt = facts.now() + timeoutMs
+    const { state } = this
+    const cutAt = state.now() + timeoutMs
     if (!this.#draining) {
-      const { released, rejected, revoked } = facts.figures.totals
+      const { released, rejected, revoked } = state.figures.totals
       let settle: (report: DrainReport) => void = () => {}
       const promise = new Promise<DrainReport>((resolve) => (settle = resolve))
       this.#draining = { promise, settle, before: { released, rejected, revoked }, refused: 0 }
-      facts.mode = 'draining'
+      state.mode = 'draining'
     }
     // A later, stricter call shortens the grace; none prolongs it.
-    if (facts.mode === 'draining') facts.cutAt = Math.min(facts.cutAt, cutAt)
-    for (const connection of facts.connections) facts.changed(connection)
-    this.#pump.run()
+    if (state.mode === 'draining') state.cutAt = Math.min(state.cutAt, cutAt)
+    for (const connection of state.connections) state.changed(connection)
+    this.#scheduler.update()
     return this.#draining.promise
   }
 
@@ -178,35 +179,35 @@ export class ConnectionPool implements Pool {
   }
 
   reset(target: PoolTarget): void {
-    const { facts } = this
-    const queue = facts.registry.queueOf(target)
+    const { state } = this
+    const queue = state.registry.queueOf(target)
     const { endpoint } = queue
-    this.#pump.run(() => {
+    this.#scheduler.update(() => {
       endpoint.forget()
-      this.#series.reset(queue)
+      this.#retry.reset(queue)
       for (const each of endpoint.queues) each.sticky = null
       this.retire(target)
       for (const connection of [...endpoint.connections])
-        if (connection.state === 'opening') this.#dialling.abort(connection)
-      facts.touchEndpoint(endpoint)
+        if (connection.state === 'opening') this.#dials.abort(connection)
+      state.markEndpointDirty(endpoint)
     })
   }
 
   retire(target: PoolTarget): void {
-    const { endpoint } = this.facts.registry.queueOf(target)
-    this.#pump.run(() => {
+    const { endpoint } = this.state.registry.queueOf(target)
+    this.#scheduler.update(() => {
       for (const connection of [...endpoint.connections])
-        if (connection.state === 'open') this.#ends.drain(connection, 'reset')
+        if (connection.state === 'open') this.#closing.drain(connection, 'reset')
     })
   }
 
   subscribe(listener: PoolListener): () => void {
-    return this.#ledger.subscribe(listener)
+    return this.#log.subscribe(listener)
   }
 
   #settleDrain(): void {
-    if (!this.#draining || this.facts.mode !== 'closed' || this.facts.connections.size > 0) return
-    const { released, rejected, revoked } = this.facts.figures.totals
+    if (!this.#draining || this.state.mode !== 'closed' || this.state.connections.size > 0) return
+    const { released, rejected, revoked } = this.state.figures.totals
     const { before, refused, settle } = this.#draining
     settle({
       completed: released - before.released,

@@ -1,9 +1,9 @@
 /** The pool as its callers see it. */
 import type { Channel, Link, Target } from '../transport/transport.js'
-import type { PoolListener } from './events.js'
+import type { PoolListener } from './metrics/events.js'
 import type { HostPoolOptions, PoolOptions } from './options.js'
-import type { PoolSnapshot } from './snapshot.js'
-import type { Standing } from './standing.js'
+import type { PoolSnapshot } from './metrics/snapshot.js'
+import type { Admission } from './admission.js'
 
 export interface PoolTarget extends Target {
   readonly jump: PoolTarget | null
@@ -77,7 +77,7 @@ export interface Pool {
   /** One synchronous pass over the live set: a frozen plain object. Also after close. */
   snapshot(): PoolSnapshot
   /** What one more acquire of the target would find now. */
-  standing(target: PoolTarget): Standing
+  admission(target: PoolTarget): Admission
   /** Refuses new work, lets queued and running work finish, closes. Final, idempotent, always resolves. */
   drain(options?: DrainOptions): Promise<DrainReport>
   /** Drain without grace: resolves when every socket is shut, within about a second. Idempotent, always resolves. */

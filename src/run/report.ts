@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import { OUTCOMES, type CommandAttempt, type Outcome, type RemoteProcess, type Result } from '../adapter/types.js'
 import type { ErrorCode, Executed, Phase, XecError } from '../errors.js'
-import type { PoolSnapshot } from '../pool/snapshot.js'
+import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
 import type { Report } from './events.js'
 
 /** How often each outcome occurred, and `total`. */

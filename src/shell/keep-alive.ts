@@ -1,5 +1,5 @@
 /** Keep-alive by a command or a function of the user's, in place of the protocol's ping. */
-import { Deadlines, type Entry } from '../pool/deadlines.js'
+import { DeadlineHeap, type HeapEntry } from '../runtime/deadline-heap.js'
 import type { PoolTarget } from '../pool/types.js'
 import { keyOf } from '../pool/identity.js'
 import { isXecError } from '../errors.js'
@@ -63,7 +63,7 @@ interface Kept {
   /** Strictest of what its names ask for, as in the pool. */
   idleTimeoutMs: number
   /** Its place among those to be pinged. */
-  entry: Entry | null
+  heapEntry: HeapEntry | null
   /** Under way; what becomes of one that was taken out is no news. */
   readonly pings: Set<Ping>
 }
@@ -75,7 +75,7 @@ interface Kept {
  */
 export class KeepAlive {
   readonly #kept = new Map<string, Kept>()
-  readonly #due = new Deadlines<Kept>()
+  readonly #due = new DeadlineHeap<Kept>()
   #timer: { readonly at: number; readonly handle: Timer } | null = null
   #stopped = false
 
@@ -92,7 +92,10 @@ export class KeepAlive {
       if (kept) this.#leave(kept)
     } else {
       if (!kept)
-        this.#kept.set(key, (kept = { key, target, usedAt, idleTimeoutMs: Infinity, entry: null, pings: new Set() }))
+        this.#kept.set(
+          key,
+          (kept = { key, target, usedAt, idleTimeoutMs: Infinity, heapEntry: null, pings: new Set() }),
+        )
       kept.target = target
       kept.usedAt = usedAt
       kept.idleTimeoutMs = Math.min(kept.idleTimeoutMs, idleTimeoutMs(target))

@@ -1,6 +1,6 @@
 /** A regular look at a pool's figures. */
 import { EventEmitter } from 'node:events'
-import type { PoolSnapshot } from '../pool/snapshot.js'
+import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
 import type { Clock, Timer } from '../runtime/clock.js'
 import { durationOf } from './settings.js'
 

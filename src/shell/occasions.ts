@@ -1,6 +1,6 @@
 /** The events of an adapter, as values made from those of its pool. */
-import type { CloseReason, PoolListener } from '../pool/events.js'
-import type { FullLimit } from '../pool/standing.js'
+import type { CloseReason, PoolListener } from '../pool/metrics/events.js'
+import type { FullLimit } from '../pool/admission.js'
 
 /** Event names and what their listeners get. There is no `error`: what fails is told by results. */
 export interface AdapterEvents {

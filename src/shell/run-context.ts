@@ -1,7 +1,7 @@
 /** Many hosts to run one command on: a template tag with settings, and the run that it starts. */
 import type { Command, Executor, Result } from '../adapter/types.js'
 import type { ResolvedTarget } from '../inventory/resolve.js'
-import type { PoolSnapshot } from '../pool/snapshot.js'
+import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
 import type { RunEvent } from '../run/events.js'
 import type { HostCommand } from '../run/local.js'
 import type { Run, StartRunOptions } from '../run/start.js'

@@ -1,5 +1,5 @@
 /** What a run over many hosts gives: a result for each, and the sums. */
-import type { PoolSnapshot } from '../pool/snapshot.js'
+import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
 import type { Report } from '../run/events.js'
 import { foldOutputs, type OutputGroup } from '../run/fold.js'
 import { toJson, type ReportDocument } from '../run/report.js'

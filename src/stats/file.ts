@@ -1,5 +1,5 @@
 /** One stats file as text: what is in it, and reading it back from something that may be anything. Pure. */
-import type { HostFigures, Latency, PoolSnapshot } from '../pool/snapshot.js'
+import type { HostFigures, Latency, PoolSnapshot } from '../pool/metrics/snapshot.js'
 import type { ProcessIdentity } from './process.js'
 import type { PoolTotals } from './view.js'
 

@@ -1,5 +1,5 @@
 /** What stats files add up to: one live run, several and their sum, the last one, or nothing. Types and pure folding. */
-import type { HostFigures, Latency, PoolFigures, PoolSnapshot } from '../pool/snapshot.js'
+import type { HostFigures, Latency, PoolFigures, PoolSnapshot } from '../pool/metrics/snapshot.js'
 
 /** A snapshot without its rows. */
 export type PoolTotals = Omit<PoolSnapshot, 'hosts'>

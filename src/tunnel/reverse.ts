@@ -2,7 +2,7 @@
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { XecError } from '../errors.js'
-import { tell } from '../pool/tell.js'
+import { notifySafely } from '../runtime/notify.js'
 import type { Pool, PoolTarget } from '../pool/types.js'
 import type { Link, LinkEnd, RemoteListener } from '../transport/transport.js'
 import { HeldLink } from './held-link.js'
@@ -67,7 +67,7 @@ export async function openReverseTunnel(
     // Before it is made: one that is not must not leave the far side waiting.
     connections.join(socket, remote, link)
     const failed = (cause: Error): void => {
-      tell(() =>
+      notifySafely(() =>
         onError?.(
           new XecError(
             'XEC_CONNECT',

@@ -1,7 +1,7 @@
 /** A local port that leads to an address as the remote host sees it, as `ssh -L` makes one. */
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { isXecError, messageOf, XecError } from '../errors.js'
-import { tell } from '../pool/tell.js'
+import { notifySafely } from '../runtime/notify.js'
 import type { AcquireOptions, Pool, PoolTarget } from '../pool/types.js'
 import { HeldLink } from './held-link.js'
 import { Connections } from './join.js'
@@ -61,7 +61,7 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
     } catch (error) {
       socket.resetAndDestroy()
       // Of anything else somebody should hear, too: it is a mistake of ours.
-      tell(() => {
+      notifySafely(() => {
         if (!isXecError(error)) throw error
         onError?.(error)
       })
@@ -98,7 +98,7 @@ export async function openTunnel(pool: Pool, target: PoolTarget, options: Tunnel
   }
   // A connection that could not be accepted (no file descriptors, say); the next one may be.
   server.on('error', (cause) =>
-    tell(() =>
+    notifySafely(() =>
       onError?.(
         new XecError(
           'XEC_CONNECT',

@@ -1,6 +1,6 @@
 import { subscribe, tracingChannel, unsubscribe } from 'node:diagnostics_channel'
 import { expect, onTestFinished, test } from 'vitest'
-import type { PoolEvent } from '../../src/pool/events.js'
+import type { PoolEvent } from '../../src/pool/metrics/events.js'
 import { createXec } from '../../src/xec.js'
 import { makeTarget } from '../transport/fixture.js'
 

@@ -159,7 +159,7 @@ export class FakePool implements Pool {
   snapshot(): never {
     throw new Error('not used')
   }
-  standing(): never {
+  admission(): never {
     throw new Error('not used')
   }
   drain(): never {

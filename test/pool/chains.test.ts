@@ -328,7 +328,7 @@ describe('a jump host that is open and has carried nobody yet', () => {
 
   test('is no room for another user of it', async () => {
     const { sim } = await waitsToCarry()
-    expect(sim.pool.standing(target('hop', { username: 'root' })).full).toBe('maxConnectionsPerHost')
+    expect(sim.pool.admission(target('hop', { username: 'root' })).full).toBe('maxConnectionsPerHost')
   })
 
   test('is not closed for another user of it, who waits for its turn: neither keeps the other from carrying', async () => {
@@ -482,10 +482,10 @@ describe('who waits for room at a jump host is looked at again', () => {
 
   test('when somebody comes for whom one behind it has no connection', async () => {
     const { sim, own } = await another()
-    const { facts } = sim.pool
+    const { state } = sim.pool
     sim.acquire(own)
     await sim.settle()
-    expect([...facts.slotRings.firstSlot].map(({ target: { host } }) => host)).toEqual(['h1'])
+    expect([...state.slotWaitlists.firstSlot].map(({ target: { host } }) => host)).toEqual(['h1'])
     await sim.advance(5_000)
     expect(
       sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness').length,
@@ -522,7 +522,7 @@ describe('who waits for room at a jump host is looked at again', () => {
     const waiter = sim.acquire(target('w', { jump: own }))
     await sim.settle()
     const rings = (): string[][] =>
-      [sim.pool.facts.slotRings.firstSlot, sim.pool.facts.slotRings.moreSlot].map((ring) =>
+      [sim.pool.state.slotWaitlists.firstSlot, sim.pool.state.slotWaitlists.moreSlot].map((ring) =>
         [...ring].map(({ target: { host } }) => host),
       )
     expect(rings()).toEqual([['stranger', 'h1'], ['y']])
@@ -537,7 +537,7 @@ describe('who waits for room at a jump host is looked at again', () => {
     await sim.settle()
     waiter.abort()
     await sim.advance(5_000)
-    expect([...sim.pool.facts.slotRings.moreSlot].map(({ target: { host } }) => host)).toEqual(['y', 'h1'])
+    expect([...sim.pool.state.slotWaitlists.moreSlot].map(({ target: { host } }) => host)).toEqual(['y', 'h1'])
   })
 })
 
@@ -572,7 +572,7 @@ test('whoever was carried by a jump host that was lost is carried by the next on
 test('once a jump host has carried one, the others behind it wait like everybody, also while somebody else is first in line', async () => {
   const sim = new Sim({ maxConnections: 4 })
   const rings = (): string[][] =>
-    [sim.pool.facts.slotRings.chainSlot, sim.pool.facts.slotRings.firstSlot].map((ring) =>
+    [sim.pool.state.slotWaitlists.chainSlot, sim.pool.state.slotWaitlists.firstSlot].map((ring) =>
       [...ring].map(({ target: { host } }) => host),
     )
   sim.acquire(target('b')) // at work, so that it is not closed for those behind the other one

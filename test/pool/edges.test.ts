@@ -1,7 +1,7 @@
 /** Moments between two states: a link that is broken and not yet shut, a listener that calls back, a step inside a step. */
 import { describe, expect, test } from 'vitest'
 import type { Lease } from '../../src/pool/types.js'
-import { QUANTUM_MS } from '../../src/pool/quantum.js'
+import { TIME_SLICE_MS } from '../../src/pool/policy/fairness.js'
 import { DialError } from '../../src/transport/transport.js'
 import { collectUncaught } from '../rig/uncaught.js'
 import { Sim, target } from './sim.js'
@@ -58,7 +58,7 @@ describe('two users of one place', () => {
     const lease = await leased(sim)
     const more = sim.acquire(deploy)
     const stranger = sim.acquire(root)
-    await sim.advance(QUANTUM_MS)
+    await sim.advance(TIME_SLICE_MS)
     lease.release()
     await sim.settle()
     sim.parked[0]!.succeed()
@@ -107,7 +107,7 @@ describe('two users of one place', () => {
     expect(other.error()).toBeUndefined()
     expect(theirs?.stage).toBe('reaching')
     expect(
-      [...sim.pool.facts.registry.endpoints.values()].map(({ failures, notBefore }) => [failures, notBefore]),
+      [...sim.pool.state.registry.endpoints.values()].map(({ failures, notBefore }) => [failures, notBefore]),
     ).toEqual([[0, 0]])
     theirs!.succeed()
     await sim.settle()
@@ -315,7 +315,7 @@ test('a pool that meets ever new targets forgets those that nothing is known of'
   sim.checkEvery = 100
   const first = target('n0')
   for (let i = 0; i < 3_000; i++) (await leased(sim, i === 0 ? first : target(`n${i}`))).release()
-  const { queues } = sim.pool.facts.registry
+  const { queues } = sim.pool.state.registry
   expect(queues.size).toBeLessThan(1_100)
   const bastion = target('bastion')
   const waiting = sim.acquire(target('kept', { jump: bastion }))

@@ -46,7 +46,7 @@ describe('reset forgets', () => {
     await sim.settle()
     sim.pool.reset(web)
     await sim.dialAll()
-    expect(sim.pool.facts.registry.endpoints.get('web.test:22')!.dialLimit).toBe(Infinity)
+    expect(sim.pool.state.registry.endpoints.get('web.test:22')!.dialLimit).toBe(Infinity)
   })
 
   test('how many channels its server allowed', async () => {
@@ -81,10 +81,10 @@ test('a place where somebody waits for a slot is not forgotten, however many oth
   sim.acquire(web)
   for (let i = 0; i < 1_100; i++) sim.acquire(target(`n${i}`)).abort()
   await sim.settle()
-  expect(sim.pool.facts.registry.queues.size).toBeLessThan(1_000)
+  expect(sim.pool.state.registry.queues.size).toBeLessThan(1_000)
   sim.acquire(target('web', { username: 'root' }))
   await sim.settle()
-  const queues = [...sim.pool.facts.registry.queues.values()].filter(({ target: { host } }) => host === 'web')
+  const queues = [...sim.pool.state.registry.queues.values()].filter(({ target: { host } }) => host === 'web')
   expect(new Set(queues.map(({ endpoint }) => endpoint)).size).toBe(1)
 })
 

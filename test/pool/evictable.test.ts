@@ -1,26 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { firstToGo, isEvictable } from '../../src/pool/evictable.js'
-import type { ConnectionView, QueueView } from '../../src/pool/views.js'
+import { firstToGo, isEvictable } from '../../src/pool/policy/evict.js'
+import type { ConnectionView, QueueView } from '../../src/pool/policy/view.js'
 
 type Asker = QueueView | null
 
 const queue = (more: Partial<QueueView> = {}): QueueView =>
-  ({ waiting: 0, served: false, children: new Set(), ...more }) as QueueView
-const waitedForBy = (...children: QueueView[]): QueueView => queue({ children: new Set(children) })
+  ({ waiting: 0, served: false, waitingDependants: new Set(), ...more }) as QueueView
+const waitedForBy = (...children: QueueView[]): QueueView => queue({ waitingDependants: new Set(children) })
 const idle = (more: Partial<ConnectionView> = {}): ConnectionView =>
   ({
     state: 'open',
     idle: true,
     freeing: false,
     used: 0,
-    passengers: new Set(),
-    carried: 0,
+    carried: new Set(),
+    carriedTotal: 0,
     queue: queue(),
     ...more,
   }) as ConnectionView
 const busy = (more: Partial<ConnectionView> = {}): ConnectionView => idle({ idle: false, used: 1, ...more })
 const carrying = (carried: ConnectionView[], more: Partial<ConnectionView> = {}): ConnectionView =>
-  idle({ idle: false, passengers: new Set(carried), carried: carried.length, ...more })
+  idle({ idle: false, carried: new Set(carried), carriedTotal: carried.length, ...more })
 
 const stranger = queue({ waiting: 1 })
 const owner = queue({ waiting: 1, served: true })
@@ -37,7 +37,7 @@ describe('a connection', () => {
       stranger,
       false,
     ],
-    ['goes once it has carried', idle({ queue: waitedForBy(queue()), carried: 1 }), stranger, true],
+    ['goes once it has carried', idle({ queue: waitedForBy(queue()), carriedTotal: 1 }), stranger, true],
     [
       'goes for one who has none, where those whom it is to carry have one',
       idle({ queue: waitedForBy(owner) }),

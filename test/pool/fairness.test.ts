@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/quantum.js'
+import { TIME_SLICE_GRANTS, TIME_SLICE_MS } from '../../src/pool/policy/fairness.js'
 import type { Lease, PoolTarget } from '../../src/pool/types.js'
 import { Sim, target } from './sim.js'
 
@@ -77,7 +77,7 @@ describe('law 14: a stranger at a full pool', () => {
       const grants = town.count('a') - before
       const waited = sim.clock.now() - since
       expect(
-        grants <= QUANTUM_GRANTS + channels || waited <= QUANTUM_MS + 2 * commandMs,
+        grants <= TIME_SLICE_GRANTS + channels || waited <= TIME_SLICE_MS + 2 * commandMs,
         `${grants} grants, ${waited} ms`,
       ).toBe(true)
       await town.until(() => town.count('a') >= 1_000, commandMs)
@@ -113,9 +113,9 @@ describe('law 14: a stranger at a full pool', () => {
       sim.acquire(target(host))
       await sim.settle()
     }
-    await sim.advance(2 * QUANTUM_MS)
+    await sim.advance(2 * TIME_SLICE_MS)
     const stranger = sim.acquire(target('stranger'))
-    await sim.advance(QUANTUM_MS)
+    await sim.advance(TIME_SLICE_MS)
     expect(sim.events.filter((event) => event.type === 'draining')).toMatchObject([
       { host: 'a', connection: 3, reason: 'fairness' },
     ])
@@ -134,14 +134,14 @@ describe('law 14: a stranger at a full pool', () => {
     town.want(target('a', { username: 'root' }), 1)
     const total = (): number => sim.pool.snapshot().acquired
     const roots = (): number =>
-      [...sim.pool.facts.registry.queues.values()]
+      [...sim.pool.state.registry.queues.values()]
         .filter(({ target: { username } }) => username === 'root')
         .reduce((n, { waiters }) => n + waiters.size, 0)
     const before = total()
     const since = sim.clock.now()
     await town.until(() => roots() === 0, 10)
     expect(
-      total() - before <= QUANTUM_GRANTS + 1 || sim.clock.now() - since <= QUANTUM_MS + 20,
+      total() - before <= TIME_SLICE_GRANTS + 1 || sim.clock.now() - since <= TIME_SLICE_MS + 20,
       `${total() - before} grants, ${sim.clock.now() - since} ms`,
     ).toBe(true)
     await town.until(() => town.served.length >= 501, 10)
@@ -152,7 +152,7 @@ describe('law 14: a stranger at a full pool', () => {
     const town = new Town(sim, 20)
     town.want(target('a'), 2_000)
     for (let i = 0; i < 20; i++) town.want(target(`stranger-${i}`), 1)
-    for (let i = 0; i < 20 * QUANTUM_GRANTS * 3 && town.served.filter((name) => name !== 'a').length < 20; i++)
+    for (let i = 0; i < 20 * TIME_SLICE_GRANTS * 3 && town.served.filter((name) => name !== 'a').length < 20; i++)
       await town.round(20)
     expect(town.served.filter((name) => name !== 'a').sort()).toEqual(
       Array.from({ length: 20 }, (_, i) => `stranger-${i}`).sort(),
@@ -169,11 +169,11 @@ test('law 14: a second stranger has one given up for it at the end of its own qu
   await sim.advance(5_000)
   const draining = (): number => sim.events.filter(({ type }) => type === 'draining').length
   sim.acquire(target('first'))
-  await sim.advance(QUANTUM_MS / 2)
+  await sim.advance(TIME_SLICE_MS / 2)
   sim.acquire(target('second'))
-  await sim.advance(QUANTUM_MS / 2)
+  await sim.advance(TIME_SLICE_MS / 2)
   expect(draining()).toBe(1)
-  await sim.advance(QUANTUM_MS / 2 - 1)
+  await sim.advance(TIME_SLICE_MS / 2 - 1)
   expect(draining()).toBe(1)
   await sim.advance(1)
   expect(draining()).toBe(2)
@@ -192,7 +192,7 @@ describe('law 14: no more than it takes', () => {
     sim.links[1]!.lose()
     await sim.settle()
     for (const dial of sim.parked) dial.succeed()
-    await sim.advance(QUANTUM_MS - 1)
+    await sim.advance(TIME_SLICE_MS - 1)
     expect(sim.events.filter(({ type }) => type === 'draining')).toEqual([])
     await sim.advance(1)
     expect(sim.events.filter(({ type }) => type === 'draining')).toHaveLength(1)
@@ -213,7 +213,7 @@ describe('law 14: no more than it takes', () => {
       for (const host of hosts) for (let i = 0; i < 20; i++) sim.acquire(host)
       await sim.advance(1_500)
       sim.acquire(target('stranger'))
-      await sim.advance(QUANTUM_MS)
+      await sim.advance(TIME_SLICE_MS)
       expect(sim.events.filter(({ type }) => type === 'draining')).toHaveLength(1)
       sim.links[0]?.lose()
       await sim.settle()
@@ -243,7 +243,7 @@ describe('law 14: long commands', () => {
       s.want(target('stranger'), 1)
       const since = sim.clock.now()
       while (s.count('stranger') === 0 && sim.clock.now() - since < 60_000) await round()
-      expect(sim.clock.now() - since).toBeLessThanOrEqual(4 * QUANTUM_MS + 2 * bMs)
+      expect(sim.clock.now() - since).toBeLessThanOrEqual(4 * TIME_SLICE_MS + 2 * bMs)
     },
   )
 
@@ -275,12 +275,12 @@ describe('law 14: whoever is first in the ring', () => {
     sim.acquire(y)
     await sim.settle()
     for (const dial of sim.parked) dial.succeed()
-    await sim.advance(2 * QUANTUM_MS)
+    await sim.advance(2 * TIME_SLICE_MS)
     // The head of the ring has a connection still, which drains.
     sim.pool.reset(y)
     sim.acquire(y)
     sim.acquire(target('stranger'))
-    await sim.advance(2 * QUANTUM_MS)
+    await sim.advance(2 * TIME_SLICE_MS)
     expect(sim.events.filter((event) => event.type === 'draining' && event.reason === 'fairness')).toEqual([])
     sim.acquire(x)
     await sim.settle()
@@ -300,7 +300,7 @@ describe('law 14: at the moment at which the quantum is over', () => {
     sim.acquire(root)
     await sim.settle()
     // The timer is late.
-    sim.clock.moveTo(sim.clock.now() + 2 * QUANTUM_MS)
+    sim.clock.moveTo(sim.clock.now() + 2 * TIME_SLICE_MS)
     sim.pool.reset(user)
     await sim.settle()
     expect(sim.events.filter(({ type }) => type === 'draining')).toMatchObject([{ reason: 'reset' }])
@@ -315,7 +315,7 @@ describe('law 14: at the moment at which the quantum is over', () => {
     await sim.advance(1)
     for (const dial of sim.parked) dial.succeed()
     await sim.settle()
-    sim.clock.moveTo(sim.clock.now() + 2 * QUANTUM_MS)
+    sim.clock.moveTo(sim.clock.now() + 2 * TIME_SLICE_MS)
     while (sim.clock.fireNext(sim.clock.now())) await sim.settle()
     expect(sim.events.filter(({ type }) => type === 'draining')).toMatchObject([{ host: 'b', reason: 'fairness' }])
   })
@@ -347,7 +347,7 @@ describe('laws 13 and 14: a stranger and jump hosts', () => {
       // Each has at most one turn before the stranger's.
       expect(town.count('stranger')).toBe(1)
       expect(Math.max(...behind.map(({ host }, i) => town.count(host) - before[i]!))).toBeLessThanOrEqual(
-        2 * QUANTUM_GRANTS + 2 * behind.length,
+        2 * TIME_SLICE_GRANTS + 2 * behind.length,
       )
       for (let i = 0; i < 250; i++) await town.round(10)
       for (const { host } of behind) expect(town.count(host), town.served.join(' ')).toBeGreaterThan(0)
@@ -365,7 +365,7 @@ describe('laws 13 and 14: a stranger and jump hosts', () => {
     for (const each of all) town.want(each, 400)
     for (let i = 0; i < 600; i++) await town.round(10)
     const counts = all.map(({ host }) => town.count(host))
-    expect(Math.min(...counts), counts.join(' ')).toBeGreaterThanOrEqual(3 * QUANTUM_GRANTS)
+    expect(Math.min(...counts), counts.join(' ')).toBeGreaterThanOrEqual(3 * TIME_SLICE_GRANTS)
   })
 })
 

@@ -15,7 +15,7 @@ describe('the process', () => {
     expect(sim.links.map(({ held }) => held)).toEqual([false, true])
     waiter.lease()!.release()
     await sim.settle()
-    expect([sim.pool.facts.busy, sim.links.map(({ held }) => held)]).toEqual([false, [false, false]])
+    expect([sim.pool.state.busy, sim.links.map(({ held }) => held)]).toEqual([false, [false, false]])
   })
 
   test('is not held by a connection on its way out because another was at work when it began to go', async () => {
@@ -29,7 +29,7 @@ describe('the process', () => {
     await sim.settle()
     other.lease()!.release()
     await sim.settle()
-    expect([sim.pool.facts.busy, sim.links.map(({ held }) => held)]).toEqual([false, [false, false, false]])
+    expect([sim.pool.state.busy, sim.links.map(({ held }) => held)]).toEqual([false, [false, false, false]])
   })
 })
 
@@ -172,5 +172,5 @@ test('a dial that this side cancels is no failure', async () => {
   await sim.settle()
   await sim.pool.close()
   expect(sim.pool.snapshot()).toMatchObject({ connectionsFailed: 0, failuresByPhase: {}, connecting: 0 })
-  expect(sim.pool.facts.figures.totals).toMatchObject({ dialling: 3, dialCancelled: 3, opened: 0 })
+  expect(sim.pool.state.figures.totals).toMatchObject({ dialling: 3, dialCancelled: 3, opened: 0 })
 })

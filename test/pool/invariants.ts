@@ -2,10 +2,10 @@
  * The laws of the pool that can be read off its state. They ride along with every test that uses Sim, after every step;
  * so they are plain comparisons, which cost a hundredth of an `expect`.
  */
-import type { PoolEvent } from '../../src/pool/events.js'
-import { decideConnection, decideQueue } from '../../src/pool/policy.js'
+import type { PoolEvent } from '../../src/pool/metrics/events.js'
+import { decideConnection, decideQueue } from '../../src/pool/policy/policy.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
-import { SLOT_RINGS } from '../../src/pool/views.js'
+import { SLOT_WAITLISTS } from '../../src/pool/policy/view.js'
 import type { FakeClock, FakeLink } from './sim.js'
 
 export function law(n: number | string, holds: boolean, detail: () => string): void {
@@ -22,15 +22,15 @@ function grownOnlyWithin(what: object, size: number, limit: number): boolean {
 }
 
 export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
-  const { facts, options } = pool
+  const { state, options } = pool
   const now = clock.now()
-  const live = [...facts.connections]
+  const live = [...state.connections]
   const count = (is: (connection: (typeof live)[number]) => boolean): number =>
     live.reduce((n, connection) => n + (is(connection) ? 1 : 0), 0)
 
   // 1: limits
   law(1, live.length <= options.maxConnections, () => `${live.length} slots of ${options.maxConnections}`)
-  for (const endpoint of facts.registry.endpoints.values()) {
+  for (const endpoint of state.registry.endpoints.values()) {
     law(
       1,
       grownOnlyWithin(endpoint, endpoint.connections.size, endpoint.maxConnections),
@@ -39,13 +39,13 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   }
   law(
     1,
-    facts.handshakes <= options.maxConcurrentDials,
-    () => `${facts.handshakes} handshakes of ${options.maxConcurrentDials}`,
+    state.handshakes <= options.maxConcurrentDials,
+    () => `${state.handshakes} handshakes of ${options.maxConcurrentDials}`,
   )
   law(
     1,
-    facts.handshakes === count((c) => c.state === 'opening' && c.stage === 'authenticating'),
-    () => `${facts.handshakes} handshakes are counted`,
+    state.handshakes === count((c) => c.state === 'opening' && c.stage === 'authenticating'),
+    () => `${state.handshakes} handshakes are counted`,
   )
 
   // 2, 3: capacity, and leases only where they belong
@@ -71,19 +71,19 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     )
     law(3, connection.queue.connections.has(connection), () => `connection ${connection.id} is not its queue's`)
   }
-  law('index', idle === facts.idle.size, () => `the idle index has ${facts.idle.size}, a scan finds ${idle}`)
-  law('index', facts.freeing === count((c) => c.freeing), () => `${facts.freeing} are counted as freeing`)
-  law(9, facts.leases === leases, () => `${facts.leases} leases are counted, a scan finds ${leases}`)
+  law('index', idle === state.idle.size, () => `the idle index has ${state.idle.size}, a scan finds ${idle}`)
+  law('index', state.freeing === count((c) => c.freeing), () => `${state.freeing} are counted as freeing`)
+  law(9, state.leases === leases, () => `${state.leases} leases are counted, a scan finds ${leases}`)
 
   // 4: no lost wake-up: the whole-view oracle finds no step after a pump
-  law(4, facts.dirty.length === 0, () => `${facts.dirty.length} subjects are left undecided`)
-  for (const queue of facts.registry.queues.values()) {
-    const step = decideQueue(queue, facts, now)
+  law(4, state.dirty.length === 0, () => `${state.dirty.length} subjects are left undecided`)
+  for (const queue of state.registry.queues.values()) {
+    const step = decideQueue(queue, state, now)
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)
     if (step.do !== 'wait') continue
     const stands =
-      SLOT_RINGS.find((name) => facts.slotRings[name].has(queue)) ??
-      (facts.heldRing.has(queue) ? 'held' : queue.endpoint.ring.has(queue) ? 'endpoint' : null)
+      SLOT_WAITLISTS.find((name) => state.slotWaitlists[name].has(queue)) ??
+      (state.heldWaitlist.has(queue) ? 'held' : queue.endpoint.roomWaitlist.has(queue) ? 'endpoint' : null)
     law(
       13,
       stands === step.lacks,
@@ -92,50 +92,51 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
     )
     if (step.until === Infinity) continue
     // In a ring the head acts for all, so it is the head's deadline that must be set.
-    const behind = [...SLOT_RINGS.map((name) => facts.slotRings[name]), facts.heldRing].some(
+    const behind = [...SLOT_WAITLISTS.map((name) => state.slotWaitlists[name]), state.heldWaitlist].some(
       (ring) => ring.has(queue) && [...ring][0] !== queue,
     )
     law(
       4,
-      behind || facts.deadlines.at(queue) === step.until,
+      behind || state.deadlines.at(queue) === step.until,
       () =>
-        `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${facts.deadlines.at(queue)}`,
+        `the queue of ${queue.target.host} waits until ${step.until}, and its deadline is ${state.deadlines.at(queue)}`,
     )
   }
   let leaving = 0
   let newest = -Infinity
   for (const connection of live) {
-    const step = decideConnection(connection, facts, now)
+    const step = decideConnection(connection, state, now)
     law(4, step.do === 'wait', () => `connection ${connection.id} could ${step.do}`)
     if (step.do !== 'wait') continue
-    if (step.turn === 'leaving') leaving++
-    if (step.turn === 'spent') newest = Math.max(newest, connection.runningSince)
+    if (step.preemption === 'preempted') leaving++
+    if (step.preemption === 'preemptible') newest = Math.max(newest, connection.runningSince)
   }
-  law('index', facts.leaving === leaving, () => `${facts.leaving} are counted as leaving, a scan finds ${leaving}`)
+  law('index', state.preempted === leaving, () => `${state.preempted} are counted as leaving, a scan finds ${leaving}`)
   law(
     'index',
-    (facts.spent?.runningSince ?? -Infinity) === newest,
-    () => `first to be given up is one that runs something since ${facts.spent?.runningSince}, a scan finds ${newest}`,
+    (state.preemptible?.runningSince ?? -Infinity) === newest,
+    () =>
+      `first to be given up is one that runs something since ${state.preemptible?.runningSince}, a scan finds ${newest}`,
   )
   let waiting = 0
-  for (const waiter of facts.waiters()) {
+  for (const waiter of state.waiters()) {
     waiting++
     law(7, !waiter.settled, () => `a settled waiter of ${waiter.host} is queued`)
     law(4, waiter.deadline > now, () => `an expired waiter of ${waiter.host} is queued`)
   }
 
   // 9, 10: identities
-  const t = facts.figures.totals
+  const t = state.figures.totals
   law(
     9,
-    t.requested === t.granted + t.rejected + facts.waiting,
-    () => `requested ${t.requested} ≠ granted ${t.granted} + rejected ${t.rejected} + waiting ${facts.waiting}`,
+    t.requested === t.granted + t.rejected + state.waiting,
+    () => `requested ${t.requested} ≠ granted ${t.granted} + rejected ${t.rejected} + waiting ${state.waiting}`,
   )
-  law('index', waiting === facts.waiting, () => `${facts.waiting} waiters are counted, a scan finds ${waiting}`)
+  law('index', waiting === state.waiting, () => `${state.waiting} waiters are counted, a scan finds ${waiting}`)
   law(
     9,
-    t.granted === t.released + t.revoked + facts.leases,
-    () => `granted ${t.granted} ≠ released ${t.released} + revoked ${t.revoked} + held ${facts.leases}`,
+    t.granted === t.released + t.revoked + state.leases,
+    () => `granted ${t.granted} ≠ released ${t.released} + revoked ${t.revoked} + held ${state.leases}`,
   )
   law(
     10,
@@ -150,14 +151,14 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   )
 
   // 11: at most one timer, none when nothing is due, ref'd exactly while work exists
-  const due = facts.deadlines.size > 0 || (facts.mode === 'draining' && facts.cutAt !== Infinity)
+  const due = state.deadlines.size > 0 || (state.mode === 'draining' && state.cutAt !== Infinity)
   law(11, clock.timers.size === pool.timers, () => `${clock.timers.size} timers`)
   law(11, pool.timers === (due ? 1 : 0), () => `${pool.timers} timers, and something ${due ? 'is' : 'is not'} due`)
   // Likewise the sockets: of what is open or still has work, exactly those that somebody waits for.
-  for (const c of facts.connections) {
+  for (const c of state.connections) {
     const link = c.link as FakeLink | null
     if (!link?.alive) continue
-    const waitedFor = c.used > 0 || [...c.passengers].some(({ state }) => state === 'opening')
+    const waitedFor = c.used > 0 || [...c.carried].some(({ state }) => state === 'opening')
     law(
       11,
       link.held === waitedFor,
@@ -168,9 +169,9 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   for (const timer of clock.timers)
     law(
       11,
-      timer.held === facts.busy,
+      timer.held === state.busy,
       () =>
-        `the timer ${timer.held ? 'holds' : 'does not hold'} the process, and there is ${facts.busy ? '' : 'no '}work`,
+        `the timer ${timer.held ? 'holds' : 'does not hold'} the process, and there is ${state.busy ? '' : 'no '}work`,
     )
 }
 
@@ -194,7 +195,7 @@ export function checkSnapshot(pool: ConnectionPool): void {
     const sum = snapshot.hosts.reduce((n, host) => n + host[name], 0)
     law(
       'sum',
-      sum === snapshot[name] || (pool.facts.registry.forgotten > 0 && sum < snapshot[name]),
+      sum === snapshot[name] || (pool.state.registry.forgotten > 0 && sum < snapshot[name]),
       () => `the hosts' ${name} are ${sum}, the whole is ${snapshot[name]}`,
     )
   }
@@ -203,7 +204,7 @@ export function checkSnapshot(pool: ConnectionPool): void {
 /** Law 6, which speaks of the moment of a dial: no more openings than the waiters could use. */
 export function checkDial(pool: ConnectionPool, event: PoolEvent): void {
   const now = event.at
-  for (const queue of pool.facts.registry.queues.values()) {
+  for (const queue of pool.state.registry.queues.values()) {
     const openings = [...queue.connections].filter((c) => c.state === 'opening')
     if (!openings.some((c) => c.id === event.connection)) continue
     const spare = [...queue.connections]

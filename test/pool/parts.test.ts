@@ -1,20 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { backoff } from '../../src/pool/backoff.js'
-import { Behind } from '../../src/pool/behind.js'
-import { Connection, STATES } from '../../src/pool/connection.js'
-import { Deadlines, type HasDeadline } from '../../src/pool/deadlines.js'
+import { backoff } from '../../src/pool/policy/retry.js'
+import { Dependants } from '../../src/pool/state/dependants.js'
+import { Connection, CONNECTION_STATES } from '../../src/pool/state/connection.js'
+import { DeadlineHeap, type HasDeadline } from '../../src/runtime/deadline-heap.js'
 import { collect } from '../rig/collect.js'
-import { Histogram } from '../../src/pool/histogram.js'
-import { Line, type InLine } from '../../src/pool/line.js'
+import { Histogram } from '../../src/pool/metrics/histogram.js'
+import { LinkedList, type LinkedNode } from '../../src/runtime/linked-list.js'
 import { forHost } from '../../src/pool/messages.js'
 import { XecError } from '../../src/errors.js'
 import { endpointOf, keyOf } from '../../src/pool/identity.js'
-import type { Queue } from '../../src/pool/queue.js'
+import type { Queue } from '../../src/pool/state/queue.js'
 import { resolvePoolOptions } from '../../src/pool/options.js'
 import { seededRandom } from '../../src/runtime/random.js'
 import { Secret } from '../../src/runtime/secret.js'
-import { Waiter } from '../../src/pool/waiter.js'
+import { Waiter } from '../../src/pool/state/waiter.js'
 import { target } from './sim.js'
 
 describe('a waiter', () => {
@@ -41,8 +41,8 @@ describe('deadlines', () => {
         fc.array(fc.tuple(fc.nat(20), fc.oneof(fc.nat(100), fc.constant(Infinity), fc.constant('clear' as const)))),
         fc.boolean(),
         (operations, looks) => {
-          const heap = new Deadlines<HasDeadline & { readonly n: number }>()
-          const subjects = Array.from({ length: 21 }, (_, n) => ({ n, entry: null }))
+          const heap = new DeadlineHeap<HasDeadline & { readonly n: number }>()
+          const subjects = Array.from({ length: 21 }, (_, n) => ({ n, heapEntry: null }))
           const model = new Map<number, number>()
           for (const [n, at] of operations) {
             const subject = subjects[n]!
@@ -67,9 +67,9 @@ describe('deadlines', () => {
 })
 
 test('deadlines that were cleared do not pile up', () => {
-  const heap = new Deadlines<HasDeadline>()
+  const heap = new DeadlineHeap<HasDeadline>()
   for (let i = 0; i < 100_000; i++) {
-    const subject = { entry: null }
+    const subject = { heapEntry: null }
     heap.set(subject, 1_000_000 + i)
     heap.clear(subject)
   }
@@ -78,12 +78,12 @@ test('deadlines that were cleared do not pile up', () => {
 })
 
 test('what was cleared, and what left a line, is kept by nobody', async () => {
-  const heap = new Deadlines<HasDeadline>()
-  interface Member extends HasDeadline, InLine<Member> {}
-  const line = new Line<Member>()
-  const last: Member = { entry: null, ahead: null, behind: null }
+  const heap = new DeadlineHeap<HasDeadline>()
+  interface Member extends HasDeadline, LinkedNode<Member> {}
+  const line = new LinkedList<Member>()
+  const last: Member = { heapEntry: null, previous: null, next: null }
   const gone = Array.from({ length: 50 }, (_, i) => {
-    const subject: Member = { entry: null, ahead: null, behind: null }
+    const subject: Member = { heapEntry: null, previous: null, next: null }
     heap.set(subject, 1_000 + i)
     line.add(subject)
     if (i === 49) line.add(last)
@@ -161,7 +161,7 @@ describe('identity', () => {
 })
 
 test('behind a jump host, who was never carried comes first, then who was carried least recently', () => {
-  const behind = new Behind()
+  const behind = new Dependants()
   const [a, b, c] = ['a', 'b', 'c'] as unknown as [Queue, Queue, Queue]
   for (const each of [a, b]) behind.add(each)
   for (const each of [a, b, a]) behind.wasCarried(each)
@@ -173,8 +173,8 @@ test('behind a jump host, who was never carried comes first, then who was carrie
 
 test('a connection moves only to the right', () => {
   const make = (): Connection => new Connection(1, {} as never, null, 0, 1, () => {})
-  for (const [i, from] of STATES.entries())
-    for (const [j, to] of STATES.entries()) {
+  for (const [i, from] of CONNECTION_STATES.entries())
+    for (const [j, to] of CONNECTION_STATES.entries()) {
       const connection = make()
       if (from !== 'opening') connection.to(from)
       if (j > i) expect(() => connection.to(to)).not.toThrow()

@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest'
-import { CHANNEL_ANSWER_TIMEOUT_MS, decideConnection, decideQueue } from '../../src/pool/policy.js'
-import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/quantum.js'
+import { CHANNEL_ANSWER_TIMEOUT_MS, decideConnection, decideQueue } from '../../src/pool/policy/policy.js'
+import { TIME_SLICE_GRANTS, TIME_SLICE_MS } from '../../src/pool/policy/fairness.js'
 import {
-  SLOT_RINGS,
+  SLOT_WAITLISTS,
   type ConnectionView,
   type EndpointView,
   type PoolView,
   type QueueView,
   type SlotLack,
-  type SlotRingsView,
-} from '../../src/pool/views.js'
+  type SlotWaitlistsView,
+} from '../../src/pool/policy/view.js'
 
 const NOW = 100_000
 
-const slotRings = (more: Partial<Record<SlotLack, ReadonlySet<QueueView>>> = {}): SlotRingsView => {
+const slotRings = (more: Partial<Record<SlotLack, ReadonlySet<QueueView>>> = {}): SlotWaitlistsView => {
   const rings = {
     chainSlot: new Set<QueueView>(),
     firstSlot: new Set<QueueView>(),
@@ -23,7 +23,7 @@ const slotRings = (more: Partial<Record<SlotLack, ReadonlySet<QueueView>>> = {})
   return {
     ...rings,
     size: rings.chainSlot.size + rings.firstSlot.size + rings.moreSlot.size,
-    has: (queue) => SLOT_RINGS.some((name) => rings[name].has(queue)),
+    has: (queue) => SLOT_WAITLISTS.some((name) => rings[name].has(queue)),
   }
 }
 const pool = (more: Partial<PoolView> = {}): PoolView => ({
@@ -36,11 +36,11 @@ const pool = (more: Partial<PoolView> = {}): PoolView => ({
   retiring: 0,
   handshakes: 0,
   grants: 0,
-  spent: null,
-  leaving: 0,
-  slotRings: slotRings(),
-  permitRing: new Set(),
-  heldRing: new Set(),
+  preemptible: null,
+  preempted: 0,
+  slotWaitlists: slotRings(),
+  permitWaitlist: new Set(),
+  heldWaitlist: new Set(),
   heldUntil: () => 0,
   idle: [],
   ...more,
@@ -48,7 +48,7 @@ const pool = (more: Partial<PoolView> = {}): PoolView => ({
 const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
   maxConnections: 2,
   connections: new Set(),
-  ring: new Set(),
+  roomWaitlist: new Set(),
   opening: 0,
   freeing: 0,
   retiring: 0,
@@ -61,13 +61,13 @@ const queue = (more: Partial<QueueView> = {}): QueueView => ({
   waiting: 1,
   wanted: true,
   served: false,
-  children: new Set(),
+  waitingDependants: new Set(),
   connections: [],
   proven: true,
-  ringSince: Infinity,
-  ringGrants: Infinity,
+  lackingSince: Infinity,
+  lackingSinceGrants: Infinity,
   sticky: null,
-  hop: null,
+  jump: null,
   capacity: () => 2,
   capacityUntil: Infinity,
   idleTimeoutMs: 1_000,
@@ -86,16 +86,16 @@ const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
   spare: undefined,
   used: 0,
   leases: 0,
-  opening: 0,
+  asked: 0,
   unansweredSince: Infinity,
   refusing: false,
   takesCommands: true,
   grants: 1,
   runningSince: 0,
   openedAt: 0,
-  leavesBy: 0,
-  passengers: some(0),
-  carried: 0,
+  preemptedUntil: 0,
+  carried: some(0),
+  carriedTotal: 0,
   idleSince: NOW,
   expiresAt: Infinity,
   closeBy: Infinity,
@@ -113,14 +113,14 @@ describe('what a queue does', () => {
   const quick = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 5 })
   const old = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 50_000 })
   const opening = connection({ state: 'opening' })
-  const hop = (open: ConnectionView[]): QueueView => queue({ waiting: 0, wanted: false, connections: open })
-  const carrier = connection({ passengers: some(3), carried: 3 })
-  const fresh = connection({ passengers: some(0) })
+  const jump = (open: ConnectionView[]): QueueView => queue({ waiting: 0, wanted: false, connections: open })
+  const carrier = connection({ carried: some(3), carriedTotal: 3 })
+  const fresh = connection({ carried: some(0) })
 
   test.each<[string, QueueView, PoolView, unknown]>([
     ['waits when nobody wants anything', queue({ waiting: 0, wanted: false }), pool(), wait],
     ['fails when the credentials are known not to work', queue({ sticky: { until: NOW + 1 } }), pool(), { do: 'fail' }],
-    ['tries again when that is old', queue({ sticky: { until: NOW } }), pool(), { do: 'dial', hop: null }],
+    ['tries again when that is old', queue({ sticky: { until: NOW } }), pool(), { do: 'dial', jump: null }],
     [
       'serves from an open connection although new dials would fail',
       queue({ sticky: { until: NOW + 1 }, connections: [roomy] }),
@@ -147,23 +147,23 @@ describe('what a queue does', () => {
     ],
     [
       'does not ask for more channels than there are waiters',
-      queue({ connections: [connection({ used: 1, opening: 1 })] }),
+      queue({ connections: [connection({ used: 1, asked: 1 })] }),
       pool(),
       wait,
     ],
     [
       'does not dial while open connections have room',
-      queue({ waiting: 2, connections: [connection({ used: 0, opening: 0 })] }),
+      queue({ waiting: 2, connections: [connection({ used: 0, asked: 0 })] }),
       pool(),
       { do: 'channel' },
     ],
-    ['dials when all are full', queue({ connections: [full] }), pool(), { do: 'dial', hop: null }],
+    ['dials when all are full', queue({ connections: [full] }), pool(), { do: 'dial', jump: null }],
     ['dials no more than the waiters can use', queue({ waiting: 2, connections: [full, opening] }), pool(), wait],
     [
       'dials a second one for more',
       queue({ waiting: 3, connections: [full, opening] }),
       pool(),
-      { do: 'dial', hop: null },
+      { do: 'dial', jump: null },
     ],
     [
       'tries unproven credentials once at a time',
@@ -209,13 +209,13 @@ describe('what a queue does', () => {
     ],
     [
       'goes before another user of its endpoint that wants another one',
-      queue({ endpoint: endpoint({ ring: new Set([queue({ served: true })]) }) }),
+      queue({ endpoint: endpoint({ roomWaitlist: new Set([queue({ served: true })]) }) }),
       pool(),
-      { do: 'dial', hop: null },
+      { do: 'dial', jump: null },
     ],
     [
       'leaves room at its endpoint to whoever asked before',
-      queue({ endpoint: endpoint({ ring: new Set([queue()]) }) }),
+      queue({ endpoint: endpoint({ roomWaitlist: new Set([queue()]) }) }),
       pool(),
       { do: 'wait', until: Infinity, lacks: 'endpoint' },
     ],
@@ -233,45 +233,47 @@ describe('what a queue does', () => {
     ],
     [
       'waits for its quantum at a full pool',
-      queue({ ringSince: NOW - 400, ringGrants: 0 }),
-      pool({ slots: 4, grants: 7, spent: busy }),
+      queue({ lackingSince: NOW - 400, lackingSinceGrants: 0 }),
+      pool({ slots: 4, grants: 7, preemptible: busy }),
       { do: 'wait', until: NOW + 600, lacks: 'firstSlot' },
     ],
     [
       'gets a connection that another gives up after so much time',
-      queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }),
-      pool({ slots: 4, spent: busy }),
+      queue({ lackingSince: NOW - TIME_SLICE_MS, lackingSinceGrants: 0 }),
+      pool({ slots: 4, preemptible: busy }),
       { do: 'evict', connection: busy, reason: 'fairness' },
     ],
     [
       'gets one after so many grants',
-      queue({ ringSince: NOW, ringGrants: 2 }),
-      pool({ slots: 4, grants: 2 + QUANTUM_GRANTS, spent: busy }),
+      queue({ lackingSince: NOW, lackingSinceGrants: 2 }),
+      pool({ slots: 4, grants: 2 + TIME_SLICE_GRANTS, preemptible: busy }),
       { do: 'evict', connection: busy, reason: 'fairness' },
     ],
     [
       'waits for it another quantum',
-      queue({ ringSince: NOW - QUANTUM_MS, ringGrants: 0 }),
-      pool({ slots: 4, spent: busy }),
-      { do: 'evict', leavesBy: NOW + QUANTUM_MS },
+      queue({ lackingSince: NOW - TIME_SLICE_MS, lackingSinceGrants: 0 }),
+      pool({ slots: 4, preemptible: busy }),
+      { do: 'evict', preemptedUntil: NOW + TIME_SLICE_MS },
     ],
     [
       'and for the next ones as long as it has waited',
-      queue({ ringSince: NOW - 7_000, ringGrants: 0 }),
-      pool({ slots: 4, spent: busy }),
-      { do: 'evict', leavesBy: NOW + 7_000 },
+      queue({ lackingSince: NOW - 7_000, lackingSinceGrants: 0 }),
+      pool({ slots: 4, preemptible: busy }),
+      { do: 'evict', preemptedUntil: NOW + 7_000 },
     ],
     [
       'takes it from whose oldest command began last',
-      queue({ ringSince: 0, endpoint: endpoint({ connections: new Set([busy, quick, old]) }) }),
+      queue({ lackingSince: 0, endpoint: endpoint({ connections: new Set([busy, quick, old]) }) }),
       pool(),
       { do: 'evict', connection: quick },
     ],
     [
       'at its endpoint takes no second one while the first is on its way',
       queue({
-        ringSince: 0,
-        endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', leavesBy: NOW + 300 })]) }),
+        lackingSince: 0,
+        endpoint: endpoint({
+          connections: new Set([busy, connection({ state: 'draining', preemptedUntil: NOW + 300 })]),
+        }),
       }),
       pool(),
       { do: 'wait', until: NOW + 300, lacks: 'endpoint' },
@@ -279,8 +281,8 @@ describe('what a queue does', () => {
     [
       'but does when that is not gone in time',
       queue({
-        ringSince: 0,
-        endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', leavesBy: NOW })]) }),
+        lackingSince: 0,
+        endpoint: endpoint({ connections: new Set([busy, connection({ state: 'draining', preemptedUntil: NOW })]) }),
       }),
       pool(),
       { do: 'evict', connection: busy },
@@ -288,7 +290,7 @@ describe('what a queue does', () => {
     [
       'at its endpoint lets a new connection have its own quantum',
       queue({
-        ringSince: 0,
+        lackingSince: 0,
         endpoint: endpoint({
           connections: new Set([
             connection({ ...busy, openedAt: NOW - 300 }),
@@ -301,32 +303,32 @@ describe('what a queue does', () => {
     ],
     [
       'lets a new connection have its own quantum',
-      queue({ ringSince: 0, ringGrants: 0 }),
-      pool({ slots: 4, spent: connection({ ...busy, openedAt: NOW - 300 }) }),
+      queue({ lackingSince: 0, lackingSinceGrants: 0 }),
+      pool({ slots: 4, preemptible: connection({ ...busy, openedAt: NOW - 300 }) }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'leaves it to the first of those without a connection',
-      queue({ ringSince: 0, ringGrants: 0 }),
-      pool({ slots: 4, spent: busy, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }),
+      queue({ lackingSince: 0, lackingSinceGrants: 0 }),
+      pool({ slots: 4, preemptible: busy, slotWaitlists: slotRings({ firstSlot: new Set([queue()]) }) }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'asks nobody to give way for a second connection',
-      queue({ ringSince: 0, ringGrants: 0, connections: [full], served: true }),
-      pool({ slots: 4, spent: busy }),
+      queue({ lackingSince: 0, lackingSinceGrants: 0, connections: [full], served: true }),
+      pool({ slots: 4, preemptible: busy }),
       { do: 'wait', until: Infinity, lacks: 'moreSlot' },
     ],
     [
       'takes none from those whose own queue is served',
-      queue({ ringSince: 0, ringGrants: 0 }),
-      pool({ slots: 4, spent: connection({ leases: 1, used: 1 }) }),
+      queue({ lackingSince: 0, lackingSinceGrants: 0 }),
+      pool({ slots: 4, preemptible: connection({ leases: 1, used: 1 }) }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'takes no second one while the first is on its way',
-      queue({ ringSince: 0, ringGrants: 0 }),
-      pool({ slots: 4, spent: busy, leaving: 1 }),
+      queue({ lackingSince: 0, lackingSinceGrants: 0 }),
+      pool({ slots: 4, preemptible: busy, preempted: 1 }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
@@ -338,13 +340,13 @@ describe('what a queue does', () => {
     [
       'follows the first of those that an outage held back',
       queue(),
-      pool({ heldRing: new Set([queue()]) }),
+      pool({ heldWaitlist: new Set([queue()]) }),
       { do: 'wait', until: Infinity, lacks: 'held' },
     ],
     [
       'leaves it to the head of its ring to evict',
       queue(),
-      pool({ slots: 4, slotRings: slotRings({ firstSlot: new Set([queue()]) }), idle: [stranger] }),
+      pool({ slots: 4, slotWaitlists: slotRings({ firstSlot: new Set([queue()]) }), idle: [stranger] }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
@@ -356,37 +358,47 @@ describe('what a queue does', () => {
     [
       'goes before those who want another one',
       queue(),
-      pool({ slots: 3, slotRings: slotRings({ moreSlot: new Set([queue({ served: true })]) }) }),
-      { do: 'dial', hop: null },
+      pool({ slots: 3, slotWaitlists: slotRings({ moreSlot: new Set([queue({ served: true })]) }) }),
+      { do: 'dial', jump: null },
     ],
     [
       'and these leave it to whoever has none',
       queue({ waiting: 5, connections: [full], served: true }),
-      pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }),
+      pool({ slots: 3, slotWaitlists: slotRings({ firstSlot: new Set([queue()]) }) }),
       { do: 'wait', until: Infinity, lacks: 'moreSlot' },
     ],
     [
       'has one given up for each of those who have none, not for those who want another',
-      queue({ ringSince: 0, ringGrants: 0 }),
-      pool({ slots: 4, spent: busy, leaving: 1, slotRings: slotRings({ moreSlot: new Set([queue(), queue()]) }) }),
+      queue({ lackingSince: 0, lackingSinceGrants: 0 }),
+      pool({
+        slots: 4,
+        preemptible: busy,
+        preempted: 1,
+        slotWaitlists: slotRings({ moreSlot: new Set([queue(), queue()]) }),
+      }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'nor where a slot is about to come free',
-      queue({ ringSince: 0, ringGrants: 0 }),
-      pool({ slots: 4, spent: busy, freeing: 1, slotRings: slotRings({ moreSlot: new Set([queue(), queue()]) }) }),
+      queue({ lackingSince: 0, lackingSinceGrants: 0 }),
+      pool({
+        slots: 4,
+        preemptible: busy,
+        freeing: 1,
+        slotWaitlists: slotRings({ moreSlot: new Set([queue(), queue()]) }),
+      }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'leaves a free slot to the head of the ring',
       queue(),
-      pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }),
+      pool({ slots: 3, slotWaitlists: slotRings({ firstSlot: new Set([queue()]) }) }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'waits for a connection that refuses its first channels to be judged',
       queue({
-        connections: [connection({ refusing: true, takesCommands: false, grants: 0, opening: 1, used: 1 })],
+        connections: [connection({ refusing: true, takesCommands: false, grants: 0, asked: 1, used: 1 })],
         waiting: 5,
       }),
       pool(),
@@ -406,63 +418,63 @@ describe('what a queue does', () => {
     ],
     [
       'gets a connection that another user of its endpoint gives up after the same time',
-      queue({ ringSince: NOW - QUANTUM_MS, endpoint: endpoint({ connections: new Set([full, busy]) }) }),
+      queue({ lackingSince: NOW - TIME_SLICE_MS, endpoint: endpoint({ connections: new Set([full, busy]) }) }),
       pool(),
       { do: 'evict', connection: busy, reason: 'fairness' },
     ],
-    ['asks its jump host to open', queue({ hop: hop([]) }), pool(), { do: 'askHop' }],
+    ['asks its jump host to open', queue({ jump: jump([]) }), pool(), { do: 'askJump' }],
     [
       'is carried by the jump host that has carried nobody, of those that carry as few',
-      queue({ hop: hop([connection({ carried: 2 }), fresh]) }),
+      queue({ jump: jump([connection({ carriedTotal: 2 }), fresh]) }),
       pool(),
-      { do: 'dial', hop: fresh },
+      { do: 'dial', jump: fresh },
     ],
     [
       'is carried by the jump host that carries the fewest',
-      queue({ hop: hop([carrier, fresh]) }),
+      queue({ jump: jump([carrier, fresh]) }),
       pool(),
-      { do: 'dial', hop: fresh },
+      { do: 'dial', jump: fresh },
     ],
     [
       'goes before the ring as the first through an open jump host',
-      queue({ hop: hop([fresh]) }),
-      pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }),
-      { do: 'dial', hop: fresh },
+      queue({ jump: jump([fresh]) }),
+      pool({ slots: 3, slotWaitlists: slotRings({ firstSlot: new Set([queue()]) }) }),
+      { do: 'dial', jump: fresh },
     ],
     [
       'stays behind the ring as a later one',
-      queue({ hop: hop([carrier]) }),
-      pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([queue()]) }) }),
+      queue({ jump: jump([carrier]) }),
+      pool({ slots: 3, slotWaitlists: slotRings({ firstSlot: new Set([queue()]) }) }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'as a jump host leaves room for what it is to carry',
-      queue({ waiting: 0, children: new Set([queue()]) }),
+      queue({ waiting: 0, waitingDependants: new Set([queue()]) }),
       pool({ slots: 3 }),
       { do: 'wait', until: Infinity, lacks: 'firstSlot' },
     ],
     [
       'as a jump host dials when there is room for both',
-      queue({ waiting: 0, children: new Set([queue()]) }),
+      queue({ waiting: 0, waitingDependants: new Set([queue()]) }),
       pool({ slots: 2 }),
-      { do: 'dial', hop: null },
+      { do: 'dial', jump: null },
     ],
   ])('%s', (_, q, p, expected) => {
     expect(decideQueue(q, p, NOW)).toMatchObject(expected as object)
   })
 
   test('asks a jump host only once', () => {
-    const parent = hop([])
-    const q = queue({ hop: parent })
-    ;(parent.children as Set<QueueView>).add(q)
+    const parent = jump([])
+    const q = queue({ jump: parent })
+    ;(parent.waitingDependants as Set<QueueView>).add(q)
     expect(decideQueue(q, pool(), NOW)).toEqual(wait)
   })
 
   test('takes a free slot as the head of the ring', () => {
     const q = queue()
-    expect(decideQueue(q, pool({ slots: 3, slotRings: slotRings({ firstSlot: new Set([q]) }) }), NOW)).toEqual({
+    expect(decideQueue(q, pool({ slots: 3, slotWaitlists: slotRings({ firstSlot: new Set([q]) }) }), NOW)).toEqual({
       do: 'dial',
-      hop: null,
+      jump: null,
     })
   })
 })
@@ -481,7 +493,7 @@ describe('what a connection does', () => {
     [
       'leaves a permit to the head of its ring',
       { state: 'opening', stage: 'reached' },
-      { permitRing: new Set([connection()]) },
+      { permitWaitlist: new Set([connection()]) },
       { do: 'wait', until: Infinity, lacks: 'permit' },
     ],
     [
@@ -495,7 +507,7 @@ describe('what a connection does', () => {
       'does not idle out while its queue is wanted',
       { idle: true, idleSince: 0, queue: wanted },
       {},
-      { ...wait, turn: 'spent' },
+      { ...wait, preemption: 'preemptible' },
     ],
     [
       'outlives its lifetime until it has served whom it was dialled for',
@@ -511,7 +523,7 @@ describe('what a connection does', () => {
     ],
     [
       'drains after its lifetime when others wait for it, once it has carried',
-      { grants: 0, carried: 1, queue: wanted, expiresAt: NOW },
+      { grants: 0, carriedTotal: 1, queue: wanted, expiresAt: NOW },
       {},
       { do: 'drain', reason: 'lifetime' },
     ],
@@ -544,19 +556,19 @@ describe('what a connection does', () => {
     ],
     [
       'has had its turn after so many grants, if its queue wants more',
-      { leases: 1, used: 1, grants: QUANTUM_GRANTS, openedAt: NOW, queue: wanted },
+      { leases: 1, used: 1, grants: TIME_SLICE_GRANTS, openedAt: NOW, queue: wanted },
       {},
-      { do: 'wait', until: Infinity, turn: 'spent' },
+      { do: 'wait', until: Infinity, preemption: 'preemptible' },
     ],
     [
       'or after so much time',
-      { leases: 1, used: 1, openedAt: NOW - QUANTUM_MS, queue: wanted },
+      { leases: 1, used: 1, openedAt: NOW - TIME_SLICE_MS, queue: wanted },
       {},
-      { do: 'wait', turn: 'spent' },
+      { do: 'wait', preemption: 'preemptible' },
     ],
     [
       'but not while it carries others',
-      { leases: 1, used: 1, grants: QUANTUM_GRANTS, openedAt: NOW, queue: wanted, passengers: some(1) },
+      { leases: 1, used: 1, grants: TIME_SLICE_GRANTS, openedAt: NOW, queue: wanted, carried: some(1) },
       {},
       wait,
     ],
@@ -568,13 +580,13 @@ describe('what a connection does', () => {
     ],
     [
       'draining for a stranger says for how long it is expected to go',
-      { state: 'draining', leases: 1, leavesBy: NOW + 5 },
+      { state: 'draining', leases: 1, preemptedUntil: NOW + 5 },
       {},
-      { do: 'wait', until: NOW + 5, turn: 'leaving' },
+      { do: 'wait', until: NOW + 5, preemption: 'preempted' },
     ],
     [
       'is suspect when a channel request stays unanswered',
-      { opening: 1, used: 1, unansweredSince: NOW - CHANNEL_ANSWER_TIMEOUT_MS },
+      { asked: 1, used: 1, unansweredSince: NOW - CHANNEL_ANSWER_TIMEOUT_MS },
       {},
       { do: 'drain', reason: 'suspect' },
     ],
@@ -587,7 +599,7 @@ describe('what a connection does', () => {
     ],
     [
       'carries on where pooling is off but something is carried',
-      { grants: 0, passengers: some(1) },
+      { grants: 0, carried: some(1) },
       { enabled: false },
       wait,
     ],
@@ -601,7 +613,7 @@ describe('what a connection does', () => {
       'stays in a drain for those who wait',
       { idle: true, queue: wanted },
       { mode: 'draining' },
-      { ...wait, turn: 'spent' },
+      { ...wait, preemption: 'preemptible' },
     ],
     [
       'goes in any case when the pool is closed',
@@ -610,7 +622,7 @@ describe('what a connection does', () => {
       { do: 'drain', reason: 'closing' },
     ],
     ['draining waits for its leases', { state: 'draining', leases: 1 }, {}, wait],
-    ['draining waits for what it carries', { state: 'draining', passengers: some(1) }, {}, wait],
+    ['draining waits for what it carries', { state: 'draining', carried: some(1) }, {}, wait],
     [
       'draining is cut off when the time for that is over',
       { state: 'draining', leases: 1, closeBy: NOW },

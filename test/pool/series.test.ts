@@ -39,7 +39,7 @@ test('half as many dials as there were follow a single refusal', async () => {
   sim.parked[0]!.fail('throttled')
   await sim.settle()
   // The nine that are under way go on, and are not counted against a limit that came later; each that succeeds raises it.
-  expect(sim.pool.facts.registry.endpoints.get('web.test:22')!.dialLimit).toBe(5)
+  expect(sim.pool.state.registry.endpoints.get('web.test:22')!.dialLimit).toBe(5)
   expect(sim.parked).toHaveLength(9)
 })
 

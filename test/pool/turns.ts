@@ -2,11 +2,11 @@
  * The laws that speak of a time, 13 and 14, for every test that uses Sim. Both keep a record of their own of who waits
  * since when, and read of the pool what anybody can see: who waits, what is open, what runs on it since when.
  */
-import type { Connection } from '../../src/pool/connection.js'
-import type { PoolEvent } from '../../src/pool/events.js'
-import { QUANTUM_GRANTS, QUANTUM_MS } from '../../src/pool/quantum.js'
+import type { Connection } from '../../src/pool/state/connection.js'
+import type { PoolEvent } from '../../src/pool/metrics/events.js'
+import { TIME_SLICE_GRANTS, TIME_SLICE_MS } from '../../src/pool/policy/fairness.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
-import type { Queue } from '../../src/pool/queue.js'
+import type { Queue } from '../../src/pool/state/queue.js'
 import { law } from './invariants.js'
 
 /**
@@ -23,14 +23,14 @@ export class Turns {
   constructor(private readonly pool: ConnectionPool) {}
 
   dialled(event: PoolEvent): void {
-    const { facts } = this.pool
-    const dialled = [...facts.connections].find(({ id }) => id === event.connection)
-    const waiting = [...facts.slotRings.firstSlot, ...facts.slotRings.moreSlot]
+    const { state } = this.pool
+    const dialled = [...state.connections].find(({ id }) => id === event.connection)
+    const waiting = [...state.slotWaitlists.firstSlot, ...state.slotWaitlists.moreSlot]
     for (const queue of this.#passed.keys()) if (!waiting.includes(queue)) this.#passed.delete(queue)
     if (!dialled) return
     const another = count(dialled.queue.connections, (each) => each !== dialled && each.serves) > 0
     for (const queue of waiting) {
-      const { served, ringSince: since } = queue
+      const { served, lackingSince: since } = queue
       if (served && !another) continue
       let passed = this.#passed.get(queue)
       if (!passed || passed.since !== since || passed.served !== served)
@@ -63,29 +63,30 @@ export class Quanta {
 
   /** After every step: nobody's quantum is over while something could be given up, and nothing is. */
   check(now: number): void {
-    const { facts } = this.pool
+    const { state } = this.pool
     const kept: { readonly queue: Queue; readonly by: Wall; readonly over: boolean }[] = []
-    for (const queue of facts.registry.queues.values()) {
+    for (const queue of state.registry.queues.values()) {
       const by = this.#keptOut(queue, now)
       if (!by) {
         this.#since.delete(queue)
         continue
       }
       let since = this.#since.get(queue)
-      if (since?.by !== by) this.#since.set(queue, (since = { by, at: now, grants: facts.grants }))
+      if (since?.by !== by) this.#since.set(queue, (since = { by, at: now, grants: state.grants }))
       // Timers are of whole milliseconds. A host's users take turns by the clock alone.
       kept.push({
         queue,
         by,
-        over: now - since.at >= QUANTUM_MS + 1 || (by === 'pool' && facts.grants - since.grants >= QUANTUM_GRANTS),
+        over:
+          now - since.at >= TIME_SLICE_MS + 1 || (by === 'pool' && state.grants - since.grants >= TIME_SLICE_GRANTS),
       })
     }
     const atPool = kept.filter(({ by, over }) => over && by === 'pool').length
     for (const { queue, by, over } of kept) {
       if (!over) continue
-      const among = by === 'pool' ? facts.connections : queue.endpoint.connections
+      const among = by === 'pool' ? state.connections : queue.endpoint.connections
       if (
-        count(among, (each) => each.freeing || (each.state === 'draining' && each.leavesBy > now)) >=
+        count(among, (each) => each.freeing || (each.state === 'draining' && each.preemptedUntil > now)) >=
         (by === 'pool' ? atPool : 1)
       )
         continue
@@ -101,7 +102,7 @@ export class Quanta {
 
   /** A dial starts: whoever it is for has got its room. */
   dialled(event: PoolEvent): void {
-    for (const connection of this.pool.facts.connections)
+    for (const connection of this.pool.state.connections)
       if (connection.id === event.connection) this.#since.delete(connection.queue)
   }
 
@@ -113,75 +114,79 @@ export class Quanta {
 
   /** When a connection is given up. */
   given(event: PoolEvent & { readonly type: 'draining' }): void {
-    const { facts } = this.pool
+    const { state } = this.pool
     const now = event.at
-    const given = [...facts.connections].find(({ id }) => id === event.connection)
+    const given = [...state.connections].find(({ id }) => id === event.connection)
     if (!given) throw new Error(`connection ${event.connection} drains, and the pool does not have it`)
     this.seen++
     law(
       14,
       given.grants > 0 &&
-        given.passengers.size === 0 &&
-        (given.grants >= QUANTUM_GRANTS || now >= given.openedAt + QUANTUM_MS),
+        given.carried.size === 0 &&
+        (given.grants >= TIME_SLICE_GRANTS || now >= given.openedAt + TIME_SLICE_MS),
       () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`,
     )
-    const waited = ({ ringSince, ringGrants }: Queue): boolean =>
-      now - ringSince >= QUANTUM_MS || facts.grants - ringGrants >= QUANTUM_GRANTS
+    const waited = ({ lackingSince, lackingSinceGrants }: Queue): boolean =>
+      now - lackingSince >= TIME_SLICE_MS || state.grants - lackingSinceGrants >= TIME_SLICE_GRANTS
     law(
       14,
-      [...facts.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)),
+      [...state.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)),
       () => `connection ${given.id} is given up, and nobody has waited for it so long`,
     )
     const leaving = (among: Iterable<Connection>): number =>
-      count(among, (each) => each !== given && (each.freeing || (each.state === 'draining' && each.leavesBy > now)))
+      count(
+        among,
+        (each) => each !== given && (each.freeing || (each.state === 'draining' && each.preemptedUntil > now)),
+      )
     let asking = 0
-    for (const queue of facts.registry.queues.values())
-      if (queue.ringSince !== Infinity && !queue.served && !queue.endpoint.ring.has(queue)) asking += chainFrom(queue)
+    for (const queue of state.registry.queues.values())
+      if (queue.lackingSince !== Infinity && !queue.served && !queue.endpoint.roomWaitlist.has(queue))
+        asking += chainFrom(queue)
     law(
       14,
-      leaving(facts.connections) < asking || leaving(given.queue.endpoint.connections) === 0,
+      leaving(state.connections) < asking || leaving(given.queue.endpoint.connections) === 0,
       () => `connection ${given.id} is given up, and as many are on their way out as ask for one`,
     )
     // One whose turn ends in this very moment may not have been looked at yet.
     const better = (each: Connection): boolean => hadTurn(each, now - 1) && each.runningSince > given.runningSince
     law(
       14,
-      [facts.connections, given.queue.endpoint.connections].some((among) => count(among, better) === 0),
+      [state.connections, given.queue.endpoint.connections].some((among) => count(among, better) === 0),
       () => `connection ${given.id} is given up, whose work began before that of another one`,
     )
   }
 
   /** A stranger that lacks nothing but a slot, where no idle connection can be closed for it and nothing else keeps it from dialling. */
   #keptOut(queue: Queue, now: number): Wall | null {
-    const { facts } = this.pool
+    const { state } = this.pool
     const { endpoint } = queue
-    if (facts.mode !== 'running' || !queue.wanted || queue.served) return null
+    if (state.mode !== 'running' || !queue.wanted || queue.served) return null
     if ((queue.sticky?.until ?? 0) > now || endpoint.notBefore > now || endpoint.opening >= endpoint.dialLimit)
       return null
     if (endpoint.failures > 0 && endpoint.opening > 0) return null
-    if (queue.hop && count(queue.hop.connections, ({ state }) => state === 'open') === 0) return null
+    if (queue.jump && count(queue.jump.connections, ({ state }) => state === 'open') === 0) return null
     if (endpoint.connections.size >= endpoint.maxConnections)
       return count(endpoint.connections, ({ idle }) => idle) === 0 ? 'endpoint' : null
-    if (count(endpoint.ring, (other) => other !== queue) > 0) return null
-    if (!queue.hop && (facts.heldUntil(now) > now || facts.heldRing.size > 0)) return null
-    return facts.slots === facts.maxConnections && facts.idle.size === 0 ? 'pool' : null
+    if (count(endpoint.roomWaitlist, (other) => other !== queue) > 0) return null
+    if (!queue.jump && (state.heldUntil(now) > now || state.heldWaitlist.size > 0)) return null
+    return state.slots === state.maxConnections && state.idle.size === 0 ? 'pool' : null
   }
 }
 
 /** Whether it has had its quantum, and its queue would go on using it. */
-function hadTurn({ state, grants, openedAt, passengers, queue }: Connection, now: number): boolean {
+function hadTurn({ state, grants, openedAt, carried, queue }: Connection, now: number): boolean {
   return (
     state === 'open' &&
-    passengers.size === 0 &&
+    carried.size === 0 &&
     queue.waiting > 0 &&
     grants > 0 &&
-    (grants >= QUANTUM_GRANTS || now >= openedAt + QUANTUM_MS)
+    (grants >= TIME_SLICE_GRANTS || now >= openedAt + TIME_SLICE_MS)
   )
 }
 
 /** How many slots a queue needs, and those that it is to carry. */
 function chainFrom(queue: Queue): number {
-  return 1 + Math.max(0, ...[...queue.children].map(chainFrom))
+  return 1 + Math.max(0, ...[...queue.waitingDependants].map(chainFrom))
 }
 
 function count<T>(all: Iterable<T>, is: (each: T) => boolean): number {

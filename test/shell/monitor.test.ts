@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { PoolSnapshot } from '../../src/pool/snapshot.js'
+import type { PoolSnapshot } from '../../src/pool/metrics/snapshot.js'
 import { PoolMonitor, type MonitorOptions } from '../../src/shell/monitor.js'
 import { FakeClock } from '../transport/fake-clock.js'
 

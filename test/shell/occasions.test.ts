@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { PoolEvent } from '../../src/pool/events.js'
+import type { PoolEvent } from '../../src/pool/metrics/events.js'
 import { occasions } from '../../src/shell/occasions.js'
 
 function told(...events: readonly object[]): unknown[] {

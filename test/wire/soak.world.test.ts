@@ -41,11 +41,11 @@ function keptBytes(): number {
 
 /** What must add up at any moment; see docs/pool.md, laws 9 and 10. */
 function checkIdentities(pool: ConnectionPool): void {
-  const { facts } = pool
-  const { totals: t } = facts.figures
+  const { state } = pool
+  const { totals: t } = state.figures
   const { totalConnections, connecting, waiting } = pool.snapshot()
   expect(t.requested).toBe(t.granted + t.rejected + waiting)
-  expect(t.granted).toBe(t.released + t.revoked + facts.leases)
+  expect(t.granted).toBe(t.released + t.revoked + state.leases)
   expect(t.dialling).toBe(t.opened + t.dialFailed + t.dialCancelled + connecting)
   expect(t.opened).toBe(t.closed + totalConnections)
 }

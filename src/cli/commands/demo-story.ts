@@ -1,6 +1,6 @@
 /** What the tour shows and says: its hosts, its two commands, and the words around them. Figures are those of the run. */
 import type { Paint } from '../output/paint.js'
-import type { PoolSnapshot } from '../../pool/snapshot.js'
+import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import type { Report } from '../../run/events.js'
 import { formatDuration } from '../../runtime/duration.js'
 import type { Fleet, HostKnobs } from '../../demo/fleet.js'

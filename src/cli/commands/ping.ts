@@ -1,7 +1,7 @@
 /** `xec ping`: connect and authenticate, run nothing, and show how long each part took. */
 import { ping as pingTarget } from '../../adapter/ping.js'
 import type { Result } from '../../adapter/types.js'
-import type { PoolSnapshot } from '../../pool/snapshot.js'
+import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import type { PoolTarget } from '../../pool/types.js'
 import { withoutPlace } from '../../run/fold.js'
 import { itemsFor } from '../../run/local.js'

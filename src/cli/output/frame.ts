@@ -3,7 +3,7 @@
  * Pure: a board, a size and a moment in, lines out.
  */
 import { OUTCOMES } from '../../adapter/types.js'
-import type { PoolSnapshot } from '../../pool/snapshot.js'
+import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import { formatDuration } from '../../runtime/duration.js'
 import { isUnderWay, type Board, type Row, type RowState } from './board.js'
 import { gaugeLine } from './metrics.js'

@@ -4,7 +4,7 @@
  * and the hosts are the board's alone. listr2 is loaded when the first live view begins.
  */
 import type { ListrEventManager, ListrTaskObject } from 'listr2'
-import type { PoolSnapshot } from '../../pool/snapshot.js'
+import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import type { RunEvent } from '../../run/events.js'
 import type { Clock, Timer } from '../../runtime/clock.js'
 import { Board } from './board.js'

@@ -1,5 +1,5 @@
 /** The pool's figures for people: every figure with its limit or its n, and one line of advice when something stands out. Pure. */
-import type { HostFigures, Latency, PoolSnapshot } from '../../pool/snapshot.js'
+import type { HostFigures, Latency, PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import { formatDuration } from '../../runtime/duration.js'
 import { sanitizeLine } from './sanitize.js'
 import type { Paint } from './paint.js'

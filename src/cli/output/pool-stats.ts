@@ -1,5 +1,5 @@
 /** `xec pool stats`: what the stats files say, for people and as JSON. Pure: a view in, texts out. */
-import type { HostFigures, PoolSnapshot } from '../../pool/snapshot.js'
+import type { HostFigures, PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import { formatDuration } from '../../runtime/duration.js'
 import { withoutPlace } from '../../run/fold.js'
 import type { PoolTotals, RunStats, StatsView } from '../../stats/stats.js'

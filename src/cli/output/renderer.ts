@@ -1,6 +1,6 @@
 /** What every renderer of a run has in common; the renderers themselves are in the table of formats.ts. */
 import type { Writable } from 'node:stream'
-import type { PoolSnapshot } from '../../pool/snapshot.js'
+import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import type { Report, RunEvent } from '../../run/events.js'
 import type { Clock } from '../../runtime/clock.js'
 import { metricsText, type MetricsForm } from './metrics.js'

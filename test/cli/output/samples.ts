@@ -2,7 +2,7 @@
 import { Writable } from 'node:stream'
 import type { Outcome, Result } from '../../../src/adapter/types.js'
 import { XecError, type ErrorCode } from '../../../src/errors.js'
-import type { HostFigures, Latency, PoolFigures, PoolSnapshot } from '../../../src/pool/snapshot.js'
+import type { HostFigures, Latency, PoolFigures, PoolSnapshot } from '../../../src/pool/metrics/snapshot.js'
 import type { HostState, Report, RunEvent } from '../../../src/run/events.js'
 import { countOutcomes } from '../../../src/run/report.js'
 import type { Clock } from '../../../src/runtime/clock.js'
