@@ -244,13 +244,8 @@ export class SSHAdapter implements Executor, Transfers, AsyncDisposable, Tunnels
     return drainOnSignals((timeout) => this.drain({ timeout }), checkShutdown(options), this.#signals)
   }
 
-  /** Runs what takes a channel to the target: told of when it has to wait, and a sign of life. */
+  /** Runs what takes a channel to the target: a sign of life. */
   async #inHand<T>(target: PoolTarget, work: () => Promise<T>): Promise<T> {
-    if (this.#events.listenerCount('queue') > 0) {
-      const { full, inHand } = this.#xec.pool.admission(target)
-      // Like a listener of any other event, one that throws disturbs nobody else.
-      if (full) notifySafely(() => this.#events.emit('queue', { host: target.host, limit: full, inHand: inHand + 1 }))
-    }
     this.#keepAlive?.used(target)
     try {
       return await work()

@@ -11,6 +11,7 @@ import {
 } from './adapter/types.js'
 import type { Transfers } from './files/types.js'
 import type { Given, PoolOptions } from './pool/options.js'
+import { checkChain } from './pool/admission.js'
 import { createPool } from './pool/pool.js'
 import type { PoolSnapshot } from './pool/metrics/snapshot.js'
 import type { DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
@@ -72,6 +73,7 @@ export function createXec(options: XecOptions = {}): Xec {
       counted(await traced(target, command, () => execute(pool, target, command, how, { clock }))),
   }
   const start: Xec['start'] = (commands, how, through = own) => {
+    for (const { target } of commands) checkChain(target, pool.options.maxConnections)
     const { items, dispatcher } = localRun(through, commands)
     // What was never admitted did not pass through `execute`, which counts the rest.
     const count = (event: RunEvent): void => {

@@ -2,11 +2,11 @@
 import type { Connection } from './state/connection.js'
 import { firstToGo, isEvictable } from './policy/evict.js'
 import type { State } from './state/state.js'
-import { capacityOf } from './state/queue.js'
+import { capacityOf, type Queue } from './state/queue.js'
 import type { PoolTarget } from './types.js'
-
-/** The limit that makes an acquire wait: its host's, or the pool's. */
-export type FullLimit = 'maxConnectionsPerHost' | 'maxConnections'
+import type { FullLimit } from './metrics/events.js'
+import type { Endpoint } from './state/endpoint.js'
+import { chainTooLong } from './messages.js'
 
 export interface Admission {
   /** The limit for which one more would wait; null when there is a channel for it, or room to dial. */
@@ -19,19 +19,42 @@ export interface Admission {
   readonly idle: number
 }
 
-/** Limits are the strictest of what is known and of what this name of the target asks for, which may be new to the pool. */
+/** What one more acquire of a target would find. Limits are the strictest of what is known and of what this name of it asks for, which may be new to the pool. */
 export function admissionOf(target: PoolTarget, state: State): Admission {
   const { queue, endpoint } = state.registry.find(target)
-  const { options } = state
-  const maxConnections = Math.min(
-    endpoint?.maxConnections ?? Infinity,
-    target.pool?.maxConnectionsPerHost ?? options.maxConnectionsPerHost,
-  )
-  const maxChannels = Math.min(
-    queue?.maxChannels ?? Infinity,
-    target.pool?.maxChannelsPerConnection ?? options.maxChannelsPerConnection,
-  )
-  const capacity = capacityOf(maxChannels, endpoint, options, state.now())
+  const { maxConnectionsPerHost, maxChannelsPerConnection } = state.options
+  const limits = {
+    maxConnections: Math.min(
+      endpoint?.maxConnections ?? Infinity,
+      target.pool?.maxConnectionsPerHost ?? maxConnectionsPerHost,
+    ),
+    maxChannels: Math.min(
+      queue?.maxChannels ?? Infinity,
+      target.pool?.maxChannelsPerConnection ?? maxChannelsPerConnection,
+    ),
+  }
+  return look(state, queue, endpoint, limits, 1)
+}
+
+/** What keeps the last of those who wait in a queue waiting, once the scheduler has done what it could; null: no limit does. */
+export function waitsFor(queue: Queue, state: State): { readonly limit: FullLimit; readonly inHand: number } | null {
+  let asked = 0
+  for (const connection of queue.connections) asked += connection.asked
+  if (queue.waiting <= asked) return null
+  const { endpoint, maxChannels } = queue
+  const { full, inHand } = look(state, queue, endpoint, { maxConnections: endpoint.maxConnections, maxChannels }, 0)
+  return full && { limit: full, inHand }
+}
+
+/** @param more callers beyond those who wait */
+function look(
+  state: State,
+  queue: Queue | null,
+  endpoint: Endpoint | null,
+  { maxConnections, maxChannels }: { readonly maxConnections: number; readonly maxChannels: number },
+  more: number,
+): Admission {
+  const capacity = capacityOf(maxChannels, endpoint, state.options, state.now())
   let inHand = 0
   let idle = 0
   /** Seats for those who wait here, on what is open or opening. */
@@ -49,16 +72,28 @@ export function admissionOf(target: PoolTarget, state: State): Admission {
   for (const each of endpoint?.queues ?? []) inHand += each.waiting
   // What becomes free goes to those who have asked for it.
   for (const other of endpoint?.roomWaitlist ?? []) if (other !== queue) dials--
-  const standing = { inHand, idle, maxConnections }
-  const wanted = Math.ceil(((queue?.waiting ?? 0) + 1 - seats) / capacity)
-  if (wanted <= 0) return { ...standing, full: null }
-  if (wanted > dials) return { ...standing, full: 'maxConnectionsPerHost' }
+  const found = { inHand, idle, maxConnections }
+  const wanted = Math.ceil(((queue?.waiting ?? 0) + more - seats) / capacity)
+  if (wanted <= 0) return { ...found, full: null }
+  if (wanted > dials) return { ...found, full: 'maxConnectionsPerHost' }
+  return { ...found, full: wanted > slotsFor(queue, state) ? 'maxConnections' : null }
+}
+
+/** Slots of the pool that are free, or that an idle connection would give up, after those who have asked for one. */
+function slotsFor(queue: Queue | null, state: State): number {
   const { slotWaitlists } = state
   const asking =
     (queue?.served ? slotWaitlists.size : slotWaitlists.starved) - (queue && slotWaitlists.has(queue) ? 1 : 0)
   let slots = state.maxConnections - state.slots + state.freeing - asking
   for (const connection of state.idle) if (isEvictable(connection, queue)) slots++
-  return { ...standing, full: wanted > slots ? 'maxConnections' : null }
+  return slots
+}
+
+/** @throws XecError XEC_CONFIG when a target and its jump hosts are more connections than the pool may have */
+export function checkChain(target: PoolTarget, maxConnections: number): void {
+  let jumps = 0
+  for (let { jump } = target; jump; { jump } = jump) jumps++
+  if (jumps + 1 > maxConnections) throw chainTooLong(target.host, jumps, maxConnections)
 }
 
 /** What is not leased is for who waits: spare channels, those that are asked for, and those that close. */

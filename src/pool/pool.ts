@@ -19,13 +19,13 @@ import type { PoolListener } from './metrics/events.js'
 import { State } from './state/state.js'
 import { takeSnapshot } from './metrics/report.js'
 import { EventLog } from './metrics/report.js'
-import { aborted, chainTooLong, poolClosed } from './messages.js'
+import { aborted, poolClosed } from './messages.js'
 import { resolvePoolOptions, type Given, type PoolOptions } from './options.js'
 import { Scheduler } from './scheduler.js'
 import { Rejections } from './actions/reject.js'
 import { Retry } from './actions/retry.js'
 import type { PoolSnapshot } from './metrics/snapshot.js'
-import { admissionOf, type Admission } from './admission.js'
+import { admissionOf, checkChain, waitsFor, type Admission } from './admission.js'
 import type { AcquireOptions, DrainOptions, DrainReport, Lease, Pool, PoolTarget } from './types.js'
 import { Waiter } from './state/waiter.js'
 
@@ -108,9 +108,11 @@ export class ConnectionPool implements Pool {
       return refuse(poolClosed(host))
     }
     if (options.signal?.aborted) return refuse(aborted(host, options.signal.reason))
-    let hops = 0
-    for (let jump = target.jump; jump; jump = jump.jump) hops++
-    if (hops + 1 > state.maxConnections) return refuse(chainTooLong(host, hops, state.maxConnections))
+    try {
+      checkChain(target, state.maxConnections)
+    } catch (error) {
+      return refuse(error as XecError)
+    }
     state.meet(queue, target)
 
     return new Promise((resolve, reject) => {
@@ -137,6 +139,8 @@ export class ConnectionPool implements Pool {
         requested()
         if (isDialled(queue)) announceTo(waiter)
       })
+      const full = waiter.settled ? null : waitsFor(queue, state)
+      if (full) this.#log.write(queue, { type: 'queued', host, ...full })
     })
   }
 

@@ -1,6 +1,5 @@
 /** The events of an adapter, as values made from those of its pool. */
-import type { CloseReason, PoolListener } from '../pool/metrics/events.js'
-import type { FullLimit } from '../pool/admission.js'
+import type { CloseReason, FullLimit, PoolListener } from '../pool/metrics/events.js'
 
 /** Event names and what their listeners get. There is no `error`: what fails is told by results. */
 export interface AdapterEvents {
@@ -69,6 +68,9 @@ export function occasions(tell: Tell): PoolListener {
         break
       case 'outageOver':
         tell('outage-over', { connected: event.connected })
+        break
+      case 'queued':
+        tell('queue', { host, limit: event.limit, inHand: event.inHand })
         break
       case 'requested':
       case 'granted':

@@ -72,10 +72,12 @@ const GAUGES_AND_COUNTS = [
   'connectionsCreated',
   'connectionsDestroyed',
   'connectionsFailed',
+  'reopened',
   'reuseCount',
   'acquired',
   'waiting',
   'oldestWaitMs',
+  'queueTimeouts',
 ] as const satisfies readonly (keyof PoolTotals)[]
 
 function isLatency(value: unknown): value is Latency {
@@ -100,6 +102,7 @@ function areFigures(value: unknown): value is Fields {
     orNull(isNumber)(value.reuseRatio) &&
     isLatency(value.waitMs) &&
     isLatency(value.connectMs) &&
+    isLatency(value.handshakeWaitMs) &&
     isLatency(value.commandMs) &&
     areCounts(value.failuresByPhase) &&
     areCounts(value.closedByReason)
@@ -112,6 +115,7 @@ function isHost(value: unknown): value is HostFigures {
     isText(value.host) &&
     isText(value.address) &&
     isNumber(value.names) &&
+    areCounts(value.limits) &&
     orNull(isText)(value.lastError) &&
     orNull(isNumber)(value.learnedCapacity)
   )

@@ -4,6 +4,10 @@ import type { HostFigures, Latency, PoolFigures, PoolSnapshot } from '../pool/me
 /** A snapshot without its rows. */
 export type PoolTotals = Omit<PoolSnapshot, 'hosts'>
 
+/** What several runs add up to: figures add up; each run's limits are its own, so a sum of several has none. */
+export type SummedTotals = Omit<PoolTotals, 'limits'> & { readonly limits: PoolTotals['limits'] | null }
+export type SummedHost = Omit<HostFigures, 'limits'> & { readonly limits: HostFigures['limits'] | null }
+
 /** One process's pool, as its file tells. */
 export interface RunStats {
   readonly pid: number
@@ -31,8 +35,8 @@ export interface StatsView {
   readonly sum: {
     readonly asOf: string
     readonly since: string
-    readonly totals: PoolTotals
-    readonly hosts: readonly HostFigures[]
+    readonly totals: SummedTotals
+    readonly hosts: readonly SummedHost[]
     readonly hostsOmitted: number
   } | null
   /** Why something could not be read, for people. */
@@ -66,7 +70,7 @@ function sumOf(runs: readonly RunStats[]): StatsView['sum'] {
   if (others.length === 0) return first
   const earliest = (times: readonly string[]): string =>
     times.reduce((a, b) => (Date.parse(a) <= Date.parse(b) ? a : b))
-  const hosts = new Map<string, HostFigures>()
+  const hosts = new Map<string, SummedHost>()
   for (const host of runs.flatMap((run) => run.hosts)) {
     const before = hosts.get(host.address)
     hosts.set(host.address, before ? addHosts(before, host) : host)
@@ -75,7 +79,7 @@ function sumOf(runs: readonly RunStats[]): StatsView['sum'] {
     // A sum is as old as its oldest part.
     asOf: earliest(runs.map((run) => run.asOf)),
     since: earliest(runs.map((run) => run.since)),
-    totals: others.reduce((sum, run) => addTotals(sum, run.totals), first.totals),
+    totals: others.reduce<SummedTotals>((sum, run) => addTotals(sum, run.totals), first.totals),
     hosts: [...hosts.values()],
     hostsOmitted: runs.reduce((sum, run) => sum + run.hostsOmitted, 0),
   }
@@ -92,13 +96,16 @@ function addFigures(a: PoolFigures, b: PoolFigures): PoolFigures {
     connectionsCreated: a.connectionsCreated + b.connectionsCreated,
     connectionsDestroyed: a.connectionsDestroyed + b.connectionsDestroyed,
     connectionsFailed: a.connectionsFailed + b.connectionsFailed,
+    reopened: a.reopened + b.reopened,
     reuseCount,
     acquired,
     reuseRatio: acquired === 0 ? null : Math.round((reuseCount / acquired) * 10_000) / 10_000,
     waiting: a.waiting + b.waiting,
     oldestWaitMs: Math.max(a.oldestWaitMs, b.oldestWaitMs),
+    queueTimeouts: a.queueTimeouts + b.queueTimeouts,
     waitMs: addLatencies(a.waitMs, b.waitMs),
     connectMs: addLatencies(a.connectMs, b.connectMs),
+    handshakeWaitMs: addLatencies(a.handshakeWaitMs, b.handshakeWaitMs),
     commandMs: addLatencies(a.commandMs, b.commandMs),
     failuresByPhase: addCounts(a.failuresByPhase, b.failuresByPhase),
     closedByReason: addCounts(a.closedByReason, b.closedByReason),
@@ -127,27 +134,22 @@ function addCounts<Name extends string>(
   return sum
 }
 
-/** Each process has its own limits: together they may open as many as all allow; a connection carries what the widest allows. */
-function addTotals(a: PoolTotals, b: PoolTotals): PoolTotals {
+function addTotals(a: SummedTotals, b: PoolTotals): SummedTotals {
   return {
     ...addFigures(a, b),
-    limits: {
-      maxConnections: a.limits.maxConnections + b.limits.maxConnections,
-      maxConnectionsPerHost: a.limits.maxConnectionsPerHost + b.limits.maxConnectionsPerHost,
-      maxChannelsPerConnection: Math.max(a.limits.maxChannelsPerConnection, b.limits.maxChannelsPerConnection),
-      maxConcurrentDials: a.limits.maxConcurrentDials + b.limits.maxConcurrentDials,
-    },
+    limits: null,
     commands: addCounts(a.commands, b.commands),
   }
 }
 
 /** One endpoint as two runs know it; `a` is of the newer one. */
-function addHosts(a: HostFigures, b: HostFigures): HostFigures {
+function addHosts(a: SummedHost, b: SummedHost): SummedHost {
   return {
     ...addFigures(a, b),
     host: a.host,
     address: a.address,
     names: Math.max(a.names, b.names),
+    limits: null,
     lastError: a.lastError ?? b.lastError,
     learnedCapacity: a.learnedCapacity ?? b.learnedCapacity,
   }

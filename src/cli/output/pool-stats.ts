@@ -1,8 +1,7 @@
 /** `xec pool stats`: what the stats files say, for people and as JSON. Pure: a view in, texts out. */
-import type { HostFigures, PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import { formatDuration } from '../../runtime/duration.js'
 import { withoutPlace } from '../../run/fold.js'
-import type { PoolTotals, RunStats, StatsView } from '../../stats/stats.js'
+import type { RunStats, StatsView, SummedHost, SummedTotals } from '../../stats/stats.js'
 import { metricsLines, percent } from './metrics.js'
 import type { Paint } from './paint.js'
 import { sanitizeLine } from './sanitize.js'
@@ -26,8 +25,9 @@ interface PoolStatsDocument {
   readonly pid: number | null
   readonly asOf: string | null
   readonly since: string | null
-  readonly totals: PoolTotals | null
-  readonly hosts: readonly HostFigures[]
+  /** Without limits (null) when several live runs are added up: each has its own. */
+  readonly totals: SummedTotals | null
+  readonly hosts: readonly SummedHost[]
   readonly hostsOmitted: number
   /** Each of several live runs; absent otherwise. */
   readonly runs?: readonly Pick<RunStats, 'pid' | 'command' | 'asOf' | 'since' | 'totals' | 'hosts' | 'hostsOmitted'>[]
@@ -59,7 +59,7 @@ export function renderPoolStats(view: StatsView, options: PoolStatsOptions): Poo
   if (view.runs.length > 1)
     blocks.push(
       block(
-        `sum of ${view.runs.length} live runs, each with its own pool and limits · percentiles are per run and do not add up`,
+        `sum of ${view.runs.length} live runs, each with its own pool and its own limits · percentiles are per run and do not add up`,
         view.sum,
         options,
         true,
@@ -141,11 +141,11 @@ function seconds(ms: number): string {
 
 function block(
   source: string,
-  run: { readonly totals: PoolTotals; readonly hosts: readonly HostFigures[]; readonly hostsOmitted: number },
+  run: { readonly totals: SummedTotals; readonly hosts: readonly SummedHost[]; readonly hostsOmitted: number },
   options: PoolStatsOptions,
   withHosts: boolean,
 ): string {
-  const snapshot: PoolSnapshot = { ...run.totals, hosts: run.hosts }
+  const snapshot = { ...run.totals, hosts: run.hosts }
   const { paint } = options
   const lines = [source, ...metricsLines(snapshot, paint)]
   const commands = Object.entries(run.totals.commands).flatMap(([outcome, count]) =>
@@ -158,31 +158,28 @@ function block(
   const left = rows.length - MOST_ROWS + run.hostsOmitted
   const more = left > 0 ? paint.faint(`and ${left} more hosts, all of them in --json up to 1000\n`) : ''
   return (
-    text +
-    table(hostColumns(run.totals, paint), rows.slice(0, MOST_ROWS), { width: options.columns, heading: paint.faint }) +
-    more
+    text + table(hostColumns(paint), rows.slice(0, MOST_ROWS), { width: options.columns, heading: paint.faint }) + more
   )
 }
 
 /** Those with something to tell first: errors, waiters, work; equals stay in their order. */
-function worstFirst(hosts: readonly HostFigures[]): HostFigures[] {
-  const weight = (host: HostFigures): number =>
+function worstFirst(hosts: readonly SummedHost[]): SummedHost[] {
+  const weight = (host: SummedHost): number =>
     (host.lastError === null && host.connectionsFailed === 0 ? 0 : 4) +
     (host.waiting > 0 ? 2 : 0) +
     (host.activeConnections > 0 ? 1 : 0)
   return [...hosts].sort((a, b) => weight(b) - weight(a))
 }
 
-function hostColumns({ limits }: PoolTotals, paint: Paint): Column<HostFigures>[] {
+function hostColumns(paint: Paint): Column<SummedHost>[] {
   return [
     { title: 'HOST', value: (host) => (host.names > 1 ? `${host.host} +${host.names - 1}` : host.host) },
     { title: 'ADDRESS', value: (host) => host.address },
-    { title: 'CONNS', align: 'right', value: (host) => `${host.totalConnections}/${limits.maxConnectionsPerHost}` },
+    { title: 'CONNS', align: 'right', value: connectionsOf },
     {
       title: 'CHANNELS',
       align: 'right',
-      value: (host) =>
-        host.learnedCapacity === null ? `≤${limits.maxChannelsPerConnection}` : `≤${host.learnedCapacity} learned`,
+      value: channelsOf,
     },
     { title: 'WAITING', align: 'right', value: (host) => String(host.waiting) },
     { title: 'CMDS', align: 'right', value: (host) => String(host.acquired) },
@@ -200,4 +197,15 @@ function hostColumns({ limits }: PoolTotals, paint: Paint): Column<HostFigures>[
     },
     { title: 'LAST ERROR', value: (host) => withoutPlace(host.lastError ?? '', host.host) },
   ]
+}
+
+/** Beside the host's own limit; of several runs each has its own, and their sum has none. */
+function connectionsOf({ totalConnections, limits }: SummedHost): string {
+  return limits ? `${totalConnections}/${limits.maxConnectionsPerHost}` : String(totalConnections)
+}
+
+/** Commands at once on one connection: what the server was found to allow, else the host's own limit. */
+function channelsOf({ learnedCapacity, limits }: SummedHost): string {
+  if (learnedCapacity !== null) return `≤${learnedCapacity} learned`
+  return limits ? `≤${limits.maxChannelsPerConnection}` : '–'
 }

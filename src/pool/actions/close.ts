@@ -19,6 +19,7 @@ export class Closing {
 
   drain(connection: Connection, reason: DrainReason): void {
     connection.drainReason = reason
+    if (reason === 'evicted' || reason === 'fairness') connection.queue.endpoint.madeRoom++
     connection.to('draining')
     this.effects.emit(connection.queue, {
       type: 'draining',

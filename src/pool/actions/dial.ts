@@ -27,12 +27,15 @@ export class Dials {
   /** Takes a slot at once; the rest is awaited. */
   dial(queue: Queue, jump: Connection | null): void {
     const { state } = this
-    const attempt = queue.endpoint.failures + 1
+    const { endpoint } = queue
+    const attempt = endpoint.failures + 1
+    const again = endpoint.madeRoom > 0
+    if (again) endpoint.madeRoom--
     const connection = new Connection(this.#nextId++, queue, jump, state.now(), attempt, (c) => state.moved(c))
     state.add(connection)
     state.leaveJump(queue)
     this.retry.dialled(queue)
-    this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt })
+    this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt, again })
     announceDial(queue)
     const options = {
       signal: connection.abort.signal,
@@ -113,6 +116,7 @@ export class Dials {
       host: queue.target.host,
       connection: connection.id,
       dialMs: connection.dialMs,
+      permitMs: connection.permitMs,
     })
     this.retry.attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
     this.retry.heard(queue)

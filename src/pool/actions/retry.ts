@@ -38,7 +38,7 @@ export class Retry {
       // Being asked to slow down is not an attempt that failed: halve, and go on until the deadline.
       endpoint.throttledSince ??= now
       endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) / 2))
-      again = now - endpoint.throttledSince < THROTTLE_LIMIT_MS
+      again = options.autoReconnect && now - endpoint.throttledSince < THROTTLE_LIMIT_MS
     } else {
       // Dials side by side that fail are one attempt.
       if (attempt > endpoint.failures) endpoint.failures++

@@ -1,6 +1,9 @@
 /** What happens in a pool, as values. The totals, the CLI, JSON, stats files and listeners all live on this stream. */
 import type { ErrorCode } from '../../errors.js'
 
+/** The limit that makes an acquire wait: its host's, or the pool's. */
+export type FullLimit = 'maxConnectionsPerHost' | 'maxConnections'
+
 /** Why a connection stopped taking work while it was still alive. */
 export type DrainReason =
   'idle' | 'lifetime' | 'evicted' | 'fairness' | 'suspect' | 'refused' | 'reset' | 'disabled' | 'closing'
@@ -11,6 +14,11 @@ export type CloseReason = DrainReason | 'lost' | 'keepalive'
 export type PoolEvent = { readonly at: number; readonly host: string; readonly connection?: number } & (
   | { readonly type: 'requested' }
   | {
+      readonly type: 'queued'
+      /** the limit for which the caller has to wait */ readonly limit: FullLimit
+      /** channels in use at the host, and callers that wait for one, with this one */ readonly inHand: number
+    }
+  | {
       readonly type: 'granted'
       readonly waitMs: number
       /** 1 for the connection's first lease */ readonly nth: number
@@ -19,8 +27,16 @@ export type PoolEvent = { readonly at: number; readonly host: string; readonly c
   | { readonly type: 'released'; readonly heldMs: number }
   | { readonly type: 'revoked' }
   | { readonly type: 'refused'; readonly capacity: number }
-  | { readonly type: 'dialling'; readonly attempt: number }
-  | { readonly type: 'opened'; readonly dialMs: number }
+  | {
+      readonly type: 'dialling'
+      readonly attempt: number
+      /** whether it takes the place of a connection that was closed to make room */ readonly again: boolean
+    }
+  | {
+      readonly type: 'opened'
+      readonly dialMs: number
+      /** the wait for leave to begin the handshake, which is not part of `dialMs` */ readonly permitMs: number
+    }
   | {
       readonly type: 'dialFailed'
       readonly code: ErrorCode

@@ -11,6 +11,7 @@ type Totals = Record<PoolEventType, number>
 
 const NO_TOTALS: Readonly<Totals> = {
   requested: 0,
+  queued: 0,
   granted: 0,
   rejected: 0,
   released: 0,
@@ -36,8 +37,11 @@ export interface Gauged {
 export class Figures {
   readonly totals: Totals = { ...NO_TOTALS }
   reused = 0
+  reopened = 0
+  queueTimeouts = 0
   readonly #wait = new Histogram()
   readonly #connect = new Histogram()
+  readonly #handshakeWait = new Histogram()
   readonly #held = new Histogram()
   readonly #failuresByPhase: Record<string, number> = {}
   readonly #closedByReason: Partial<Record<CloseReason, number>> = {}
@@ -54,6 +58,7 @@ export class Figures {
         break
       case 'opened':
         this.#connect.record(event.dialMs)
+        this.#handshakeWait.record(event.permitMs)
         break
       case 'dialFailed':
         this.#failuresByPhase[event.phase] = (this.#failuresByPhase[event.phase] ?? 0) + 1
@@ -61,11 +66,16 @@ export class Figures {
       case 'closed':
         this.#closedByReason[event.reason] = (this.#closedByReason[event.reason] ?? 0) + 1
         break
-      case 'requested':
       case 'rejected':
+        if (event.code === 'XEC_QUEUE_TIMEOUT') this.queueTimeouts++
+        break
+      case 'dialling':
+        if (event.again) this.reopened++
+        break
+      case 'requested':
+      case 'queued':
       case 'revoked':
       case 'refused':
-      case 'dialling':
       case 'dialCancelled':
       case 'draining':
       case 'outage':
@@ -94,13 +104,16 @@ export class Figures {
       connectionsCreated: totals.opened,
       connectionsDestroyed: totals.closed,
       connectionsFailed: totals.dialFailed,
+      reopened: this.reopened,
       reuseCount: this.reused,
       acquired: totals.granted,
       reuseRatio: totals.granted === 0 ? null : Math.round((this.reused / totals.granted) * 10_000) / 10_000,
       waiting,
       oldestWaitMs: Math.round(oldestWaitMs),
+      queueTimeouts: this.queueTimeouts,
       waitMs: this.#wait.summary(),
       connectMs: this.#connect.summary(),
+      handshakeWaitMs: this.#handshakeWait.summary(),
       commandMs: this.#held.summary(),
       failuresByPhase: Object.freeze({ ...this.#failuresByPhase }),
       closedByReason: Object.freeze({ ...this.#closedByReason }),

@@ -1,5 +1,6 @@
 /** The event log, which counts every event once and tells it to listeners; and the snapshot, one synchronous pass over the live set. */
 import { notifySafely } from '../../runtime/notify.js'
+import type { PoolOptions } from '../options.js'
 import type { Endpoint } from '../state/endpoint.js'
 import type { Queue } from '../state/queue.js'
 import type { State } from '../state/state.js'
@@ -27,7 +28,7 @@ export class EventLog {
 export function takeSnapshot(state: State): PoolSnapshot {
   const now = state.now()
   const { maxConnections, maxConnectionsPerHost, maxChannelsPerConnection, maxConcurrentDials } = state.options
-  const hosts = [...state.registry.endpoints.values()].map((endpoint) => rowOf(endpoint, now))
+  const hosts = [...state.registry.endpoints.values()].map((endpoint) => rowOf(endpoint, state.options, now))
   return Object.freeze({
     ...state.figures.figures(
       state.connections,
@@ -40,7 +41,7 @@ export function takeSnapshot(state: State): PoolSnapshot {
   })
 }
 
-function rowOf(endpoint: Endpoint, now: number): HostFigures {
+function rowOf(endpoint: Endpoint, { enabled }: PoolOptions, now: number): HostFigures {
   let waiting = 0
   let oldestWaitMs = 0
   for (const queue of endpoint.queues) {
@@ -53,6 +54,10 @@ function rowOf(endpoint: Endpoint, now: number): HostFigures {
     address: endpoint.id,
     names: endpoint.names.size,
     ...endpoint.figures.figures(endpoint.connections, waiting, oldestWaitMs),
+    limits: Object.freeze({
+      maxConnectionsPerHost: endpoint.maxConnections,
+      maxChannelsPerConnection: enabled ? endpoint.maxChannels : 1,
+    }),
     lastError: endpoint.lastError,
     learnedCapacity: endpoint.learned(now),
   })

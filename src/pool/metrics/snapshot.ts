@@ -22,6 +22,8 @@ export interface PoolFigures {
   readonly connectionsDestroyed: number
   /** Dials that failed. */
   readonly connectionsFailed: number
+  /** Connections that were closed to make room, and dialled again later: what a higher limit would have kept open. */
+  readonly reopened: number
   /** Leases on a connection that had served before. */
   readonly reuseCount: number
   readonly acquired: number
@@ -30,12 +32,22 @@ export interface PoolFigures {
   readonly waiting: number
   /** Age of the oldest waiter in ms; 0 without waiters. */
   readonly oldestWaitMs: number
+  /** Callers that left the queue because their queue timeout was over. */
+  readonly queueTimeouts: number
   readonly waitMs: Latency
   readonly connectMs: Latency
+  /** What the connections that opened had waited for leave to begin their handshake (`maxConcurrentDials`). */
+  readonly handshakeWaitMs: Latency
   /** From grant to release. */
   readonly commandMs: Latency
   readonly failuresByPhase: Readonly<Record<string, number>>
   readonly closedByReason: Readonly<Partial<Record<CloseReason, number>>>
+}
+
+export interface HostLimits {
+  readonly maxConnectionsPerHost: number
+  /** 1 where pooling is off. */
+  readonly maxChannelsPerConnection: number
 }
 
 export interface HostFigures extends PoolFigures {
@@ -45,6 +57,8 @@ export interface HostFigures extends PoolFigures {
   readonly address: string
   /** How many names share the endpoint. */
   readonly names: number
+  /** The host's own limits: the strictest of the pool's and of what its names ask for. */
+  readonly limits: HostLimits
   readonly lastError: string | null
   /** Capacity learned from refusals, or null. */
   readonly learnedCapacity: number | null

@@ -16,6 +16,9 @@ export class Endpoint {
   readonly names = new Set<string>()
   /** Strictest of what its targets ask for. */
   maxConnections = Infinity
+  maxChannels = Infinity
+  /** Connections that were closed to make room for others, and have no successor yet. */
+  madeRoom = 0
   /** Dials that failed since the last channel, or since somebody began to wait where nobody did: the series. */
   failures = 0
   /** No dial before this. */

@@ -69,6 +69,10 @@ export class Registry {
       endpoint.maxConnections,
       target.pool?.maxConnectionsPerHost ?? this.options.maxConnectionsPerHost,
     )
+    endpoint.maxChannels = Math.min(
+      endpoint.maxChannels,
+      target.pool?.maxChannelsPerConnection ?? this.options.maxChannelsPerConnection,
+    )
     return endpoint
   }
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { adviceFor, gaugeLine, latency, metricsLines, metricsText } from '../../../src/cli/output/metrics.js'
+import { adviceFor } from '../../../src/cli/output/advice.js'
+import { gaugeLine, latency, metricsLines, metricsText } from '../../../src/cli/output/metrics.js'
 import { createPaint } from '../../../src/cli/output/paint.js'
 import { hostFigures, snapshot } from './samples.js'
 
@@ -116,7 +117,10 @@ describe('advice', () => {
 
   test('waiting at the limit of a host names that, also where the pool is full', () => {
     const limits = { maxConnections: 2, maxConnectionsPerHost: 1, maxChannelsPerConnection: 8, maxConcurrentDials: 32 }
-    const [web1, web2] = ['web1', 'web2'].map((name) => hostFigures(name, { waiting: 3, totalConnections: 1 }))
+    const own = { maxConnectionsPerHost: 1, maxChannelsPerConnection: 8 }
+    const [web1, web2] = ['web1', 'web2'].map((name) =>
+      hostFigures(name, { waiting: 3, totalConnections: 1, limits: own }),
+    )
     const full = { waiting: 6, totalConnections: 2, limits }
     expect(adviceFor(snapshot({ ...full, hosts: [web1!] }))).toBe(
       '6 commands waiting for a free channel to web1: --max-connections-per-host (1) raises the limit',
@@ -135,13 +139,60 @@ describe('advice', () => {
     )
   })
 
-  test('connections that make room for others', () => {
-    expect(adviceFor(snapshot({ connectionsCreated: 260, closedByReason: { evicted: 4, fairness: 1, idle: 2 } }))).toBe(
-      '5 connections closed to make room for other hosts: --max-connections (256) raises the limit, which is below what this work needs',
+  test('connections that make room for others, and are dialled again', () => {
+    const moved = { closedByReason: { evicted: 4, fairness: 1, idle: 2 } }
+    expect(adviceFor(snapshot({ ...moved, connectionsCreated: 260, reopened: 5 }))).toBe(
+      '5 connections closed to make room for other hosts, and dialled again later: --max-connections (256) raises the limit, which is below what this work needs',
     )
-    expect(adviceFor(snapshot({ connectionsCreated: 2, closedByReason: { evicted: 1 } }))).toBe(
-      '1 connection closed to make room for another user of the same host: --max-connections-per-host (2) raises the limit, which is below what this work needs',
+    expect(
+      adviceFor(snapshot({ connectionsCreated: 2, reopened: 1, hosts: [hostFigures('web1', { reopened: 1 })] })),
+    ).toBe(
+      '1 connection closed to make room for another user of the same host, and dialled again later: --max-connections-per-host (2) raises the limit, which is below what this work needs',
     )
+  })
+
+  test('none where a connection made room and nobody asked for it again', () => {
+    expect(adviceFor(snapshot({ connectionsCreated: 300, closedByReason: { evicted: 44 } }))).toBe(null)
+  })
+
+  test("a host's own limit is named as its own: no flag raises it", () => {
+    const own = { limits: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 1 } }
+    const db = hostFigures('db', { ...own, waiting: 3, totalConnections: 1 })
+    expect(adviceFor(snapshot({ waiting: 3, totalConnections: 1, hosts: [db] }))).toBe(
+      '3 commands waiting for a free channel to db: maxConnectionsPerHost (1) in the pool: settings of db raises the limit',
+    )
+  })
+
+  test('commands that left the queue name the limit that was reached, or say that none was', () => {
+    const web1 = hostFigures('web1', { acquired: 2, queueTimeouts: 3, connectionsCreated: 2 })
+    expect(adviceFor(snapshot({ queueTimeouts: 3, hosts: [web1] }))).toBe(
+      '3 commands got no channel within the queue timeout, all for web1: --max-connections-per-host (2) raises the limit, and --queue-timeout the patience',
+    )
+    const db = hostFigures('db', { queueTimeouts: 1, connectionsCreated: 0 })
+    expect(adviceFor(snapshot({ queueTimeouts: 1, connectionsCreated: 256, hosts: [db] }))).toBe(
+      '1 command got no channel within the queue timeout: --max-connections (256) raises the limit, and --queue-timeout the patience',
+    )
+    expect(adviceFor(snapshot({ queueTimeouts: 1, hosts: [db] }))).toBe(
+      '1 command got no channel within the queue timeout, and no limit was reached: --queue-timeout raises the patience',
+    )
+  })
+
+  test('handshakes that waited for each other name their limit', () => {
+    const handshakeWaitMs = { n: 40, p50: 900, p95: 4_000, p99: null, max: 5_000 }
+    const connectMs = { n: 40, p50: 200, p95: 300, p99: null, max: 400 }
+    expect(adviceFor(snapshot({ handshakeWaitMs, connectMs }))).toBe(
+      'connections waited up to 5.0s for their handshake: --max-concurrent-dials (32) raises how many there are at once',
+    )
+    // A dial that takes as long explains it.
+    expect(adviceFor(snapshot({ handshakeWaitMs, connectMs: { ...connectMs, max: 2_000 } }))).toBe(null)
+  })
+
+  test('without pooling, waits at the limit of a host name it too', () => {
+    const slow = { waitMs: { n: 9, p50: 100, p95: 3_000, p99: null, max: 3_400 }, acquired: 9, reuseCount: 0 }
+    const limits = { maxConnectionsPerHost: 2, maxChannelsPerConnection: 1 }
+    expect(
+      adviceFor(snapshot({ ...slow, hosts: [hostFigures('web1', { ...slow, limits, connectionsCreated: 9 })] })),
+    ).toBe('commands for web1 waited up to 3.4s for a free channel: --max-connections-per-host (2) raises the limit')
   })
 
   test('a server that takes few sessions', () => {

@@ -109,9 +109,20 @@ test('several live runs: each, then the sum, said so', () => {
   expect(blocks[0]).toMatch(/^live · pid 902 · xec run/)
   expect(blocks[1]).toMatch(/^live · pid 901 · xec exec-all/)
   expect(blocks[2]).toMatch(
-    /^sum of 2 live runs, each with its own pool and limits · percentiles are per run and do not add up\npool {2}4\/512 connections/,
+    /^sum of 2 live runs, each with its own pool and its own limits · percentiles are per run and do not add up\npool {2}4 connections: /,
   )
+  // The limits of two processes are no limit of anything.
+  expect(blocks[2]).not.toMatch(/limits {3}|\d\/\d|≤8/)
   expect(stdout.match(/^HOST/gm)).toHaveLength(1)
+})
+
+test("a host's own limits stand beside its figures", () => {
+  const own = hostFigures('db', {
+    totalConnections: 1,
+    limits: { maxConnectionsPerHost: 1, maxChannelsPerConnection: 3 },
+  })
+  const { stdout } = renderPoolStats(viewOf([run({ hosts: [own] })], []), text)
+  expect(stdout).toMatch(/^db +db\.test:22 +1\/1 +≤3 /m)
 })
 
 test('of a large fleet the hosts that failed come first, each reason without the host', () => {

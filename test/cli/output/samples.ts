@@ -76,20 +76,32 @@ const FIGURES: PoolFigures = {
   connectionsCreated: 0,
   connectionsDestroyed: 0,
   connectionsFailed: 0,
+  reopened: 0,
   reuseCount: 0,
   acquired: 0,
   reuseRatio: null,
   waiting: 0,
   oldestWaitMs: 0,
+  queueTimeouts: 0,
   waitMs: NO_LATENCY,
   connectMs: NO_LATENCY,
+  handshakeWaitMs: NO_LATENCY,
   commandMs: NO_LATENCY,
   failuresByPhase: {},
   closedByReason: {},
 }
 
 export function hostFigures(host: string, given: Partial<HostFigures> = {}): HostFigures {
-  return { ...FIGURES, host, address: `${host}.test:22`, names: 1, lastError: null, learnedCapacity: null, ...given }
+  return {
+    ...FIGURES,
+    host,
+    address: `${host}.test:22`,
+    names: 1,
+    limits: { maxConnectionsPerHost: 2, maxChannelsPerConnection: 8 },
+    lastError: null,
+    learnedCapacity: null,
+    ...given,
+  }
 }
 
 export function snapshot(given: Partial<PoolSnapshot> = {}): PoolSnapshot {
