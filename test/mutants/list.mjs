@@ -121,9 +121,23 @@ export const MUTANTS = [
     ['for (const connection of state.idle) if (isEvictable(connection, queue)) slots++', ''],
     ['if (isEvictable(connection, queue)) slots++', 'slots++'],
     ['&& connection.takesCommands', ''],
+    ['if (queue.waiting <= asked) return null', ''],
+    ['if (jumps + 1 > maxConnections) throw', 'if (jumps > maxConnections) throw'],
   ]),
+  ...of(
+    'src/cli/output/advice.ts',
+    ['test/cli/output'],
+    [
+      ['if (reopened === 0) return null', 'if (false as boolean) return null'],
+      ['host.limits.maxConnectionsPerHost < limits.maxConnectionsPerHost', 'false'],
+      [' || host.queueTimeouts > 0 ||', ' ||'],
+    ],
+  ),
   ...of('src/pool/state/places.ts', pool, [
-    ['else if (roomWaitlist.delete(queue)) for (const other of roomWaitlist) this.state.markDirty(other)', 'else roomWaitlist.delete(queue)'],
+    [
+      'else if (roomWaitlist.delete(queue)) for (const other of roomWaitlist) this.state.markDirty(other)',
+      'else roomWaitlist.delete(queue)',
+    ],
     [' && !bereft', ''],
     ['    queue.ticket = this.#rung++', '    if (!lacked) queue.ticket = this.#rung++'],
     ['      if (anew) roomWaitlist.delete(queue)\n', ''],
@@ -167,10 +181,7 @@ export const MUTANTS = [
     ['markEndpointDirty(queue.endpoint)\n    this.#markJumpsDirty(queue)\n', 'markEndpointDirty(queue.endpoint)\n'],
     ['      old.succeeded = true\n', ''],
     ['      if (!this.#retiring.delete(old)) continue\n', ''],
-    [
-      "connection.state === 'draining' && connection.preemptedUntil > this.now() ? 'preempted' : null",
-      'null',
-    ],
+    ["connection.state === 'draining' && connection.preemptedUntil > this.now() ? 'preempted' : null", 'null'],
     ['    connection.jump?.link?.setRef(connection.jump.holding)\n', ''],
     ['    if (endpoint.queues.size > 1) this.markEndpointDirty(endpoint)\n', ''],
     ['    this.#markDependantsDirty(connection.queue)\n', ''],
@@ -229,8 +240,9 @@ export const MUTANTS = [
     ['if (attempt > endpoint.failures) endpoint.failures++', 'endpoint.failures++'],
     ['    if (!state.breaker.concerns(queue.endpoint)) return\n', ''],
     ['      if (waiter.settled) continue\n', ''],
-    ['options.autoReconnect &&', ''],
-    ['now - endpoint.throttledSince < THROTTLE_LIMIT_MS', 'true'],
+    ["verdict === 'transient' && options.autoReconnect &&", "verdict === 'transient' &&"],
+    ['options.autoReconnect && now - endpoint.throttledSince', 'now - endpoint.throttledSince'],
+    ['options.autoReconnect && now - endpoint.throttledSince < THROTTLE_LIMIT_MS', 'options.autoReconnect'],
     ['queue.sticky = { error, until: now + STICKY_MS }', ''],
     [
       '      endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) / 2))\n',
