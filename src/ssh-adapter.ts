@@ -6,7 +6,6 @@ import type { TransferOptions, TransferResult, Transfers, UploadSource } from '.
 import type { Given, PoolOptions } from './pool/options.js'
 import { POOL_OPTION_NAMES, resolvePoolOptions } from './pool/options.js'
 import type { PoolSnapshot } from './pool/metrics/snapshot.js'
-import { notifySafely } from './runtime/notify.js'
 import type { DrainReport, Pool, PoolTarget } from './pool/types.js'
 import type { HostCommand } from './run/local.js'
 import type { Run, StartRunOptions } from './run/start.js'

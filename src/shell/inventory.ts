@@ -2,19 +2,9 @@
 import { homedir } from 'node:os'
 import type { ResolvedTarget } from '../inventory/resolve.js'
 import type { PoolOptions } from '../pool/options.js'
+import type { LoadInventoryOptions } from './load-options.js'
 import { checkLoad } from './options.js'
 import { requestOf, type Selection } from './selection.js'
-
-export interface LoadInventoryOptions {
-  /** The configuration file; default: searched from `cwd` upwards, then in `$XDG_CONFIG_HOME/xec/config.yaml`. */
-  readonly file?: string | undefined
-  /** Default: the process's. */
-  readonly cwd?: string | undefined
-  /** Default: `process.env`. */
-  readonly env?: Readonly<Record<string, string | undefined>>
-  /** In place of `~/.ssh/config` and `/etc/ssh/ssh_config`; `none` for no file. */
-  readonly sshConfig?: string | undefined
-}
 
 export interface LoadedInventory {
   /** The file it came from; null when there was none, and every host is then given by address. */

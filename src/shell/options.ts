@@ -26,9 +26,9 @@ import {
   type Check,
   type Checks,
 } from './check.js'
-import type { LoadInventoryOptions } from './inventory.js'
+import type { LoadInventoryOptions } from './load-options.js'
 import type { MonitorOptions } from './monitor.js'
-import type { RunOptions, RunSettings } from './run-context.js'
+import type { RunOptions, RunSettings } from './run-options.js'
 import type { Settings } from './settings.js'
 import type { ShutdownOptions } from './shutdown.js'
 

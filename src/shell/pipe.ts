@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { PassThrough, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { isXecError } from '../errors.js'
-import type { RunCommand } from './promise.js'
 import type { ShellResult } from './result.js'
+import type { RunCommand } from './run-command.js'
 import { mergeSettings, type Settings } from './settings.js'
 
 /** The output goes on; results and errors keep a little of both streams. */

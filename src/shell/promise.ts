@@ -7,10 +7,8 @@ import { LineQueue } from './lines.js'
 import { checkSettings } from './options.js'
 import { into, through } from './pipe.js'
 import type { ShellResult } from './result.js'
+import type { RunCommand } from './run-command.js'
 import { durationOf, mergeSettings, type RemoteControl, type Settings } from './settings.js'
-
-/** Runs a command with its settings. */
-export type RunCommand = (settings: Settings) => Promise<ShellResult>
 
 /** While the lines are read nothing piles up, and the result keeps no more of them than this. */
 const HEAD_WHILE_READING = 1024 * 1024

@@ -2,14 +2,14 @@
 import type { Command, Executor, Result } from '../adapter/types.js'
 import type { ResolvedTarget } from '../inventory/resolve.js'
 import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
-import type { RunEvent } from '../run/events.js'
 import type { HostCommand } from '../run/local.js'
 import type { Run, StartRunOptions } from '../run/start.js'
 import type { Secret } from '../runtime/secret.js'
 import { checkRunOptions, checkRunSettings } from './options.js'
 import { ShellResult } from './result.js'
+import type { RunOptions, RunSettings } from './run-options.js'
 import { RunReport } from './run-report.js'
-import { durationOf, mergeSettings, type Settings } from './settings.js'
+import { durationOf, mergeSettings } from './settings.js'
 import { withEither } from './signals.js'
 import { commandLine, rawLine } from './template.js'
 
@@ -18,20 +18,6 @@ export interface RunAdapter extends Executor {
   startRun(commands: readonly HostCommand[], options: Omit<StartRunOptions, 'clock' | 'random'>): Run
   getConnectionPoolMetrics(): PoolSnapshot
 }
-
-export interface RunOptions {
-  /** Hosts in flight. Default 64. */
-  readonly fanout?: number | undefined
-  /** Admit no further host after the first that is not ok; those in flight go on. Default false. */
-  readonly failFast?: boolean | undefined
-  /** Longest wait of one host for a channel: ms, or `'30s'`. Default none. */
-  readonly queueTimeout?: number | string | undefined
-  /** Hears the run as it goes: states, output, results. One that throws cancels the run. */
-  readonly onEvent?: ((event: RunEvent) => void | Promise<void>) | undefined
-}
-
-/** What a run's commands may be given; stdin and `nothrow` belong to commands on one host. */
-export type RunSettings = Pick<Settings, 'env' | 'cwd' | 'timeoutMs' | 'signal' | 'signals' | 'idempotent'>
 
 /** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
 export interface RunContext {

@@ -3,7 +3,8 @@ import type { ResolvedTarget } from '../inventory/resolve.js'
 import { checkNames, shown } from './check.js'
 import { sshContext, type SshContext } from './context.js'
 import { SETTING_NAMES } from './options.js'
-import { runContext, type RunAdapter, type RunContext, type RunOptions } from './run-context.js'
+import { runContext, type RunAdapter, type RunContext } from './run-context.js'
+import type { RunOptions } from './run-options.js'
 import { resolveTarget, type SshTarget } from './target.js'
 
 /** A host as a program gives it, or as `loadInventory` resolved it. */

@@ -125,7 +125,7 @@ test('a run with a chain that is too long for the pool is refused before anythin
   const sim = new Sim()
   const xec = createXec({ transport: sim, clock: sim.clock, random: seededRandom(1), pool: { maxConnections: 1 } })
   const items = [web, target('db', { jump: web })].map((each) => ({ target: each, command: { line: 'true' } }))
-  await expect(xec.run(items as never, { fanout: 2, commandText: 'true' } as never)).rejects.toMatchObject({
+  await expect(xec.run(items as never, { fanout: 2, commandText: 'true' })).rejects.toMatchObject({
     code: 'XEC_CONFIG',
     message: 'db: needs 2 connections at once (itself and 1 jump host), but maxConnections is 1',
   })

@@ -1,14 +1,7 @@
 /** Each complete line behind the name of its host, as it comes: for pipes. */
 import { LinePrefixer } from './lines.js'
-import {
-  closing,
-  flush,
-  outletsOf,
-  release,
-  type OutputStream,
-  type RunRenderer,
-  type RunRendererOptions,
-} from './renderer.js'
+import { closing, flush, outletsOf, release, type RunRenderer, type RunRendererOptions } from './renderer.js'
+import type { OutputStream } from './output-stream.js'
 import { Sanitizer, sanitizeLine } from './sanitize.js'
 
 export function prefixedRenderer(options: RunRendererOptions): RunRenderer {

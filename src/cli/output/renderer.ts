@@ -1,15 +1,12 @@
 /** What every renderer of a run has in common; the renderers themselves are in the table of formats.ts. */
-import type { Writable } from 'node:stream'
 import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import type { Report, RunEvent } from '../../run/events.js'
 import type { Clock } from '../../runtime/clock.js'
 import { metricsText, type MetricsForm } from './metrics.js'
 import { Outlet } from './outlet.js'
+import type { OutputStream } from './output-stream.js'
 import { createPaint } from './paint.js'
 import { failureLines, noteLines, summaryLine } from './run-summary.js'
-
-/** Where output goes. `isTTY`, `columns` and `rows` are those of a terminal and absent elsewhere. */
-export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number }
 
 export interface RunRendererOptions {
   /** Whether a live picture may be drawn on stdout: it is a terminal, not in CI, not with TERM=dumb. */

@@ -2,7 +2,7 @@
  * A picture at the bottom of the terminal that is drawn over again and again. It keeps the cursor visible, below
  * the picture: then there is nothing to give back on any way out, be it a kill, a crash or Ctrl-Z.
  */
-import type { OutputStream } from './renderer.js'
+import type { OutputStream } from './output-stream.js'
 import type { Outlet } from './outlet.js'
 import { displayWidth } from './width.js'
 
