@@ -97,7 +97,8 @@ function head(report: Report): Omit<ReportDocument, 'hosts' | 'pool'> {
   }
 }
 
-function hostDocument(result: Result): HostDocument {
+/** One host of the JSON document. */
+export function hostDocument(result: Result): HostDocument {
   const stdout = streamText(result.stdout)
   const stderr = streamText(result.stderr)
   return {
@@ -123,7 +124,8 @@ function hostDocument(result: Result): HostDocument {
   }
 }
 
-function streamText(bytes: Buffer): { text: string; encoding: StreamEncoding } {
+/** A stream as it stands in JSON. */
+export function streamText(bytes: Buffer): { text: string; encoding: StreamEncoding } {
   return isUtf8(bytes)
     ? { text: bytes.toString('utf8'), encoding: 'utf8' }
     : { text: bytes.toString('base64'), encoding: 'base64' }

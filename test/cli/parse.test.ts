@@ -59,7 +59,7 @@ describe('what is refused, and in which words', () => {
     ['run --fanout 3 web1 id', "unknown option '--fanout'; see xec run --help"],
     ['exec-all -a --fanout abc id', '--fanout abc: a whole number is needed, at least 1'],
     ['exec-all -a --fanout 0 id', '--fanout 0: at least 1'],
-    ['exec-all -a --output xml id', '--output xml: choose text, grouped, lines, json'],
+    ['exec-all -a --output xml id', '--output xml: choose text, grouped, lines, json, ndjson, csv, junit'],
     ['exec-all -a --json --output text id', '--json and --output text contradict each other'],
     ['init somewhere', 'xec init takes no somewhere; see xec init --help'],
   ])('%s', (line, message) => {

@@ -32,6 +32,24 @@ export const FORMATS = {
     document: true,
     load: async () => (await import('./json.js')).jsonRenderer,
   },
+  ndjson: {
+    doc: 'a JSON object a line, as things happen',
+    captures: true,
+    document: true,
+    load: async () => (await import('./ndjson.js')).ndjsonRenderer,
+  },
+  csv: {
+    doc: 'a row a host',
+    captures: true,
+    document: true,
+    load: async () => (await import('./csv.js')).csvRenderer,
+  },
+  junit: {
+    doc: 'a JUnit XML report, one testcase a host',
+    captures: true,
+    document: true,
+    load: async () => (await import('./junit.js')).junitRenderer,
+  },
 } as const satisfies Record<string, Format>
 
 export type FormatName = keyof typeof FORMATS
