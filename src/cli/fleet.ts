@@ -76,8 +76,18 @@ export async function openFleet(
   }
 }
 
-/** Each host's own environment, with the command line's over it. */
+/**
+ * Each host's own environment, with the command line's over it.
+ * @throws XecError XEC_CONFIG for a host that has a command of its own (RemoteCommand)
+ */
 export function commandsOf(resolved: readonly ResolvedTarget[], command: Command): HostCommand[] {
+  for (const { target, session } of resolved) {
+    if (session.remoteCommand === undefined) continue
+    const { command: own, place } = session.remoteCommand
+    throw usage(
+      `${target.host}: ${place}: RemoteCommand ${own} stands against the command of the command line; run yours with -o RemoteCommand=none`,
+    )
+  }
   return resolved.map(({ target, env }) => ({ target, command: { ...command, env: { ...env, ...command.env } } }))
 }
 
@@ -89,7 +99,13 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
     if (warning !== undefined) notices.warning(warning)
     // As in a file: the first value wins, identity files add up.
     const identityFiles = [...(ssh.identityFiles ?? []), ...(said.identityFiles ?? [])]
-    Object.assign(ssh, { ...said, ...ssh }, identityFiles.length > 0 ? { identityFiles } : {})
+    const sendEnv = [...(ssh.sendEnv ?? []), ...(said.sendEnv ?? [])]
+    Object.assign(
+      ssh,
+      { ...said, ...ssh },
+      identityFiles.length > 0 ? { identityFiles } : {},
+      sendEnv.length > 0 ? { sendEnv } : {},
+    )
   }
   /** A flag's value, or its variable's where no -o says the same. */
   const unless = <N extends 'identity' | 'jump' | 'connectTimeout'>(

@@ -3,9 +3,11 @@
  * `HostSettings` makes a forgotten key a compile error.
  */
 import { isIP } from 'node:net'
-import type { HostSettings, SecretSource } from '../inventory/inventory.js'
+import { messageOf } from '../errors.js'
+import { LIFTING_KEYS, type HostSettings, type SecretSource } from '../inventory/inventory.js'
 import { addressFault, parseMention } from '../inventory/outside.js'
 import { HOST_KEY_CHECKING, NO_MEANS_ACCEPT_NEW } from '../openssh/host-options.js'
+import { keywordOf, readOption } from '../openssh/keywords.js'
 import {
   checkPoolOption,
   POOL_OPTIONS,
@@ -83,6 +85,27 @@ const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) =
       ),
     ),
   pool: (v) => readPool(v, true),
+  ...liftingReaders(),
+}
+
+/** Keys with ssh_config's names take ssh_config's words; a switch may be true or false, a list a YAML list. */
+function liftingReaders(): { readonly [K in (typeof LIFTING_KEYS)[number]]: (value: Reader) => HostSettings[K] } {
+  const reader =
+    (option: (typeof LIFTING_KEYS)[number]) =>
+    (v: Reader): unknown => {
+      const words = (v.isList ? v.items() : [v]).map((item) => wordOf(item, keywordOf(option)))
+      try {
+        return readOption(option, words)
+      } catch (error) {
+        return v.fail(messageOf(error))
+      }
+    }
+  return Object.fromEntries(LIFTING_KEYS.map((option) => [option, reader(option)])) as never
+}
+
+/** Numbers and switches as the words that ssh_config has for them. */
+function wordOf(v: Reader, keyword: string): string {
+  return /^(true|false|\d+)$/.test(v.shown) ? v.shown : nonEmpty(v, `a value of ${keyword}`)
 }
 
 /** `user` is accepted for `username`, as many write it. */

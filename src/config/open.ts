@@ -69,6 +69,6 @@ export async function openInventory({
       return select(inventory, request, (name) => void checkHost(name, inventory, ssh))
     },
     resolve: (names, secrets) =>
-      resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets }),
+      resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets, pool }),
   }
 }

@@ -1,6 +1,7 @@
 /** The inventory as a value: hosts in the order of the file, groups, and what each layer says. Immutable. */
 import type { HostPoolOptions } from '../pool/options.js'
-import type { HostKeyPolicy } from '../transport/transport.js'
+import type { SshHostOptions } from '../openssh/host-options.js'
+import { CONNECTION_RULES, type HostKeyPolicy } from '../transport/transport.js'
 
 /** Where something is written, for messages: `file:line:col`. */
 export type Place = string
@@ -11,8 +12,21 @@ export type SecretSource =
   | { readonly kind: 'env'; readonly name: string; readonly place: Place }
   | { readonly kind: 'command'; readonly argv: readonly string[]; readonly place: Place }
 
+/** The keys that say the same as a keyword of ssh_config and take its place: `passwordAuthentication: true`. */
+export const LIFTING_KEYS = [
+  ...CONNECTION_RULES,
+  'connectionAttempts',
+  'remoteCommand',
+  'requestTTY',
+  'sessionType',
+  'stdinNull',
+  'refuseConnection',
+] as const satisfies readonly (keyof SshHostOptions)[]
+
+type LiftingSettings = { readonly [K in (typeof LIFTING_KEYS)[number]]?: SshHostOptions[K] }
+
 /** What one layer (a host, a group, the defaults) says. Names as in the file; everything optional. */
-export interface HostSettings {
+export interface HostSettings extends LiftingSettings {
   readonly host?: string
   readonly port?: number
   readonly username?: string

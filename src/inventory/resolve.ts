@@ -3,17 +3,23 @@
  * flags and XEC_* variables, then the host, its groups (nearest first), the defaults, ssh_config, and what OpenSSH would do.
  */
 import { messageOf, XecError } from '../errors.js'
-import { DEFAULT_CONNECT_TIMEOUT_MS } from '../openssh/host-options.js'
+import { DEFAULT_CONNECT_TIMEOUT_MS, type RequestTTY } from '../openssh/host-options.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { keyGivenAs, tornKey } from '../openssh/key-format.js'
-import type { SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
-import type { HostPoolOptions } from '../pool/options.js'
+import type { SshAnswer, SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
+import type { HostPoolOptions, PoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import { expandTilde } from '../runtime/home.js'
 import { Secret } from '../runtime/secret.js'
-import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
-import type { HostSettings, Inventory, SecretSource } from './inventory.js'
+import {
+  CONNECTION_RULES,
+  type Credentials,
+  type HostKeyPolicy,
+  type KeySource,
+  type Target,
+} from '../transport/transport.js'
+import { LIFTING_KEYS, type HostSettings, type Inventory, type SecretSource } from './inventory.js'
 import { checkHost, type Mention } from './outside.js'
 import { Secrets } from './secrets.js'
 
@@ -41,6 +47,8 @@ export interface ResolveContext {
   readonly user: string
   /** False: for listings; secrets are left out, no program is run. Default true. */
   readonly secrets?: boolean
+  /** What the configuration says of the pool: ssh_config comes after it. */
+  readonly pool?: Partial<PoolOptions>
 }
 
 export interface ResolvedTarget {
@@ -49,6 +57,16 @@ export interface ResolvedTarget {
   readonly env: Readonly<Record<string, string | Secret>>
   /** The groups that it is in, nearest first. */
   readonly groups: readonly string[]
+  /** What is said of commands, not of the connection. */
+  readonly session: SessionRules
+}
+
+/** RemoteCommand, RequestTTY and StdinNull, as far as they are said. */
+export interface SessionRules {
+  /** With the place where it is said; `none` is left out. */
+  readonly remoteCommand?: { readonly command: string; readonly place: string }
+  readonly requestTTY?: RequestTTY
+  readonly stdinNull?: boolean
 }
 
 /**
@@ -86,7 +104,12 @@ class Resolver {
       for (const [variable, source] of Object.entries(layer.env ?? {}))
         env[variable] = source.kind === 'plain' ? source.value : await this.#secret(source, `${name}: env.${variable}`)
     }
-    return { target, env: Object.freeze(env), groups: inventory.groupsOf(mention.base).map((group) => group.name) }
+    return {
+      target,
+      env: Object.freeze(env),
+      groups: inventory.groupsOf(mention.base).map((group) => group.name),
+      session: sessionOf(host, overrides),
+    }
   }
 
   /** What the layers and ssh_config say of a name. */
@@ -104,7 +127,18 @@ class Resolver {
     const port = overrides.port ?? mention.port ?? overrides.variables?.port ?? first(layers, 'port')
     const found = ssh.resolve(address, { user: username, port, options: overrides.ssh })
     for (const warning of found.warnings) this.warnings.add(warning)
-    return { mention, layers, address, username, port, ssh: found.options, proxyCommand: found.proxyCommand }
+    for (const { option, problem } of found.refusals)
+      if (!isLifted(option, layers, overrides)) this.#refuse(name, problem)
+    return {
+      mention,
+      layers,
+      address,
+      username,
+      port,
+      ssh: found.options,
+      places: found.places,
+      proxyCommand: found.proxyCommand,
+    }
   }
 
   async #target(
@@ -119,6 +153,7 @@ class Resolver {
     const pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined): V | SshHostOptions[K] =>
       Object.hasOwn(said, key) ? ssh[key] : (inventory ?? ssh[key])
     const pool = Object.freeze({
+      ...this.#attemptsOf(host, overrides),
       ...aliveOf(
         first(layers, 'serverAliveInterval') ?? ssh.serverAliveIntervalMs,
         first(layers, 'serverAliveCountMax') ?? ssh.serverAliveCountMax,
@@ -140,7 +175,15 @@ class Resolver {
         pick('connectTimeoutMs', first(layers, 'connectTimeout')) ??
         DEFAULT_CONNECT_TIMEOUT_MS,
       ...(Object.keys(pool).length > 0 ? { pool } : {}),
+      ...rulesOf(host, overrides, (path) => this.#path(name, path)),
     })
+  }
+
+  /** ConnectionAttempts, unless the pool of the configuration says how often to dial. */
+  #attemptsOf({ layers, ssh }: Host, { ssh: said = {} }: HostOverrides): HostPoolOptions {
+    const own = said.connectionAttempts ?? first(layers, 'connectionAttempts')
+    const attempts = own ?? (this.context.pool?.maxReconnectAttempts === undefined ? ssh.connectionAttempts : undefined)
+    return attempts === undefined ? {} : { maxReconnectAttempts: attempts - 1 }
   }
 
   async #credentials(name: string, { layers, ssh }: Host, overrides: HostOverrides, pick: Pick): Promise<Credentials> {
@@ -204,7 +247,11 @@ class Resolver {
     const fromFlags =
       overrides.proxyJump ?? (Object.hasOwn(overrides.ssh ?? {}, 'proxyJump') ? ssh.proxyJump : undefined)
     const hops = splitHops(fromFlags) ?? first(layers, 'proxyJump') ?? splitHops(ssh.proxyJump)
-    if (hops === undefined && proxyCommand !== undefined) this.#refuseProxyCommand(name, proxyCommand)
+    if (hops === undefined && proxyCommand !== undefined)
+      this.#refuse(
+        name,
+        `${proxyCommand}: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly`,
+      )
     return this.#chain(name, hops ?? [], path)
   }
 
@@ -238,9 +285,9 @@ class Resolver {
     return jump
   }
 
-  /** Dialled directly, the host would be another one, or none. For listings it is told alone. */
-  #refuseProxyCommand(name: string, place: string): void {
-    const problem = `${name}: ${place}: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly`
+  /** Dialled all the same, the host would be another one, or a restriction would be passed over. For listings it is told alone. */
+  #refuse(name: string, text: string): void {
+    const problem = `${name}: ${text}`
     if (this.context.secrets !== false) throw new XecError('XEC_CONFIG', problem, { host: name })
     this.warnings.add(problem)
   }
@@ -266,7 +313,52 @@ interface Host {
   readonly username: string | undefined
   readonly port: number | undefined
   readonly ssh: SshHostOptions
+  readonly places: SshAnswer['places']
   readonly proxyCommand: string | undefined
+}
+
+/** Whether the inventory says something else where ssh_config says what cannot be honoured. */
+function isLifted(option: keyof SshHostOptions, layers: readonly HostSettings[], { ssh = {} }: HostOverrides): boolean {
+  return (
+    !Object.hasOwn(ssh, option) &&
+    (LIFTING_KEYS as readonly string[]).includes(option) &&
+    first(layers, option as (typeof LIFTING_KEYS)[number]) !== undefined
+  )
+}
+
+/** -o, then the inventory, then ssh_config. */
+function sessionOf({ layers, ssh, places }: Host, { ssh: said = {} }: HostOverrides): SessionRules {
+  const pick = <K extends 'remoteCommand' | 'requestTTY' | 'stdinNull'>(
+    option: K,
+  ): SshHostOptions[K] | HostSettings[K] =>
+    Object.hasOwn(said, option) ? ssh[option] : (first(layers, option) ?? ssh[option])
+  const command = pick('remoteCommand')
+  const [requestTTY, stdinNull] = [pick('requestTTY'), pick('stdinNull')]
+  const place = command === ssh.remoteCommand ? (places.remoteCommand ?? '-o') : 'the inventory'
+  return Object.freeze({
+    ...(command === undefined || command.toLowerCase() === 'none' ? {} : { remoteCommand: { command, place } }),
+    ...(requestTTY === undefined ? {} : { requestTTY }),
+    ...(stdinNull === undefined ? {} : { stdinNull }),
+  })
+}
+
+/** What narrows a connection down: -o, then the inventory, then ssh_config. */
+function rulesOf(
+  { layers, ssh, places }: Host,
+  { ssh: said = {} }: HostOverrides,
+  pathOf: (path: string) => string,
+): Partial<Target> {
+  const rules: Record<string, unknown> = {}
+  const rulePlaces: Record<string, string | undefined> = {}
+  for (const option of CONNECTION_RULES) {
+    const own = Object.hasOwn(said, option) ? undefined : first(layers, option)
+    const value = own ?? ssh[option]
+    if (value === undefined) continue
+    rules[option] = option === 'revokedHostKeys' && own !== undefined ? pathOf(String(own)) : value
+    rulePlaces[option] = own === undefined ? places[option] : 'the inventory'
+  }
+  if (Object.keys(rules).length === 0) return {}
+  return { rules: Object.freeze(rules), rulePlaces: Object.freeze(rulePlaces) }
 }
 
 type Pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined) => V | SshHostOptions[K]

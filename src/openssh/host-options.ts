@@ -16,12 +16,52 @@ export interface SshHostOptions {
   globalKnownHostsFiles?: readonly string[]
   strictHostKeyChecking?: 'strict' | 'accept-new' | 'ask'
   hostKeyAlias?: string
+  /** A text file or a KRL; `none` is possible. */
+  revokedHostKeys?: string
+  noHostAuthenticationForLocalhost?: boolean
   /** Never 0. */
   connectTimeoutMs?: number
+  /** Dials in all: N is N−1 retries. */
+  connectionAttempts?: number
+  addressFamily?: 'any' | 'inet' | 'inet6'
+  bindAddress?: string
+  bindInterface?: string
   /** 0: no keepalive. */
   serverAliveIntervalMs?: number
   serverAliveCountMax?: number
+  /** Lists of algorithms as they are written, with `+`, `-` or `^`; algorithms.ts gives them their meaning. */
+  kexAlgorithms?: string
+  ciphers?: string
+  macs?: string
+  hostKeyAlgorithms?: string
+  pubkeyAcceptedAlgorithms?: string
+  caSignatureAlgorithms?: string
+  /** In bits. */
+  requiredRSASize?: number
+  pubkeyAuthentication?: boolean
+  passwordAuthentication?: boolean
+  kbdInteractiveAuthentication?: boolean
+  hostbasedAuthentication?: boolean
+  /** Names of methods, in the order in which they are tried. */
+  preferredAuthentications?: readonly string[]
+  numberOfPasswordPrompts?: number
+  /** Nobody is asked anything. */
+  batchMode?: boolean
+  /** Patterns of variables to send; with `-` in front, those said before are taken back. */
+  sendEnv?: readonly string[]
+  /** `NAME=value`. */
+  setEnv?: readonly string[]
+  /** `none` is possible. */
+  remoteCommand?: string
+  requestTTY?: RequestTTY
+  sessionType?: 'default' | 'none' | 'subsystem'
+  stdinNull?: boolean
+  /** The message of a host that ssh must not connect to. */
+  refuseConnection?: string
 }
+
+/** `yes`: a terminal when standard input is one; `force`: always; `auto`: a terminal for a login shell alone, so never here. */
+export type RequestTTY = 'auto' | 'no' | 'yes' | 'force'
 
 export interface Place {
   readonly file: string

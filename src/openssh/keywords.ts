@@ -1,19 +1,21 @@
 /**
- * The keywords of ssh_config(5) that xec honours, and what their values may be.
- * Keyed by option, so that an option without a keyword is a compile error.
+ * Every keyword of ssh_config(5), up to OpenSSH 10, and what becomes of it here: one table, from which docs/ssh-config.md
+ * is made. What restricts is honoured, refused or warned of, and never ignored in silence.
  */
 import { nearest } from '../runtime/nearest.js'
 import { splitArguments } from './config-line.js'
-import { HOST_KEY_CHECKING, NO_MEANS_ACCEPT_NEW, type SshHostOptions } from './host-options.js'
+import { HONOURED, type HonouredKeyword } from './honoured-keywords.js'
+import type { SshHostOptions } from './host-options.js'
 import { splitPatterns } from './pattern.js'
 
-interface Keyword<T> {
-  readonly keyword: string
-  /** The value, or `undefined` when the line says nothing (a time of `none`). Throws an Error with the problem alone. */
-  readonly read: (args: readonly string[]) => T | undefined
-}
+export type Effect = 'honoured' | 'accepted without effect' | 'warned of' | 'refused'
 
-type Keywords = { readonly [K in keyof SshHostOptions]-?: Keyword<NonNullable<SshHostOptions[K]>> }
+export interface KeywordRow {
+  readonly keyword: string
+  readonly aliases: readonly string[]
+  readonly effect: Effect
+  readonly note: string
+}
 
 /** What one line says. */
 export type Said =
@@ -21,159 +23,210 @@ export type Said =
       readonly kind: 'option'
       readonly option: keyof SshHostOptions
       readonly value: SshHostOptions[keyof SshHostOptions]
+      /** What a user should know of the value: the end of a sentence that begins with the keyword. */
       readonly note?: string
     }
-  /** Known to OpenSSH, without effect here, and leaving it out changes who is trusted or what is dialled. */
-  | { readonly kind: 'unsupported'; readonly keyword: string; readonly set: boolean }
+  /** Without effect here, and leaving it out changes who is trusted or what is dialled. `set`: not to its harmless value. */
+  | { readonly kind: 'unsupported'; readonly keyword: string; readonly set: boolean; readonly why: string }
   /** IgnoreUnknown: unknown keywords that match are not worth a warning. */
   | { readonly kind: 'ignoreUnknown'; readonly patterns: readonly string[] }
   | { readonly kind: 'ignored' }
   | { readonly kind: 'unknown' }
 
-const KEYWORDS: Keywords = {
-  hostName: { keyword: 'HostName', read: one },
-  user: { keyword: 'User', read: one },
-  port: { keyword: 'Port', read: (args) => port(one(args)) },
-  identityFiles: { keyword: 'IdentityFile', read: (args) => [one(args)] },
-  identitiesOnly: {
-    keyword: 'IdentitiesOnly',
-    read: (args) => choice(args, { yes: true, true: true, no: false, false: false }),
+/** Read where blocks and files are put together; not values of a host. */
+const STRUCTURE: Readonly<Record<string, string>> = {
+  Host: 'patterns with `*` and `?`; `!pattern` takes the block away; case counts, as in ssh',
+  Match:
+    '`all`, `host`, `originalhost`, `user`, `localuser`, `canonical`, `final`, each with `!`; a block with any other criterion (`exec`, `localnetwork`, …) is skipped with a warning for the hosts that it may concern; nothing is ever executed',
+  Include:
+    'globs, `~`, `${ENV}`; relative to `~/.ssh`, or next to the system’s file; inside a block it counts for that block; at most 16 deep and 1,000 files; a circle is an error',
+  IgnoreUnknown: 'patterns of unknown keywords that are not worth a warning',
+}
+
+interface Unsupported {
+  /** The values that mean "not used". */
+  readonly unset: readonly string[]
+  /** The end of a sentence that begins with the keyword. */
+  readonly why: string
+}
+
+const OFF = ['no', 'false']
+const NOT_SUPPORTED = 'is not supported and has no effect here'
+
+/** They change who is trusted, what is dialled or what is protected, and are not honoured. */
+const WARNED: Readonly<Record<string, Unsupported>> = {
+  CertificateFile: { unset: ['none'], why: NOT_SUPPORTED },
+  VerifyHostKeyDNS: { unset: OFF, why: NOT_SUPPORTED },
+  KnownHostsCommand: { unset: ['none'], why: NOT_SUPPORTED },
+  CanonicalizeHostname: { unset: [...OFF, 'none'], why: 'has no effect here: names are dialled as they are written' },
+  CheckHostIP: { unset: OFF, why: 'has no effect here: a host is known by its name alone' },
+  PKCS11Provider: { unset: ['none'], why: 'has no effect here: its keys are used through an agent only (ssh-add -s)' },
+  ChannelTimeout: {
+    unset: ['none'],
+    why: 'has no effect here: --timeout and the idle time of the pool limit a command',
   },
-  identityAgent: { keyword: 'IdentityAgent', read: one },
-  proxyJump: { keyword: 'ProxyJump', read: (args) => jump(one(args)) },
-  userKnownHostsFiles: { keyword: 'UserKnownHostsFile', read: files },
-  globalKnownHostsFiles: { keyword: 'GlobalKnownHostsFile', read: files },
-  strictHostKeyChecking: { keyword: 'StrictHostKeyChecking', read: (args) => choice(args, HOST_KEY_CHECKING) },
-  hostKeyAlias: { keyword: 'HostKeyAlias', read: one },
-  connectTimeoutMs: { keyword: 'ConnectTimeout', read: (args) => seconds(one(args)) },
-  serverAliveIntervalMs: { keyword: 'ServerAliveInterval', read: (args) => seconds(one(args)) },
-  serverAliveCountMax: { keyword: 'ServerAliveCountMax', read: (args) => count(one(args)) },
+  RekeyLimit: {
+    unset: ['default', 'default none', '0', '0 0'],
+    why: 'has no effect here: the server decides when keys are renewed',
+  },
+  ProxyUseFdpass: { unset: OFF, why: NOT_SUPPORTED },
 }
 
-const OPTIONS = new Map(
-  Object.entries(KEYWORDS).map(([option, { keyword }]) => [keyword.toLowerCase(), option as keyof SshHostOptions]),
-)
-
-/** The supported keywords as they are written in a file. */
-export const SUPPORTED_KEYWORDS: readonly string[] = Object.values(KEYWORDS).map(({ keyword }) => keyword)
-
-export function keywordOf(option: keyof SshHostOptions): string {
-  return KEYWORDS[option].keyword
+/** To be dialled without it would reach another host, or none. */
+const REFUSED: Readonly<Record<string, Unsupported>> = {
+  ProxyCommand: {
+    unset: ['none'],
+    why: 'is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly',
+  },
 }
 
-/** The end of a sentence about a keyword that is not supported; empty when nothing is near. */
-export function didYouMean(keyword: string): string {
-  const near = nearest(keyword, SUPPORTED_KEYWORDS)
-  return near ? `; did you mean ${near}?` : ''
+/** They add convenience, show something, or concern what xec does not do: port forwards of a configuration, X11, … */
+const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
+  AddKeysToAgent: '',
+  CanonicalDomains: 'see `CanonicalizeHostname`',
+  CanonicalizeFallbackLocal: 'see `CanonicalizeHostname`',
+  CanonicalizeMaxDots: 'see `CanonicalizeHostname`',
+  CanonicalizePermittedCNAMEs: 'see `CanonicalizeHostname`',
+  ClearAllForwardings: 'no forward of a configuration is ever opened',
+  Compression: '',
+  ControlMaster: 'the pool shares connections',
+  ControlPath: 'the pool shares connections',
+  ControlPersist: 'the pool shares connections',
+  DynamicForward: '',
+  EnableEscapeCommandline: '',
+  EnableSSHKeysign: '',
+  EscapeChar: '',
+  ExitOnForwardFailure: '',
+  FingerprintHash: 'fingerprints are SHA256',
+  ForkAfterAuthentication: '',
+  ForwardAgent: 'no agent is ever forwarded',
+  ForwardX11: '',
+  ForwardX11Timeout: '',
+  ForwardX11Trusted: '',
+  GatewayPorts: '',
+  GSSAPIAuthentication: 'GSSAPI is never offered',
+  GSSAPIDelegateCredentials: 'GSSAPI is never offered',
+  HashKnownHosts: 'a new name is hashed where every name of the file is',
+  HostbasedAcceptedAlgorithms: 'see `HostbasedAuthentication`',
+  IPQoS: '',
+  KbdInteractiveDevices: '',
+  LocalCommand: 'no local command is ever run',
+  LocalForward: '',
+  LogLevel: 'see `-v`',
+  LogVerbose: '',
+  ObscureKeystrokeTiming: '',
+  PermitLocalCommand: 'no local command is ever run',
+  PermitRemoteOpen: 'no forward of a configuration is ever opened',
+  RemoteForward: '',
+  SecurityKeyProvider: 'security keys are used through an agent only',
+  StreamLocalBindMask: '',
+  StreamLocalBindUnlink: '',
+  SyslogFacility: '',
+  Tag: '',
+  TCPKeepAlive: 'always on; see `ServerAliveInterval`',
+  Tunnel: '',
+  TunnelDevice: '',
+  UpdateHostKeys: '',
+  VersionAddendum: '',
+  VisualHostKey: '',
+  WarnWeakCrypto: '',
+  XAuthLocation: '',
 }
 
-/** Security-relevant keywords that xec does not honour, and the value that means "not used". */
-const UNSUPPORTED: Readonly<Record<string, { keyword: string; unset: readonly string[] }>> = {
-  certificatefile: { keyword: 'CertificateFile', unset: ['none'] },
-  proxycommand: { keyword: 'ProxyCommand', unset: ['none'] },
-  verifyhostkeydns: { keyword: 'VerifyHostKeyDNS', unset: ['no', 'false'] },
-  knownhostscommand: { keyword: 'KnownHostsCommand', unset: ['none'] },
-  revokedhostkeys: { keyword: 'RevokedHostKeys', unset: ['none'] },
-}
-
-/** Everything else that OpenSSH (up to 10) or a common build of it knows: read past. */
-const IGNORED = new Set(
+/** Names that OpenSSH once knew, that a common build of it knows, or that mean one of the above: read past. */
+const PAST = new Set(
   (
-    'addkeystoagent addressfamily afstokenpassing batchmode bindaddress bindinterface canonicaldomains canonicalizefallbacklocal ' +
-    'canonicalizehostname canonicalizemaxdots canonicalizepermittedcnames casignaturealgorithms challengeresponseauthentication channeltimeout ' +
-    'checkhostip cipher ciphers clearallforwardings compression compressionlevel connectionattempts controlmaster controlpath controlpersist ' +
-    'dsaauthentication dynamicforward enableescapecommandline enablesshkeysign escapechar exitonforwardfailure fallbacktorsh fingerprinthash ' +
-    'forkafterauthentication forwardagent forwardx11 forwardx11timeout forwardx11trusted gatewayports globalknownhostsfile2 gssapiauthentication ' +
-    'gssapiclientidentity gssapidelegatecredentials gssapikexalgorithms gssapikeyexchange gssapirenewalforcesrekey gssapiserveridentity ' +
-    'gssapitrustdns hashknownhosts hostbasedacceptedalgorithms hostbasedauthentication hostbasedkeytypes hostkeyalgorithms identityfile2 ' +
-    'ipqos kbdinteractiveauthentication kbdinteractivedevices keepalive kerberosauthentication kerberostgtpassing ' +
-    'kexalgorithms localcommand localforward loglevel logverbose macs nohostauthenticationforlocalhost numberofpasswordprompts ' +
-    'obscurekeystroketiming passwordauthentication permitlocalcommand permitremoteopen pkcs11provider preferredauthentications protocol proxyusefdpass ' +
-    'pubkeyacceptedalgorithms pubkeyacceptedkeytypes pubkeyauthentication refuseconnection rekeylimit remotecommand remoteforward requesttty ' +
-    'requiredrsasize rhostsauthentication rhostsrsaauthentication rsaauthentication securitykeyprovider sendenv sessiontype setenv ' +
-    'skeyauthentication smartcarddevice stdinnull streamlocalbindmask streamlocalbindunlink syslogfacility tag tcpkeepalive tisauthentication ' +
-    'tunnel tunneldevice updatehostkeys usekeychain useprivilegedport user2 userknownhostsfile2 useroaming usersh versionaddendum visualhostkey ' +
-    'warnweakcrypto xauthlocation'
+    'afstokenpassing cipher compressionlevel fallbacktorsh globalknownhostsfile2 gssapiclientidentity gssapikexalgorithms gssapikeyexchange ' +
+    'gssapirenewalforcesrekey gssapiserveridentity gssapitrustdns hostbasedkeytypes keepalive kerberosauthentication kerberostgtpassing ' +
+    'protocol rhostsauthentication rhostsrsaauthentication rsaauthentication smartcarddevice usekeychain useprivilegedport user2 ' +
+    'userknownhostsfile2 useroaming usersh'
   ).split(' '),
 )
 
-const NO = new Set(['no', 'off', 'false'])
+type Option = keyof SshHostOptions
+type Reader = HonouredKeyword<NonNullable<SshHostOptions[Option]>>
+
+const OPTIONS = new Map(
+  (Object.entries(HONOURED) as [Option, Reader][]).flatMap(([option, { keyword, aliases = [] }]) =>
+    [keyword, ...aliases].map((name) => [name.toLowerCase(), option] as const),
+  ),
+)
+const UNSUPPORTED = new Map(
+  Object.entries({ ...WARNED, ...REFUSED }).map(([keyword, rest]) => [keyword.toLowerCase(), { keyword, ...rest }]),
+)
+const IGNORED = new Set([...Object.keys(WITHOUT_EFFECT).map((keyword) => keyword.toLowerCase()), ...PAST])
+
+/** The whole table, by name. */
+export const KEYWORDS: readonly KeywordRow[] = [
+  ...Object.entries(STRUCTURE).map(([keyword, note]) => row(keyword, 'honoured', note)),
+  ...Object.values(HONOURED).map(({ keyword, aliases, note }) => row(keyword, 'honoured', note, aliases)),
+  ...Object.entries(WARNED).map(([keyword, { why, unset }]) => row(keyword, 'warned of', unlessUnset(why, unset))),
+  ...Object.entries(REFUSED).map(([keyword, { why, unset }]) => row(keyword, 'refused', unlessUnset(why, unset))),
+  ...Object.entries(WITHOUT_EFFECT).map(([keyword, note]) => row(keyword, 'accepted without effect', note)),
+].sort((a, b) => (a.keyword.toLowerCase() < b.keyword.toLowerCase() ? -1 : 1))
+
+function row(keyword: string, effect: Effect, note = '', aliases: readonly string[] = []): KeywordRow {
+  return { keyword, aliases, effect, note }
+}
+
+function unlessUnset(why: string, unset: readonly string[]): string {
+  return `${why}; \`${unset[0] ?? ''}\` is harmless`
+}
+
+const NAMES = KEYWORDS.map(({ keyword }) => keyword)
+
+export function keywordOf(option: Option): string {
+  return HONOURED[option].keyword
+}
+
+/**
+ * Reads the words of a value that stands outside ssh_config.
+ * @throws Error with the problem alone
+ */
+export function readOption(option: Option, words: readonly string[]): SshHostOptions[Option] {
+  const { read, readRest } = HONOURED[option] as Reader
+  // preferredAuthentications: [publickey, password] is one word with commas in ssh_config.
+  const joined = option === 'sendEnv' || option === 'setEnv' ? words : [words.join(',')]
+  return readRest ? readRest(words.join(' ')) : read(joined)
+}
+
+/** Whether the values of an option add up from line to line. */
+export function addsUp(option: Option): boolean {
+  return HONOURED[option].addsUp === true
+}
+
+/** Why the value of an option cannot be honoured; undefined when it can. The end of a sentence about the keyword. */
+export function refusalOf(option: Option, value: SshHostOptions[Option]): string | undefined {
+  const { refuse } = HONOURED[option] as Reader
+  return value === undefined ? undefined : refuse?.(value)
+}
+
+/** The end of a sentence about a keyword that is not known; empty when nothing is near. */
+export function didYouMean(keyword: string): string {
+  const near = nearest(keyword, NAMES)
+  return near ? `; did you mean ${near}?` : ''
+}
 
 /**
  * What a line's keyword (lower-cased) and the rest of the line say. The values of keywords without effect are not looked at.
- * @throws Error with the problem alone, for a supported keyword with a value that ssh would refuse.
+ * @throws Error with the problem alone, for an honoured keyword with a value that ssh would refuse.
  */
 export function readKeyword(keyword: string, rest: string): Said {
   const option = OPTIONS.get(keyword)
   if (option) {
-    const args = splitArguments(rest)
-    const said = { kind: 'option', option, value: KEYWORDS[option].read(args) } as const
-    return option === 'strictHostKeyChecking' && NO.has(args[0]?.toLowerCase() ?? '')
-      ? { ...said, note: NO_MEANS_ACCEPT_NEW }
-      : said
+    const { read, readRest, warn } = HONOURED[option] as Reader
+    const args = readRest ? [] : splitArguments(rest)
+    const value = readRest ? readRest(rest) : read(args)
+    const note = value === undefined ? undefined : warn?.(value, args)
+    return { kind: 'option', option, value, ...(note === undefined ? {} : { note }) }
   }
   if (keyword === 'ignoreunknown')
     return { kind: 'ignoreUnknown', patterns: splitPatterns(splitArguments(rest).join(',').toLowerCase()) }
-  const unsupported = Object.hasOwn(UNSUPPORTED, keyword) ? UNSUPPORTED[keyword] : undefined
-  if (unsupported)
-    return {
-      kind: 'unsupported',
-      keyword: unsupported.keyword,
-      set: !unsupported.unset.includes(rest.replaceAll('"', '').toLowerCase()),
-    }
-  return { kind: IGNORED.has(keyword) ? 'ignored' : 'unknown' }
-}
-
-function one(args: readonly string[]): string {
-  const [value, ...more] = args
-  if (value === undefined) throw new Error('has no value')
-  if (more.length > 0) throw new Error(`takes one value, and there is more on the line: ${more.join(' ')}`)
-  return value
-}
-
-function choice<T>(args: readonly string[], values: Readonly<Record<string, T>>): T {
-  const value = one(args).toLowerCase()
-  const found = Object.hasOwn(values, value) ? values[value] : undefined
-  if (found === undefined) throw new Error(`takes one of ${Object.keys(values).join(', ')}, not ${value}`)
-  return found
-}
-
-function port(value: string): number {
-  const number = /^\d{1,5}$/.test(value) ? Number(value) : NaN
-  if (!(number >= 1 && number <= 65_535)) throw new Error(`takes a port number from 1 to 65535, not ${value}`)
-  return number
-}
-
-function count(value: string): number {
-  if (!/^\d{1,9}$/.test(value)) throw new Error(`takes a whole number, not ${value}`)
-  return Number(value)
-}
-
-function files(args: readonly string[]): string[] {
-  if (args.length === 1 && args[0]?.toLowerCase() === 'none') return []
-  if (args.some((arg) => arg.toLowerCase() === 'none')) throw new Error('takes none only alone')
-  return [...args]
-}
-
-/** One hop: `[user@]host[:port]` or `ssh://…`; a hop is checked further when it is dialled. */
-function jump(value: string): string {
-  if (value.toLowerCase() === 'none') return 'none'
-  for (const hop of value.split(',')) {
-    if (!/^(?:ssh:\/\/)?(?:[^\s@/]+@)*(?:\[[^\s\]]+\]|[^\s@/:[\]]+)(?::\d{1,5})?\/?$/.test(hop)) {
-      throw new Error(`takes [user@]host[:port] hops with commas between them, not ${JSON.stringify(value)}`)
-    }
+  const unsupported = UNSUPPORTED.get(keyword)
+  if (unsupported) {
+    const { unset, why } = unsupported
+    const set = !unset.includes(rest.replaceAll('"', '').toLowerCase())
+    return { kind: 'unsupported', keyword: unsupported.keyword, set, why }
   }
-  return value
-}
-
-const SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 }
-
-/** sshd_config(5), TIME FORMATS: `90`, `1m30s`. Milliseconds; undefined for `none`, which to ssh is as if the line were not there. */
-function seconds(value: string): number | undefined {
-  if (value === 'none') return undefined
-  const parts = value.toLowerCase().match(/\d+[smhdw]?/g)
-  if (parts?.join('') !== value.toLowerCase()) throw new Error(`takes a time such as 30 or 1m30s, not ${value}`)
-  const total = parts.reduce((sum, part) => sum + parseInt(part, 10) * (SECONDS[part.replace(/\d+/, '')] ?? NaN), 0)
-  if (!(total < 2 ** 31)) throw new Error(`takes a time below 2^31 seconds, not ${value}`)
-  return total * 1_000
+  return { kind: IGNORED.has(keyword) ? 'ignored' : 'unknown' }
 }

@@ -13,13 +13,17 @@ export interface KnownKey extends Place {
 }
 
 /** What the known_hosts files say about a key that a server showed. */
-export type Verdict =
+export type Verdict = {
+  /** A @cert-authority for the host that is @revoked for it as well: where. A server that shows a certificate is then refused. */
+  readonly revokedAuthority?: Place
+} & (
   | { readonly kind: 'known' }
   /** No key of the host is on file. `certAuthority`: only a @cert-authority line names it, and certificates cannot be used here. */
   | { readonly kind: 'new'; readonly certAuthority?: Place }
   /** Other keys of the host are on file, of whatever type. */
   | { readonly kind: 'changed'; readonly known: readonly KnownKey[] }
   | { readonly kind: 'revoked'; readonly at: Place }
+)
 
 export interface KnownLine extends Place {
   readonly marker: 'revoked' | 'cert-authority' | null
@@ -160,20 +164,33 @@ export class KnownHostsIndex {
  * @param portless lines for the same address without its port: ssh accepts an equal key from there; a revocation counts too, a different key does not.
  */
 export function judge(keyBlob: Buffer, lines: readonly KnownLine[], portless: readonly KnownLine[] = []): Verdict {
+  const verdict = judgeKey(keyBlob, lines, portless)
+  const all = [...lines, ...portless]
+  const authorities = all.filter((line) => line.marker === 'cert-authority')
+  const revoked = all.find(
+    (line) => line.marker === 'revoked' && authorities.some((authority) => authority.key.equals(line.key)),
+  )
+  return revoked ? { ...verdict, revokedAuthority: placeOf(revoked) } : verdict
+}
+
+function placeOf({ file, line }: KnownLine): Place {
+  return { file, line }
+}
+
+function judgeKey(keyBlob: Buffer, lines: readonly KnownLine[], portless: readonly KnownLine[]): Verdict {
   const same = (line: KnownLine): boolean => line.key.equals(keyBlob)
-  const place = ({ file, line }: KnownLine): Place => ({ file, line })
   const revoked = [...lines, ...portless].find((line) => line.marker === 'revoked' && same(line))
-  if (revoked) return { kind: 'revoked', at: place(revoked) }
+  if (revoked) return { kind: 'revoked', at: placeOf(revoked) }
   const known = lines.filter((line) => line.marker === null)
   if (known.some(same)) return { kind: 'known' }
   if (known.length > 0)
     return {
       kind: 'changed',
-      known: known.map((line) => ({ ...place(line), type: line.type, fingerprint: fingerprint(line.key) })),
+      known: known.map((line) => ({ ...placeOf(line), type: line.type, fingerprint: fingerprint(line.key) })),
     }
   if (portless.some((line) => line.marker === null && same(line))) return { kind: 'known' }
   const authority = lines.find((line) => line.marker === 'cert-authority')
-  return authority ? { kind: 'new', certAuthority: place(authority) } : { kind: 'new' }
+  return authority ? { kind: 'new', certAuthority: placeOf(authority) } : { kind: 'new' }
 }
 
 /** Key types in the order they are preferred, and the algorithms that verify with them (RFC 8332 for RSA). */

@@ -7,7 +7,7 @@ import { isIP } from 'node:net'
 import { XecError } from '../errors.js'
 import type { Block } from './config-blocks.js'
 import type { SshHostOptions } from './host-options.js'
-import { didYouMean, keywordOf, type Said } from './keywords.js'
+import { addsUp, didYouMean, keywordOf, refusalOf, type Said } from './keywords.js'
 import { judgeMatch, wantsFinal, type Asked } from './match.js'
 import { hasWildcard, matchPatterns } from './pattern.js'
 import { expand, type Surroundings, type Tokens } from './tokens.js'
@@ -24,9 +24,20 @@ export interface GivenOptions {
   readonly options?: SshHostOptions
 }
 
+/** A value that cannot be honoured for the host. */
+export interface Refusal {
+  readonly option: keyof SshHostOptions
+  /** With its file and line, and what to do. */
+  readonly problem: string
+}
+
 export interface SshAnswer {
   options: SshHostOptions
   warnings: readonly string[]
+  /** Where each option is said: `file:line`, or `-o`. */
+  places: { readonly [K in keyof SshHostOptions]?: string }
+  /** What forbids to dial the host, unless something above ssh_config lifts it. */
+  refusals: readonly Refusal[]
   /** Where a ProxyCommand stands that ssh would run to reach the host: to dial it directly is not what was asked for. */
   proxyCommand?: string
 }
@@ -145,6 +156,10 @@ class Answer {
         if (said.option === 'identityFiles') {
           // Unlike ssh: who names a key wants to know whether that one is let in.
           if (where === GIVEN || this.identities[0]?.where !== GIVEN) this.identities.push({ value: said.value, where })
+        } else if (addsUp(said.option)) {
+          const before = this.values.get(said.option)
+          const value = [...((before?.value ?? []) as readonly string[]), ...(said.value as readonly string[])]
+          this.values.set(said.option, { value, where: before?.where ?? where })
         }
         // ProxyCommand and ProxyJump compete: whichever comes first shuts the other out (ssh_config(5)).
         else if (
@@ -152,7 +167,7 @@ class Answer {
           !(said.option === 'proxyJump' && this.#unsupported.has('ProxyCommand'))
         ) {
           this.values.set(said.option, { value: said.value, where })
-          if (said.note) this.warnings.add(`${where}: ${written} no ${said.note}`)
+          if (said.note) this.warnings.add(`${where}: ${written} ${said.note}`)
         }
         return
       case 'unsupported':
@@ -160,7 +175,7 @@ class Answer {
           return
         this.#unsupported.add(said.keyword)
         if (said.set && said.keyword === 'ProxyCommand') this.proxyCommand = where
-        else if (said.set) this.warnings.add(`${where}: ${said.keyword} is not supported and has no effect here`)
+        else if (said.set) this.warnings.add(`${where}: ${said.keyword} ${said.why}`)
         return
       case 'ignoreUnknown':
         this.#ignoreUnknown ??= said.patterns
@@ -260,8 +275,14 @@ function resolve(
       [...new Set(paths)].filter((path) => path.toLowerCase() !== 'none'),
     )
   }
+  const places = Object.fromEntries([...answer.values].map(([option, { where }]) => [option, where]))
   return {
     options,
+    places,
+    refusals: [...answer.values].flatMap(([option, { value, where }]) => {
+      const why = refusalOf(option, value)
+      return why === undefined ? [] : [{ option, problem: `${where}: ${keywordOf(option)} ${why}` }]
+    }),
     warnings: [...notes, ...answer.warnings],
     ...(answer.proxyCommand === undefined ? {} : { proxyCommand: answer.proxyCommand }),
   }

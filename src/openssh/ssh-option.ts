@@ -2,7 +2,7 @@
 import { XecError } from '../errors.js'
 import { splitConfigLine } from './config-line.js'
 import type { SshHostOptions } from './host-options.js'
-import { didYouMean, readKeyword, SUPPORTED_KEYWORDS, type Said } from './keywords.js'
+import { didYouMean, readKeyword, type Said } from './keywords.js'
 
 function splitAssignment(assignment: string): { said: Said; written: string } {
   const place = `-o ${assignment}`
@@ -17,23 +17,36 @@ function splitAssignment(assignment: string): { said: Said; written: string } {
 
 /**
  * Reads the `KEY=VALUE` of one -o flag (`KEY VALUE` is accepted, as in ssh). `~`, variables and tokens stay as written:
- * pass the options to `resolve` as `given.options`, which expands them for the host.
- * @throws XecError XEC_CONFIG naming the keyword, with the nearest supported one.
+ * pass the options to `resolve` as `given.options`, which expands them for the host. A keyword that is known and has no
+ * effect gives no options.
+ * @throws XecError XEC_CONFIG naming the keyword: a bad value; one that cannot be honoured; an unknown one, with the nearest.
  */
 export function parseSshOption(assignment: string): SshHostOptions {
   const { said, written } = splitAssignment(assignment)
-  if (said.kind === 'option')
-    return said.value === undefined || (said.option === 'connectTimeoutMs' && said.value === 0)
-      ? {}
-      : { [said.option]: said.value }
-  throw new XecError(
-    'XEC_CONFIG',
-    `-o ${written} is not supported${didYouMean(written) || `; supported are ${SUPPORTED_KEYWORDS.join(', ')}`}`,
-  )
+  switch (said.kind) {
+    case 'option':
+      return said.value === undefined || (said.option === 'connectTimeoutMs' && said.value === 0)
+        ? {}
+        : { [said.option]: said.value }
+    case 'unsupported':
+      if (said.set && said.keyword === 'ProxyCommand') throw new XecError('XEC_CONFIG', `-o ${written} ${said.why}`)
+      return {}
+    case 'ignored':
+    case 'ignoreUnknown':
+      return {}
+    case 'unknown':
+      if (['host', 'match', 'include'].includes(written.toLowerCase()))
+        throw new XecError('XEC_CONFIG', `-o ${written}: it stands in a file only; name the file with -F FILE`)
+      throw new XecError(
+        'XEC_CONFIG',
+        `-o ${written}: ssh_config has no such keyword${didYouMean(written) || '; docs/ssh-config.md lists them all'}`,
+      )
+  }
 }
 
 /** What a user should know about an -o that is accepted but not taken literally (`StrictHostKeyChecking=no`). */
 export function sshOptionWarning(assignment: string): string | undefined {
   const { said, written } = splitAssignment(assignment)
-  return said.kind === 'option' && said.note ? `-o ${written} no ${said.note}` : undefined
+  if (said.kind === 'option' && said.note) return `-o ${written} ${said.note}`
+  return said.kind === 'unsupported' && said.set ? `-o ${said.keyword} ${said.why}` : undefined
 }

@@ -23,6 +23,8 @@ export const EXPANSION: {
   identityFiles: { tokens: ALL, env: true, tilde: true },
   identityAgent: { tokens: ALL, env: true, tilde: true },
   userKnownHostsFiles: { tokens: ALL, env: true, tilde: true },
+  revokedHostKeys: { tokens: ALL, env: true, tilde: true },
+  remoteCommand: { tokens: ALL, env: false, tilde: false },
   globalKnownHostsFiles: { tokens: '', env: false, tilde: true },
 }
 

@@ -16,8 +16,15 @@ const keys = new WeakMap<Target, string>()
 export function keyOf(target: Target): string {
   let key = keys.get(target)
   if (key === undefined) {
-    const { username, credentials, hostKeys } = target
-    const facts = [endpointOf(target), username, credentials, hostKeys, target.jump ? keyOf(target.jump) : null]
+    const { username, credentials, hostKeys, rules } = target
+    const facts = [
+      endpointOf(target),
+      username,
+      credentials,
+      hostKeys,
+      rules ?? null,
+      target.jump ? keyOf(target.jump) : null,
+    ]
     key = createHmac('sha256', pepper).update(JSON.stringify(facts, reveal)).digest('base64url')
     keys.set(target, key)
   }

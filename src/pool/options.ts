@@ -93,7 +93,7 @@ export const POOL_OPTIONS: { readonly [K in keyof PoolOptions]-?: PoolOptionSpec
     kind: 'count',
     default: 3,
     min: 0,
-    perHost: false,
+    perHost: true,
     doc: 'further dials after one that failed for a passing reason',
   },
   reconnectDelay: {
@@ -127,6 +127,7 @@ export type HostPoolOptions = Partial<
     | 'keepAlive'
     | 'keepAliveInterval'
     | 'keepAliveCountMax'
+    | 'maxReconnectAttempts'
   >
 >
 

@@ -6,7 +6,8 @@ import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { messageOf, XecError } from '../errors.js'
 import { addressFault, parseMention } from '../inventory/outside.js'
-import { DEFAULT_CONNECT_TIMEOUT_MS, HOST_KEY_CHECKING } from '../openssh/host-options.js'
+import { DEFAULT_CONNECT_TIMEOUT_MS, HOST_KEY_CHECKING, type SshHostOptions } from '../openssh/host-options.js'
+import { readOption } from '../openssh/keywords.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { keyGivenAs, tornKey } from '../openssh/key-format.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
@@ -23,11 +24,22 @@ import { expandTilde } from '../runtime/home.js'
 import { localUser } from '../runtime/local-user.js'
 import { nearest } from '../runtime/nearest.js'
 import { Secret } from '../runtime/secret.js'
-import type { Credentials, HostKeyPolicy, KeySource } from '../transport/transport.js'
+import {
+  CONNECTION_RULES,
+  type ConnectionRules,
+  type Credentials,
+  type HostKeyPolicy,
+  type KeySource,
+} from '../transport/transport.js'
 import { bool, elsewhere, env, object, secret, shown, text, texts, type Checks } from './check.js'
 
+type RuleKeys = {
+  readonly [K in (typeof CONNECTION_RULES)[number]]?:
+    SshHostOptions[K] | (SshHostOptions[K] extends readonly string[] | undefined ? string : never) | undefined
+}
+
 /** A host's keys, as in the inventory; `undefined` is the same as absent. Names from ssh_config are in camelCase. */
-export interface HostKeys {
+export interface HostKeys extends RuleKeys {
   readonly host: string
   /** Default 22. */
   readonly port?: number | undefined
@@ -83,6 +95,7 @@ const KEYS: Checks<HostKeys> = {
   serverAliveCountMax: elsewhere,
   env,
   pool: object,
+  ...(Object.fromEntries(CONNECTION_RULES.map((option) => [option, elsewhere])) as Checks<RuleKeys>),
 }
 
 /** @throws XecError XEC_CONFIG that says what would be right */
@@ -118,6 +131,7 @@ export function resolveTarget(given: SshTarget): {
     hostKeys: hostKeysOf(keys),
     connectTimeoutMs: duration(host, 'connectTimeout', keys.connectTimeout) ?? DEFAULT_CONNECT_TIMEOUT_MS,
     ...poolOf(keys),
+    ...rulesOf(keys),
   })
   return { target, env: keys.env && Object.freeze({ ...keys.env }) }
 }
@@ -208,6 +222,22 @@ function hostKeysOf(keys: HostKeys): HostKeyPolicy {
     globalFiles: files(keys.globalKnownHostsFile, DEFAULT_GLOBAL_KNOWN_HOSTS),
     alias: keys.hostKeyAlias ?? null,
   })
+}
+
+/** The same words as in ssh_config; a switch is true or false, a list may be an array. */
+function rulesOf(keys: HostKeys): Partial<PoolTarget> {
+  const said = CONNECTION_RULES.filter((option) => keys[option] !== undefined)
+  if (said.length === 0) return {}
+  const rules = said.map((option) => {
+    const words = [keys[option]].flat().map(String)
+    try {
+      const value = readOption(option, words)
+      return [option, option === 'revokedHostKeys' ? pathOf(keys.host, String(value)) : value]
+    } catch (error) {
+      throw wrong(`${keys.host}: ${option} ${messageOf(error)}`)
+    }
+  })
+  return { rules: Object.freeze(Object.fromEntries(rules)) as ConnectionRules }
 }
 
 function modeOf({ host, strictHostKeyChecking = 'accept-new' }: HostKeys): HostKeyPolicy['mode'] {

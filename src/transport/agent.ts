@@ -13,6 +13,8 @@ export interface AgentFilter {
   readonly only: readonly Buffer[] | null
   /** Keys that are offered in another way. */
   readonly except: readonly Buffer[]
+  /** Why a key may not be offered; undefined when it may. */
+  readonly refuses?: (publicBlob: Buffer) => string | undefined
   /** Hears, for messages, why it has no keys. */
   readonly onFailed: (why: string) => void
   /** Hears, for messages, of certificates among its keys, by their comments; ssh2 passes over them. */
@@ -32,7 +34,7 @@ export function userAgent(
   ssh2: Ssh2,
   clock: Clock,
   socketPath: string,
-  { only, except, onFailed, onCertificates }: AgentFilter,
+  { only, except, refuses = () => undefined, onFailed, onCertificates }: AgentFilter,
 ): UserAgent {
   const inner = ssh2.createAgent(socketPath) as OpenSSHAgent
   const streams = new Set<Duplex>()
@@ -71,7 +73,7 @@ export function userAgent(
   const isWanted = (key: ParsedKey): boolean => {
     const blob = key.getPublicSSH()
     const same = (other: Buffer): boolean => other.equals(blob)
-    return !except.some(same) && (only === null || only.some(same))
+    return refuses(blob) === undefined && !except.some(same) && (only === null || only.some(same))
   }
   const list = (): Promise<readonly BaseAgent[]> =>
     new Promise((resolve) => {

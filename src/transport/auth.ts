@@ -3,14 +3,14 @@ import type { AnyAuthMethod, ParsedKey } from 'ssh2'
 import { messageOf } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import { lockedKeyAgent, userAgent } from './agent.js'
+import { ruleOf } from './algorithms.js'
 import { dialError } from './dial-error.js'
 import type { Identity } from './keys.js'
 import type { Ssh2 } from './library.js'
+import { byPreference, forbids, promptsOf, refusesKey, type Method } from './methods.js'
 import { PASSWORD_TRIES, type Passwords } from './passwords.js'
 import type { DialError, Target } from './transport.js'
 import { printable } from './words.js'
-
-type Method = 'publickey' | 'password' | 'keyboard-interactive'
 
 interface Offer {
   /** The name the server knows it by. */
@@ -63,6 +63,7 @@ export class AuthPlan {
   #refusals = 0
   /** Ends the dial: the server waits for an answer that nobody has. */
   #stuck: () => void = () => {}
+  readonly #hasRsa: boolean
   /** What was not offered, and why. */
   readonly #notes: string[] = []
 
@@ -76,8 +77,9 @@ export class AuthPlan {
     askPerson: <T>(work: () => Promise<T>) => Promise<T>,
   ) {
     const { credentials, username } = target
-    const keys = identities.filter((identity) => identity.kind === 'key')
+    const keys = identities.filter((identity) => identity.kind === 'key').filter((identity) => this.#mayUse(identity))
     this.signAtOnce = new Set(keys.filter(({ explicit }, index) => explicit || index === 0).map(({ key }) => key))
+    this.#hasRsa = keys.some(({ key }) => key.type === 'ssh-rsa')
     for (const { origin, key } of keys)
       this.#offer('publickey', origin, () => ({ type: 'publickey', username, key: key as unknown as Buffer }))
 
@@ -85,6 +87,7 @@ export class AuthPlan {
       const blobs = identities.flatMap(({ publicBlob }) => publicBlob ?? [])
       const agent = userAgent(ssh2, clock, credentials.agent, {
         only: credentials.identitiesOnly ? blobs : null,
+        refuses: (blob) => refusesKey(target, blob),
         except: keys.map(({ publicBlob }) => publicBlob),
         onFailed: (why) => this.#notes.push(`the agent at ${credentials.agent ?? ''} failed: ${printable(why)}`),
         onCertificates: (names) => {
@@ -109,7 +112,13 @@ export class AuthPlan {
       if (identity.kind === 'unusable') this.#notes.push(identity.why)
       if (identity.certificate) this.#notes.push(`the certificate ${identity.certificate}, ${UNSUPPORTED_CERTIFICATE}`)
       if (identity.kind !== 'locked') continue
-      const agent = lockedKeyAgent(ssh2, identity.publicBlob, () => askPerson(() => identity.unlock()))
+      const tries = promptsOf(target, PASSWORD_TRIES)
+      if (tries === 0) {
+        this.#notes.push(`${identity.origin} is encrypted, and nobody is to be asked (${askingRule(target)})`)
+        continue
+      }
+      if (identity.publicBlob && !this.#mayUse({ ...identity, publicBlob: identity.publicBlob })) continue
+      const agent = lockedKeyAgent(ssh2, identity.publicBlob, () => askPerson(() => identity.unlock(tries)))
       // Without the public half the person is asked before the server is.
       const when = identity.publicBlob ? undefined : 'byPerson'
       this.#offer('publickey', identity.origin, () => ({ type: 'agent', username, agent }), when)
@@ -124,7 +133,7 @@ export class AuthPlan {
       }))
     } else if (passwords) {
       let givenUp = false
-      for (let attempt = 0; attempt < PASSWORD_TRIES; attempt++) {
+      for (let attempt = 0; attempt < promptsOf(target, PASSWORD_TRIES); attempt++) {
         this.#offer(
           'password',
           'a password that was typed',
@@ -137,18 +146,21 @@ export class AuthPlan {
           'byPerson',
         )
       }
-      this.#offer(
-        'keyboard-interactive',
-        'what was typed (keyboard-interactive)',
-        () => ({
-          type: 'keyboard-interactive',
-          username,
-          prompt: (_name, _instructions, _lang, prompts, finish) =>
-            void askPerson(() => passwords.answers(target, prompts)).then((answers) => finish(answers ?? [])),
-        }),
-        'byPerson',
-      )
+      if (promptsOf(target, PASSWORD_TRIES) > 0)
+        this.#offer(
+          'keyboard-interactive',
+          'what was typed (keyboard-interactive)',
+          () => ({
+            type: 'keyboard-interactive',
+            username,
+            prompt: (_name, _instructions, _lang, prompts, finish) =>
+              void askPerson(() => passwords.answers(target, prompts)).then((answers) => finish(answers ?? [])),
+          }),
+          'byPerson',
+        )
     }
+    const order = byPreference(target)
+    this.#offers.sort((a, b) => order(a.method, b.method))
     const first = this.#offers[0]
     this.pipeline =
       first === undefined ||
@@ -277,6 +289,15 @@ export class AuthPlan {
     this.#notes.push(printable(text))
   }
 
+  /** The server takes no signature of RSA keys that we may make. */
+  readonly noRsaSignature = (): void => {
+    if (!this.#hasRsa) return
+    const rule = ruleOf(this.target, 'pubkeyAcceptedAlgorithms')
+    this.#noteOnce(
+      `an RSA key, because the server names no signature for it that ${rule} allows; SHA-1 takes +ssh-rsa there`,
+    )
+  }
+
   #drop(offer: Offer): void {
     this.#tried.delete(offer)
     this.#offers.splice(this.#offers.indexOf(offer), 1)
@@ -284,8 +305,20 @@ export class AuthPlan {
 
   #offer(method: Method, label: string, make: Offer['make'], when?: 'byPerson' | 'bare'): Offer {
     const offer: Offer = { method, label, make, ...(when && { [when]: true }) }
-    this.#offers.push(offer)
+    const rule = forbids(this.target, method)
+    if (rule === undefined) this.#offers.push(offer)
+    else if (when !== 'bare') this.#noteOnce(`${method === 'publickey' ? 'keys' : method} because of ${rule}`)
     return offer
+  }
+
+  #mayUse({ origin, publicBlob }: { readonly origin: string; readonly publicBlob: Buffer }): boolean {
+    const why = refusesKey(this.target, publicBlob)
+    if (why !== undefined) this.#noteOnce(`${origin}: ${why}`)
+    return why === undefined
+  }
+
+  #noteOnce(text: string): void {
+    if (!this.#notes.includes(text)) this.#notes.push(text)
   }
 
   /** A password that was refused as such would be refused again in the other form. */
@@ -296,6 +329,11 @@ export class AuthPlan {
       (this.#accepts?.includes('password') ?? false)
     )
   }
+}
+
+/** Why nobody is asked. */
+function askingRule(target: Target): string {
+  return ruleOf(target, target.rules?.batchMode ? 'batchMode' : 'numberOfPasswordPrompts')
 }
 
 /** Answers a single hidden question with the password, which is how PAM asks for it, and nothing else. */

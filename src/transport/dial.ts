@@ -1,16 +1,22 @@
 /** The handshake on a path: banner, key exchange, host key, authentication. Ends in a link or in one DialError. */
+import type { Socket } from 'node:net'
+import type { Algorithms } from 'ssh2'
 import type { KnownHost, KnownHosts } from '../openssh/known-hosts-file.js'
+import type { RevokedCheck } from '../openssh/revoked-file.js'
 import type { Clock } from '../runtime/clock.js'
 import type { AuthPlan } from './auth.js'
 import { hasIdent, PEEK_BYTES } from './banner.js'
 import type { Deadline } from './deadline.js'
 import { abortedDial, brokenHandshake, dialError, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
-import { HostKeyCheck, preferKnown, type AskAboutKey } from './host-key.js'
+import { acceptedSignatures, followsKnownHosts, preferKnown, type Offers } from './algorithms.js'
+import { noAgreement } from './disagreement.js'
+import { HostKeyCheck, type AskAboutKey } from './host-key.js'
 import {
   hearAuthFailures,
   holdBanner,
   IDENT,
   missingInternals,
+  narrowSignatures,
   quickenAuth,
   skipIdent,
   wireOf,
@@ -18,7 +24,9 @@ import {
 } from './internals.js'
 import type { Ssh2 } from './library.js'
 import { Ssh2Link } from './link.js'
+import { sessionEnv } from './session-env.js'
 import type { Path } from './socket.js'
+import { OFFER_BYTES, serverOffer } from './server-offer.js'
 import type { DialError, KeepAlive, Link, Reached, Target } from './transport.js'
 import { printable } from './words.js'
 
@@ -38,6 +46,10 @@ export interface DialParts extends Shared {
   readonly askPerson: <T>(work: () => Promise<T>) => Promise<T>
   readonly deadline: Deadline
   readonly path: Path
+  /** What is offered in the key exchange. */
+  readonly offers: Offers
+  /** RevokedHostKeys; null when there are none. */
+  readonly revoked: RevokedCheck | null
   /** The first that the server said, of what is to be read on the path. */
   readonly first: string
   /** The jump host's, when the path is a carrier of it. */
@@ -51,6 +63,9 @@ export class Dial implements Reached {
   #failure: DialError | null = null
   #link: Ssh2Link | null = null
   #peeked = ''
+  /** What came before the end of the key exchange, as far as it may be of use. */
+  #opening: Buffer[] = []
+  #openingBytes = 0
   #used = false
 
   constructor(private readonly parts: DialParts) {}
@@ -94,8 +109,15 @@ export class Dial implements Reached {
     const hostKey = new HostKeyCheck(
       target,
       known,
-      ask && ((question) => askPerson(() => ask(question))),
+      ask && !target.rules?.batchMode ? (question) => askPerson(() => ask(question)) : null,
       () => path.destroyed,
+      {
+        revoked: this.parts.revoked,
+        isLocal: () => isLoopback((path as Partial<Socket>).remoteAddress),
+        offersCertificate: () =>
+          serverOffer(Buffer.concat(this.#opening))?.hostKeyAlgorithms.some((name) => name.includes('-cert-v')) ===
+          true,
+      },
     )
     const client = new ssh2.Client()
     const started = clock.now()
@@ -107,6 +129,7 @@ export class Dial implements Reached {
     path.pause()
     path.on('data', (chunk: Buffer) => {
       if (this.#link) return this.#link.heard()
+      this.#keep(chunk)
       if (this.#phase !== 'banner') return
       this.#peeked += chunk.toString('utf8', 0, PEEK_BYTES - this.#peeked.length)
       if (hasIdent(this.#peeked)) this.#phase = 'kex'
@@ -152,6 +175,7 @@ export class Dial implements Reached {
     // Once: rekeying brings it again.
     client.once('handshake', () => {
       this.#phase = 'auth'
+      this.#opening = []
       kexMs = clock.now() - started
       confirmed = hostKey.confirm(warn)
     })
@@ -169,6 +193,7 @@ export class Dial implements Reached {
           keepAlive,
           timing,
           via: this.parts.via,
+          env: sessionEnv(target, process.env),
         })
         ready(this.#link)
       })
@@ -185,7 +210,7 @@ export class Dial implements Reached {
             if (!path.destroyed) next(method as never)
           }) as never,
         hostVerifier: hostKey.verifier,
-        algorithms: { serverHostKey: preferKnown(known.knownTypes) },
+        algorithms: this.#algorithms(known),
         // Both are ours, on our clock.
         readyTimeout: 0,
         keepaliveInterval: 0,
@@ -197,6 +222,7 @@ export class Dial implements Reached {
       skipIdent(client)
       holdBanner(client)
       hearAuthFailures(client, plan.refused)
+      narrowSignatures(client, acceptedSignatures(target), plan.noRsaSignature)
       quickenAuth(client, plan.signAtOnce, plan.pipeline)
     } catch (error) {
       this.#fail(
@@ -212,6 +238,25 @@ export class Dial implements Reached {
     }
   }
 
+  #algorithms({ knownTypes }: KnownHost): Algorithms {
+    const { target, offers } = this.parts
+    const { hostKeyAlgorithms } = offers
+    // Checked against what ssh2 can; its types know fewer names.
+    return {
+      kex: offers.kexAlgorithms,
+      cipher: offers.ciphers,
+      hmac: offers.macs,
+      serverHostKey: followsKnownHosts(target) ? preferKnown(hostKeyAlgorithms, knownTypes) : hostKeyAlgorithms,
+    } as Algorithms
+  }
+
+  #keep(chunk: Buffer): void {
+    if (this.#phase === 'auth' || this.#openingBytes >= OFFER_BYTES) return
+    // ssh2 reuses no buffer of the socket's, and decrypts in place only later.
+    this.#opening.push(Buffer.from(chunk))
+    this.#openingBytes += chunk.length
+  }
+
   #verdict(error: Error & { level?: string; code?: unknown }): DialError {
     const { plan } = this.parts
     if (error.level === 'client-authentication') return plan.failure(null)
@@ -224,6 +269,11 @@ export class Dial implements Reached {
   #broken(error?: Error): DialError {
     const { target, via } = this.parts
     if (via && !via.alive) return hopLost(target, this.#phase, via.gone, error)
+    if (this.#phase === 'kex' && error && /no matching/i.test(error.message)) {
+      const theirs = serverOffer(Buffer.concat(this.#opening))
+      const told = theirs && noAgreement(target, this.parts.offers, theirs, error)
+      if (told) return told
+    }
     return brokenHandshake(target, this.#phase, this.#peeked, error)
   }
 
@@ -232,6 +282,10 @@ export class Dial implements Reached {
     this.#failure ??= error
     this.parts.path.destroy()
   }
+}
+
+function isLoopback(address: string | undefined): boolean {
+  return address !== undefined && /^(127\.|::1$|::ffff:127\.)/.test(address)
 }
 
 function shut(path: Path): Promise<void> {

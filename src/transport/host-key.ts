@@ -1,30 +1,11 @@
 /** Whether the server is who it was: the verdict on its key, once per connection, and the record of a new one. */
-import type { ServerHostKeyAlgorithm } from 'ssh2'
 import { fingerprint, keyTypeOf, type KnownKey } from '../openssh/known-hosts.js'
 import type { KnownHost } from '../openssh/known-hosts-file.js'
 import type { Prompt } from '../runtime/prompt.js'
+import { leastRsaBits, rsaBits, ruleOf } from './algorithms.js'
 import { dialError } from './dial-error.js'
 import type { DialError, Target } from './transport.js'
 import { placeOf } from './words.js'
-
-/** What ssh2 1.17 can verify; others, asked for, would make it throw. */
-const VERIFIABLE: readonly string[] = [
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'rsa-sha2-512',
-  'rsa-sha2-256',
-  'ssh-rsa',
-] satisfies ServerHostKeyAlgorithm[]
-
-/** The known keys' algorithms ahead of the rest, as ssh does, or a host known by its RSA key would look changed. */
-export function preferKnown(
-  knownTypes: readonly string[],
-): Record<'append' | 'remove' | 'prepend', ServerHostKeyAlgorithm[]> {
-  const known = knownTypes.filter((type): type is ServerHostKeyAlgorithm => VERIFIABLE.includes(type))
-  return { append: [], remove: known, prepend: known }
-}
 
 /** Asks the person about a new key; one question for all the dials that show it. */
 export type AskAboutKey = (question: string) => Promise<boolean>
@@ -42,6 +23,17 @@ export function askOnce(prompt: Prompt): AskAboutKey {
   }
 }
 
+export interface KeySetting {
+  /** RevokedHostKeys: why a key is refused; undefined when it is not. */
+  readonly revoked: ((key: Buffer) => string | undefined) | null
+  /** The connection goes to a loopback address of this machine, without a jump host. */
+  readonly isLocal: () => boolean
+  /** The server offers a host certificate. */
+  readonly offersCertificate: () => boolean
+}
+
+const NOTHING_SAID: KeySetting = { revoked: null, isLocal: () => false, offersCertificate: () => false }
+
 export class HostKeyCheck {
   /** Why the key was refused; set before ssh2 hears of it. */
   failure: DialError | null = null
@@ -51,12 +43,14 @@ export class HostKeyCheck {
   /**
    * @param ask null where there is no terminal
    * @param isOver whether the dial has ended meanwhile: ssh2 throws at an answer that comes after its connection's end
+   * @param setting what the connection says about the key, beside the files
    */
   constructor(
     private readonly target: Target,
     private readonly known: KnownHost,
     private readonly ask: AskAboutKey | null,
     private readonly isOver: () => boolean = () => false,
+    private readonly setting: KeySetting = NOTHING_SAID,
   ) {}
 
   /**
@@ -97,11 +91,16 @@ export class HostKeyCheck {
 
   /** Decides at once wherever it can: a handshake that waits for a tick waits for all the others' work. */
   #judge(key: Buffer, decide: (accepted: boolean) => void): void | Promise<void> {
-    const verdict = this.known.verdict(key)
     const refuse = (error: DialError): void => {
       this.failure = error
       decide(false)
     }
+    const forbidden = this.#forbidden(key)
+    if (forbidden !== undefined) return refuse(this.#refuse(forbidden))
+    const { rules, hostKeys } = this.target
+    if (rules?.noHostAuthenticationForLocalhost && hostKeys.alias === null && this.setting.isLocal())
+      return decide(true)
+    const verdict = this.known.verdict(key)
     switch (verdict.kind) {
       case 'known':
         return decide(true)
@@ -141,6 +140,20 @@ export class HostKeyCheck {
           dialError(this.target, 'XEC_HOST_KEY', 'hostkey', 'sticky', `${unknown}, and asking about it failed`, error),
         ),
     )
+  }
+
+  /** What holds whatever is on file. */
+  #forbidden(key: Buffer): string | undefined {
+    const revoked = this.setting.revoked?.(key)
+    if (revoked !== undefined) return `its host key ${describe(key)} is refused: ${revoked}`
+    const bits = rsaBits(key)
+    const least = leastRsaBits(this.target)
+    if (bits !== undefined && bits < least)
+      return `its host key ${describe(key)} has ${bits} bits, and ${least} are the least (${ruleOf(this.target, 'requiredRSASize')})`
+    const authority = this.known.verdict(key).revokedAuthority
+    if (authority && this.setting.offersCertificate())
+      return `it shows a certificate, and the @cert-authority for it is marked @revoked at ${authority.file}:${authority.line}`
+    return undefined
   }
 
   #changed(key: Buffer, known: readonly KnownKey[]): DialError {

@@ -4,6 +4,7 @@
  * Written against ssh2 1.17.0; docs/design/transport.md says why each is needed.
  */
 import type { Client, ClientChannel, ParsedKey } from 'ssh2'
+import type { Abilities, Offers } from './algorithms.js'
 import { BannerGate } from './banner.js'
 import type { PtyRequest, SignalName } from './transport.js'
 
@@ -45,6 +46,8 @@ interface Protocol {
   channelWindowAdjust?(id: number, amount: number): void
   _onPacket?(): void
   requestSuccess(): void
+  env?(id: number, name: string, value: string, wantReply: boolean): void
+  _compatFlags?: number
   _handlers: Record<string, ((protocol: Protocol, ...args: never[]) => void) | undefined>
 }
 
@@ -84,6 +87,8 @@ export interface Wire {
   /** `reply(true)` when refused, or when the channel or link ended first. */
   pty(channel: RawChannel, pty: PtyRequest, reply: Reply): void
   exec(channel: RawChannel, command: string | Buffer, reply: Reply): void
+  /** Sets a variable for what is started next; the server may pass it over. */
+  env(channel: RawChannel, name: string, value: string): void
   subsystem(channel: RawChannel, name: string, reply: Reply): void
   /** Also after EOF was sent, where ssh2's own `signal` does nothing (ssh2 #1510). */
   signal(channel: RawChannel, name: SignalName): void
@@ -146,6 +151,7 @@ export function wireOf(client: Client): Wire {
       channel._callbacks.push(reply)
       protocol.pty(channel.outgoing.id, rows, cols, 0, 0, term, null, true)
     },
+    env: (channel, name, value) => protocol.env?.(channel.outgoing.id, name, value, false),
     exec(channel, command, reply) {
       channel._callbacks.push(reply)
       protocol.exec(channel.outgoing.id, command, true)
@@ -228,6 +234,65 @@ export function hearAuthFailures(client: Client, fn: (accepts: readonly string[]
     fn(accepts, partial)
     pass()
   })
+}
+
+/** The part of ssh2's flags for servers that take SHA-2 signatures by RSA keys without saying so (OpenSSH 7.4). */
+const IMPLIES_SHA2 = 1 << 4
+const SHA2 = ['rsa-sha2-256', 'rsa-sha2-512']
+
+interface Extension {
+  readonly name: string
+  readonly algs?: readonly string[]
+}
+
+/**
+ * Narrows down by which algorithms RSA keys sign, for files and agents alike. ssh2 takes whatever the server names, and
+ * SHA-1 where it names nothing.
+ * @param onNone hears, once, that no RSA key can be used with this server
+ */
+export function narrowSignatures(client: Client, accepted: ReadonlySet<string>, onNone: () => void): void {
+  const { _protocol: protocol } = client as unknown as Internals
+  let told = false
+  const tell = (pass: (extensions: readonly Extension[]) => void, named: readonly string[] | null): void => {
+    if (told) return
+    told = true
+    const flags = protocol._compatFlags ?? 0
+    const implied = (flags & IMPLIES_SHA2) !== 0
+    if (implied) protocol._compatFlags = flags & ~IMPLIES_SHA2
+    // As ssh: a server that names nothing may know SHA-1 alone.
+    const offered = implied ? [...SHA2, ...(named ?? [])] : (named ?? ['ssh-rsa'])
+    const algs = offered.filter((name) => accepted.has(name) || !/^(ssh-rsa|rsa-sha2-)/.test(name))
+    if (!algs.some((name) => /^(ssh-rsa|rsa-sha2-)/.test(name))) onNone()
+    pass([{ name: 'server-sig-algs', algs }])
+  }
+  const original = protocol._handlers?.['EXT_INFO'] as
+    ((protocol: Protocol, extensions: readonly Extension[]) => void) | undefined
+  if (typeof original !== 'function') return
+  const pass = (extensions: readonly Extension[]): void => original(protocol, extensions)
+  protocol._handlers['EXT_INFO'] = (_: Protocol, extensions: readonly Extension[]) => {
+    const named = extensions.find(({ name }) => name === 'server-sig-algs')?.algs
+    tell(pass, named ?? null)
+  }
+  // EXT_INFO comes with the first answers or not at all.
+  for (const name of ['SERVICE_ACCEPT', 'USERAUTH_FAILURE'])
+    around(protocol, name, (go) => {
+      tell(pass, null)
+      go()
+    })
+}
+
+/** What ssh2 can agree on with a server, and would by itself: SHA-1 signatures of host keys are left out of that. */
+export async function abilitiesOfSsh2(): Promise<Abilities> {
+  // @ts-expect-error -- it has no types
+  const module = (await import('ssh2/lib/protocol/constants.js')) as { default: Record<string, readonly string[]> }
+  const list = (name: string): readonly string[] => module.default[name] ?? []
+  const offers = (which: string): Offers => ({
+    kexAlgorithms: list(`${which}_KEX`),
+    hostKeyAlgorithms: list(`${which}_SERVER_HOST_KEY`).filter((name) => which === 'SUPPORTED' || name !== 'ssh-rsa'),
+    ciphers: list(`${which}_CIPHER`),
+    macs: list(`${which}_MAC`),
+  })
+  return { defaults: offers('DEFAULT'), supported: offers('SUPPORTED') }
 }
 
 /** Wraps the handler of one message; does nothing when ssh2 has none of that name. */

@@ -8,6 +8,7 @@ import type { Prompt } from '../runtime/prompt.js'
 import { Secret } from '../runtime/secret.js'
 import { dialError } from './dial-error.js'
 import type { Ssh2 } from './library.js'
+import { PASSWORD_TRIES } from './passwords.js'
 import type { KeySource, Target } from './transport.js'
 
 /** What became of one KeySource. */
@@ -18,14 +19,12 @@ export type Identity = {
 } & (
   | { readonly kind: 'key'; readonly key: ParsedKey; readonly explicit: boolean; readonly publicBlob: Buffer }
   /** Encrypted, and a person may be asked. `unlock` resolves with null when they do not know it. */
-  | { readonly kind: 'locked'; readonly publicBlob: Buffer | null; unlock(): Promise<ParsedKey | null> }
+  | { readonly kind: 'locked'; readonly publicBlob: Buffer | null; unlock(tries?: number): Promise<ParsedKey | null> }
   /** Names one of an agent's keys. */
   | { readonly kind: 'public'; readonly publicBlob: Buffer }
   /** Not to be used; `why` is for the message if nothing else works. `fatal`: it was asked for, and no prompt or agent makes up for it. */
   | { readonly kind: 'unusable'; readonly why: string; readonly fatal: boolean; readonly publicBlob: Buffer | null }
 )
-
-const TRIES = 3
 
 export class KeyRing {
   readonly #loaded = new Map<string, Promise<Identity>>()
@@ -106,7 +105,12 @@ export class KeyRing {
             publicBlob,
           }
         let unlocking: Promise<ParsedKey | null> | undefined
-        return { origin, kind: 'locked', publicBlob, unlock: () => (unlocking ??= this.#unlock(ssh2, source, prompt)) }
+        return {
+          origin,
+          kind: 'locked',
+          publicBlob,
+          unlock: (tries = PASSWORD_TRIES) => (unlocking ??= this.#unlock(ssh2, source, prompt, tries)),
+        }
       }
     }
   }
@@ -121,9 +125,9 @@ export class KeyRing {
     return { origin, kind: 'key', key, explicit: !optional, publicBlob: key.getPublicSSH() }
   }
 
-  /** Asks at most three times, as ssh does (NumberOfPasswordPrompts), once in this process for each key. */
-  async #unlock(ssh2: Ssh2, source: KeySource, prompt: Prompt): Promise<ParsedKey | null> {
-    for (let attempt = 0; attempt < TRIES; attempt++) {
+  /** Asks at most `tries` times (NumberOfPasswordPrompts), once in this process for each key. */
+  async #unlock(ssh2: Ssh2, source: KeySource, prompt: Prompt, tries: number): Promise<ParsedKey | null> {
+    for (let attempt = 0; attempt < tries; attempt++) {
       const answer = await prompt(`${attempt > 0 ? 'That was not it. ' : ''}Passphrase of ${source.origin}: `, {
         echo: false,
       })

@@ -8,6 +8,7 @@ import { Forwarding, type Carrying } from './forward.js'
 import { takesData, type RawChannel, type Wire } from './internals.js'
 import { startPulse, type Pulse } from './keepalive.js'
 import { Session, type Carriage } from './session.js'
+import type { Variables } from './session-env.js'
 import type { Path } from './socket.js'
 import type { Channel, KeepAlive, Link, LinkEnd, RemoteListener, RemotePeer } from './transport.js'
 import { saidOf } from './words.js'
@@ -35,11 +36,14 @@ export interface LinkParts {
   readonly keepAlive: KeepAlive | null
   /** What carries it; null when it has a socket of its own. */
   readonly via: Pick<Ssh2Link, 'host' | 'alive' | 'gone'> | null
+  /** Set for each session, as far as the server accepts them. */
+  readonly env?: Variables
 }
 
 export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   readonly host: string
   readonly wire: Wire
+  readonly env: Variables
   readonly timing: Link['timing']
   readonly ended: Promise<LinkEnd>
   readonly #client: Client
@@ -58,9 +62,10 @@ export class Ssh2Link implements Link, Hop, Carriage, Carrying {
   #held = true
   #carriers = 0
 
-  constructor({ host, client, wire, socket, clock, timing, keepAlive, via }: LinkParts) {
+  constructor({ host, client, wire, socket, clock, timing, keepAlive, via, env = [] }: LinkParts) {
     this.host = host
     this.wire = wire
+    this.env = env
     this.timing = timing
     this.#client = client
     this.#forwarding = new Forwarding(this, client)

@@ -1,6 +1,7 @@
 /** The way to a target, up to the first word from there: a TCP connection, or a carrier that a jump host lends. */
 import { isIP } from 'node:net'
 import { PEEK_BYTES } from './banner.js'
+import { bindFailure, originOf, type Origin } from './bind.js'
 import { Carrier } from './carrier.js'
 import type { Deadline } from './deadline.js'
 import { abortedDial, carrierFailed, connectFailed, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
@@ -10,17 +11,24 @@ import { openSocket, type Path } from './socket.js'
 import type { DialError, Link, Target } from './transport.js'
 
 /** A TCP connection. Rejects with a DialError, once the socket is shut. */
-export function connectPath(target: Target, signal: AbortSignal, deadline: Deadline): Promise<Path> {
+export async function connectPath(target: Target, signal: AbortSignal, deadline: Deadline): Promise<Path> {
+  const found = originOf(target)
+  const origin = found instanceof Promise ? await found : found
+  if (signal.aborted) throw abortedDial(target, 'tcp')
+  return connectFrom(origin, target, signal, deadline)
+}
+
+function connectFrom(origin: Origin | null, target: Target, signal: AbortSignal, deadline: Deadline): Promise<Path> {
   return new Promise((resolve, reject) => {
     let phase: DialPhase = isIP(target.address) ? 'tcp' : 'dns'
-    const socket = openSocket(target.address, target.port)
+    const socket = openSocket(target.address, target.port, origin)
     let failure: DialError | null = null
     const fail = (error: DialError): void => {
       failure ??= error
       socket.destroy()
     }
     const aborted = (): void => fail(abortedDial(target, phase))
-    const broke = (error: Error): void => fail(connectFailed(target, error))
+    const broke = (error: Error): void => fail(bindFailure(target, error) ?? connectFailed(target, error))
     const closed = (): void => settle(() => reject(failure ?? connectFailed(target, new Error('the socket closed'))))
     const settle = (done: () => void): void => {
       deadline.stop()

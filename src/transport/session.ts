@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { XecError } from '../errors.js'
 import type { RawChannel, Wire } from './internals.js'
+import type { Variables } from './session-env.js'
 import { Output, Stdin } from './stream.js'
 import type { Channel, Exit, LinkEnd, PtyRequest, SignalName } from './transport.js'
 
@@ -9,6 +10,8 @@ import type { Channel, Exit, LinkEnd, PtyRequest, SignalName } from './transport
 export interface Carriage {
   readonly host: string
   readonly wire: Wire
+  /** Asked of the server ahead of each command. */
+  readonly env?: Variables
   readonly alive: boolean
   /** How it ended or is ending; null while it is alive. */
   readonly ending: LinkEnd | null
@@ -92,6 +95,8 @@ export class Session implements Channel {
       this.close()
       throw new XecError('XEC_ABORTED', `${host}: given up before the command was sent`, { host, phase: 'exec' })
     }
+    // As ssh: without waiting for an answer, behind the terminal, which has variables of its own.
+    if (this.#sendable) for (const [name, value] of this.link.env ?? []) wire.env(this.raw, name, value)
     await this.#request('the command', (reply) => wire.exec(this.raw, command, reply), true)
   }
 

@@ -1,6 +1,7 @@
 /** Our own socket, so that delays, addresses, first bytes and death are ours to decide (ssh2 leaves Nagle on). */
 import { connect, type Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
+import type { Origin } from './bind.js'
 
 /** What a dial runs over: a TCP socket, or a carrier that a jump host lends. */
 export interface Path extends Duplex {
@@ -13,11 +14,15 @@ const ADDRESS_ATTEMPT_MS = 2_500
 /** TCP's own keepalive finds hosts that vanished, when nothing else asks. */
 const TCP_KEEPALIVE_MS = 60_000
 
-/** Starts connecting. The socket never emits an unheard error. */
-export function openSocket(address: string, port: number): Socket {
+/**
+ * Starts connecting. The socket never emits an unheard error.
+ * @param origin from where, and by which family of addresses; null: whatever works
+ */
+export function openSocket(address: string, port: number, origin: Origin | null = null): Socket {
   const socket = connect({
     host: address,
     port,
+    ...(origin ?? {}),
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: TCP_KEEPALIVE_MS,

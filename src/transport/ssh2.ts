@@ -1,12 +1,15 @@
 /** The transport on ssh2: a path to the target, then banner, key exchange, host key and authentication. */
+import { revokedHostKeys } from '../openssh/revoked-file.js'
 import { KnownHosts } from '../openssh/known-hosts-file.js'
 import { systemClock, type Clock } from '../runtime/clock.js'
 import type { Prompt } from '../runtime/prompt.js'
+import { offersOf, type Abilities } from './algorithms.js'
 import { AuthPlan } from './auth.js'
 import { Deadline } from './deadline.js'
 import { abortedDial } from './dial-error.js'
 import { Dial, type Shared } from './dial.js'
 import { askOnce } from './host-key.js'
+import { abilitiesOfSsh2 } from './internals.js'
 import { KeyRing } from './keys.js'
 import { loadSsh2 } from './library.js'
 import { Ssh2Link } from './link.js'
@@ -50,6 +53,9 @@ export class Ssh2Transport implements Transport {
     const { clock } = this.#shared
     if (signal.aborted) throw abortedDial(target, 'tcp')
     const ssh2 = await loadSsh2()
+    const offers = offersOf(target, await abilities())
+    const { revokedHostKeys: file, batchMode } = target.rules ?? {}
+    const revoked = file === undefined || file === 'none' ? null : await revokedHostKeys(file)
     const deadline = new Deadline(clock, target.connectTimeoutMs)
     const askPerson = async <T>(work: () => Promise<T>): Promise<T> => {
       deadline.pause()
@@ -64,7 +70,7 @@ export class Ssh2Transport implements Transport {
       clock,
       target,
       await this.#keys.identities(ssh2, target),
-      this.#passwords,
+      batchMode ? null : this.#passwords,
       askPerson,
     )
     // Nothing heard of an abort while the keys were read.
@@ -86,11 +92,19 @@ export class Ssh2Transport implements Transport {
       deadline,
       path,
       first,
+      offers,
+      revoked,
       via: via instanceof Ssh2Link ? via : null,
       keepAlive,
       tcpMs,
     })
   }
+}
+
+let loaded: Promise<Abilities> | undefined
+
+function abilities(): Promise<Abilities> {
+  return (loaded ??= abilitiesOfSsh2())
 }
 
 /** Node prints a process warning on stderr; the same text once. */

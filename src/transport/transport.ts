@@ -3,6 +3,7 @@
  * Types only. `ssh2.ts` is the implementation on ssh2; tests have a simulated one.
  */
 import type { Duplex, Readable, Writable } from 'node:stream'
+import type { SshHostOptions } from '../openssh/host-options.js'
 import { XecError, type ErrorCode, type XecErrorOptions } from '../errors.js'
 import type { Secret } from '../runtime/secret.js'
 
@@ -20,7 +21,38 @@ export interface Target {
   readonly hostKeys: HostKeyPolicy
   /** One dial, TCP to authenticated, in ms; time spent waiting for a handshake permit is not counted. */
   readonly connectTimeoutMs: number
+  /** What narrows the connection down, in the words of ssh_config(5). Absent: nothing does. */
+  readonly rules?: ConnectionRules | undefined
+  /** Where each rule stands, `file:line`, for messages; no part of what makes two targets equal. */
+  readonly rulePlaces?: { readonly [K in keyof ConnectionRules]?: string | undefined } | undefined
 }
+
+/** The options of ssh_config(5) that a dial carries out. */
+export const CONNECTION_RULES = [
+  'kexAlgorithms',
+  'ciphers',
+  'macs',
+  'hostKeyAlgorithms',
+  'pubkeyAcceptedAlgorithms',
+  'caSignatureAlgorithms',
+  'requiredRSASize',
+  'pubkeyAuthentication',
+  'passwordAuthentication',
+  'kbdInteractiveAuthentication',
+  'hostbasedAuthentication',
+  'preferredAuthentications',
+  'numberOfPasswordPrompts',
+  'batchMode',
+  'addressFamily',
+  'bindAddress',
+  'bindInterface',
+  'revokedHostKeys',
+  'noHostAuthenticationForLocalhost',
+  'sendEnv',
+  'setEnv',
+] as const satisfies readonly (keyof SshHostOptions)[]
+
+export type ConnectionRules = { readonly [K in (typeof CONNECTION_RULES)[number]]?: SshHostOptions[K] | undefined }
 
 /** What may be offered to authenticate, in the order it is tried: keys, agent, password. */
 export interface Credentials {

@@ -157,10 +157,10 @@ describe('Include', () => {
 
   test('inside a Match block that is passed over is passed over with it, with a warning if it would have mattered', async () => {
     write('.ssh/config', 'Match exec true\n Include policy')
-    write('.ssh/policy', 'Ciphers aes256-gcm@openssh.com')
-    expect((await load()).resolve('a')).toEqual({ options: {}, warnings: [] })
+    write('.ssh/policy', 'Compression yes')
+    expect((await load()).resolve('a')).toMatchObject({ options: {}, warnings: [] })
     write('.ssh/policy', 'Port 9')
-    expect((await load()).resolve('a')).toEqual({
+    expect((await load()).resolve('a')).toMatchObject({
       options: {},
       warnings: [
         `${join(home, '.ssh/config')}:1: this Match block is skipped, because not all of its criteria are supported`,

@@ -30,11 +30,18 @@ export const run: CommandRunner = async (io, invocation) => {
   const asked = askedFormat(options)
   const shown = asked === undefined ? undefined : format(asked)
   const notices = createNotices(io, options)
-  const stdin = options.noStdin ? undefined : io.stdin
-  const pty = options.tty === undefined ? undefined : ptyFor(io, options, asked)
-  const command = await readCommand(io, options, words, pty?.request)
+  // What is wrong with the command is said before any host is looked up.
+  const explicit = options.tty === undefined ? undefined : ptyFor(io, options, asked)
+  const first = await readCommand(io, options, words, explicit?.request)
   const fleet = await openFleet(io, invocation, notices)
-  const commands = commandsOf(await fleet.resolve([name], !options.dryRun), command)
+  const resolved = await fleet.resolve([name], !options.dryRun)
+  const { requestTTY, stdinNull = false } = resolved[0]?.session ?? {}
+  const wanted = requestTTY === 'force' || (requestTTY === 'yes' && io.stdin.isTTY === true)
+  const noStdin = options.noStdin === true || stdinNull
+  const stdin = noStdin ? undefined : io.stdin
+  const pty = explicit ?? (wanted && asked === undefined ? new PtySession(io, { reads: !noStdin }) : undefined)
+  const command = explicit || !pty ? first : await readCommand(io, options, words, pty.request)
+  const commands = commandsOf(resolved, command)
   if (options.dryRun) return showDryRun(io, commands, titleOf(command), shown?.document === true)
 
   const createRenderer = (await shown?.load()) ?? bytesRenderer
