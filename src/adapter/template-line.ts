@@ -110,9 +110,9 @@ function carried(joined: Joined, long: boolean): string {
   return carry(mode, [...variables, line, [{ kind: 'text', text: `exec "$_xw_x" -c "$_xw_${variables.length + 1}"` }]])
 }
 
-/** Text that csh and sh read alike: plain words, quotes with nothing special in them, and pipes, lists and redirections. */
+/** Text that csh and sh read alike: plain words, single quotes without `!`, and pipes, lists and redirections. */
 function isAlike(text: string): boolean {
-  return /^(?:[A-Za-z0-9_%+:,./ \t-]|'[^'\\!\n]*'|\||&&|;|(?<![0-9])[<>])*$/.test(text)
+  return /^(?:[A-Za-z0-9_%+:,./ \t-]|'[^'!\n]*'|\||&&|;|(?<![0-9])[<>])*$/.test(text)
 }
 
 /**

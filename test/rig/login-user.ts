@@ -26,7 +26,7 @@ export function loginUser(): LoginUser {
     return { name: me.username, home: me.homedir, password: null }
   }
   mkdirSync('/run/sshd', { recursive: true })
-  return withLock(() => {
+  return withUserLock(() => {
     let home = homeOf(NAME)
     if (home === undefined) {
       execFileSync('useradd', ['--create-home', '--skel', '/nonexistent', '--shell', '/bin/sh', NAME], {
@@ -61,7 +61,7 @@ function read(path: string): string | undefined {
 }
 
 /** mkdir is the lock: atomic, and a leftover one is taken over after ten seconds. */
-function withLock<T>(fn: () => T): T {
+export function withUserLock<T>(fn: () => T): T {
   const deadline = Date.now() + 10_000
   for (;;) {
     try {
