@@ -13,14 +13,18 @@ import { CommandError, ShellResult } from './result.js'
 import { durationOf, mergeSettings, type Settings } from './settings.js'
 import { withEither } from './signals.js'
 import { commandLine, rawLine } from './template.js'
+import type { ShellValue } from './values.js'
 import { contextTunnels, type ContextTunnels, type Tunnels } from './tunnels.js'
 
 /** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
 export interface SshContext extends ContextFiles, ContextTunnels {
-  /** A command, with what is interpolated quoted; see `commandLine`. */
-  (strings: TemplateStringsArray, ...values: unknown[]): CommandPromise
-  /** The same with nothing quoted. */
-  raw(strings: TemplateStringsArray, ...values: unknown[]): CommandPromise
+  /**
+   * A command, with what is interpolated quoted. A template that is nothing but one string is the command line itself.
+   * @throws TypeError that shows the place, for a value that is no ShellValue or that stands where quotes do not hold it
+   */
+  (strings: TemplateStringsArray, ...values: readonly ShellValue[]): CommandPromise
+  /** The same with nothing quoted, and the template's text as it is written, backslashes included. */
+  raw(strings: TemplateStringsArray, ...values: readonly ShellValue[]): CommandPromise
   /**
    * Runs a command line. Every template call of this context, and of contexts derived from it, goes through this
    * property exactly once a command, so it may be replaced by a function that wraps it.
@@ -71,9 +75,9 @@ function makeContext(
       (inner) => othersWith(mergeSettings(settings, inner)),
     )
   const context: SshContext = Object.assign(
-    (strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)),
+    (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(commandLine(strings, values)),
     {
-      raw: (strings: TemplateStringsArray, ...values: unknown[]) => start(rawLine(strings, values)),
+      raw: (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(rawLine(strings, values)),
       execute,
       env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
       cd: (cwd: string) => derive({ cwd }),

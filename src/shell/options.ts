@@ -49,7 +49,13 @@ const SETTINGS: Checks<Settings> = {
   onStarted: func,
 }
 
-const RUN_OPTIONS: Checks<RunOptions> = { fanout: elsewhere, failFast: bool, queueTimeout: duration, onEvent: func }
+const RUN_OPTIONS: Checks<RunOptions> = {
+  fanout: elsewhere,
+  failFast: bool,
+  queueTimeout: duration,
+  allowEmpty: bool,
+  onEvent: func,
+}
 
 const EXECUTE: Checks<ExecuteOptions> = {
   signal,

@@ -1,5 +1,6 @@
 /** Many hosts to run one command on: a template tag with settings, and the run that it starts. */
 import type { Command, Executor, Result } from '../adapter/types.js'
+import { XecError } from '../errors.js'
 import type { ResolvedTarget } from '../inventory/resolve.js'
 import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
 import type { HostCommand } from '../run/local.js'
@@ -12,6 +13,7 @@ import { RunReport } from './run-report.js'
 import { durationOf, mergeSettings } from './settings.js'
 import { withEither } from './signals.js'
 import { commandLine, rawLine } from './template.js'
+import type { ShellValue } from './values.js'
 
 /** What a run needs of an adapter. */
 export interface RunAdapter extends Executor {
@@ -21,10 +23,10 @@ export interface RunAdapter extends Executor {
 
 /** Opens nothing before the first command. Has no `then`, so that it can be returned from async functions. */
 export interface RunContext {
-  /** A run, with what is interpolated quoted; see `commandLine`. */
-  (strings: TemplateStringsArray, ...values: unknown[]): RunPromise
-  /** The same with nothing quoted. */
-  raw(strings: TemplateStringsArray, ...values: unknown[]): RunPromise
+  /** A run, with what is interpolated quoted, as for one host. @throws TypeError as for one host */
+  (strings: TemplateStringsArray, ...values: readonly ShellValue[]): RunPromise
+  /** The same with nothing quoted, and the template's text as it is written. */
+  raw(strings: TemplateStringsArray, ...values: readonly ShellValue[]): RunPromise
   env(variables: Readonly<Record<string, string | Secret>>): RunContext
   cd(directory: string): RunContext
   /** For each host, from the moment its command is sent: ms, or `'30s'`. */
@@ -45,8 +47,8 @@ export function runContext(
     runContext(adapter, targets, options, mergeSettings(settings, checkRunSettings(more)))
   const start = (line: string): RunPromise =>
     new RunPromise(adapter, commandsOf(targets, line, settings), line, options, settings)
-  return Object.assign((strings: TemplateStringsArray, ...values: unknown[]) => start(commandLine(strings, values)), {
-    raw: (strings: TemplateStringsArray, ...values: unknown[]) => start(rawLine(strings, values)),
+  return Object.assign((strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(commandLine(strings, values)), {
+    raw: (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(rawLine(strings, values)),
     env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
     cd: (cwd: string) => derive({ cwd }),
     timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
@@ -88,6 +90,12 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
     settings: RunSettings,
   ) {
     this.#go = async () => {
+      // An empty list is most often a filter that went wrong, and a report without a host would be `ok`.
+      if (commands.length === 0 && options.allowEmpty !== true)
+        throw new XecError(
+          'XEC_CONFIG',
+          'there is no target to run on: $.all was given an empty array; where that may be, say $.all(targets, { allowEmpty: true })',
+        )
       const own = adapter()
       const report = await withEither(
         [settings.signal, ...(settings.signals ?? []), this.#stop.signal],

@@ -9,6 +9,8 @@ export interface RunOptions {
   readonly failFast?: boolean | undefined
   /** Longest wait of one host for a channel: ms, or `'30s'`. Default none. */
   readonly queueTimeout?: number | string | undefined
+  /** A run over no target at all resolves with an empty report, in place of rejecting with XEC_CONFIG. Default false. */
+  readonly allowEmpty?: boolean | undefined
   /** Hears the run as it goes: states, output, results. One that throws cancels the run. */
   readonly onEvent?: ((event: RunEvent) => void | Promise<void>) | undefined
 }

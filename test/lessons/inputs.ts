@@ -60,8 +60,9 @@ export async function valuesNeverBecomeCode({ adapter, on, fresh }: Stage): Prom
     expect((await ssh`true`.pipe(ssh`printf %s ${value}`)).stdout).toBe(value)
   }
   expect(existsSync(trace)).toBe(false)
-  // What is missing keeps its place.
-  expect((await ssh`printf '<%s>' a ${null} ${undefined} b`).stdout).toBe('<a><><><b>')
+  // What is missing is told, and nothing runs without it.
+  const missing = undefined as unknown as string
+  expect(() => ssh`printf '<%s>' a ${missing} b`).toThrow('value 1 of the template is undefined')
 }
 
 export async function pathsAreOneWord({ adapter, on, place }: Stage): Promise<void> {

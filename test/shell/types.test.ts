@@ -6,6 +6,7 @@ import {
   CommandError,
   createXec,
   loadInventory,
+  Secret,
   SSHAdapter,
   XecError,
   type ErrorCode,
@@ -35,6 +36,24 @@ const unused = async (): Promise<void> => {
   expectTypeOf(
     await createXec().execute((await (await loadInventory()).target('web1')).target, { line: 'x' }),
   ).toEqualTypeOf<Result>()
+
+  const { stdout } = await ssh`x`
+  void ssh`x ${stdout} ${1} ${1n} ${true} ${new Date()} ${await ssh`y`} ${Buffer.from('z')} ${{ a: [null] }} ${['a', 1]}`
+  void $.all(['web1'])`x ${['a', { b: 1 }] as const}`
+  // @ts-expect-error what may be undefined has to be looked at first: `rm -rf /srv/app/${dir}`
+  void ssh`x ${process.env['DIR']}`
+  // @ts-expect-error null is no word
+  void ssh`x ${null}`
+  // @ts-expect-error a command that nobody has waited for
+  void ssh`x ${ssh`y`}`
+  // @ts-expect-error a class with a text of its own
+  void ssh`x ${new URL('http://x/')}`
+  // @ts-expect-error a secret is not for a command line
+  void ssh.raw`x ${new Secret('y')}`
+  // @ts-expect-error a function
+  void $.all(['web1'])`x ${() => 'y'}`
+  // @ts-expect-error words of words
+  void ssh`x ${[['y']]}`
 
   const adapter = new SSHAdapter()
   expectTypeOf(adapter.getConnectionPoolMetrics()).toEqualTypeOf<PoolSnapshot>()
