@@ -61,6 +61,8 @@ export function judgeUnsent(host: string, error: unknown): Verdict {
 
 const UNSENT: Partial<Record<ErrorCode, Outcome>> = {
   XEC_AUTH: 'auth',
+  // A key that cannot be read, say: the host was reached, or would have been.
+  XEC_CONFIG: 'auth',
   XEC_HOST_KEY: 'hostkey',
   XEC_REFUSED: 'refused',
   XEC_QUEUE_TIMEOUT: 'timeout',
@@ -105,8 +107,8 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
     // A channel that was closed instead of answered: the server may have begun.
     return { ...NOTHING, outcome: executed === 'no' ? 'refused' : 'failed', executed, error: failure }
   }
-  const error = (code: ErrorCode, message: string): XecError =>
-    new XecError(code, `${host}: ${message}`, { host, executed })
+  const error = (code: ErrorCode, message: string, outcome?: Outcome): XecError =>
+    new XecError(code, `${host}: ${message}`, { host, executed, ...(outcome ? { outcome } : {}) })
   switch (exit?.kind) {
     case 'code':
       if (exit.code === 0) return { ...NOTHING, outcome: 'ok', executed, exitCode: 0, error: null }
@@ -123,7 +125,7 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
         outcome: 'signal',
         executed,
         signal: exit.signal,
-        error: error('XEC_EXIT', `killed by signal ${exit.signal}${exit.coreDumped ? ' (core dumped)' : ''}`),
+        error: error('XEC_EXIT', `killed by signal ${exit.signal}${exit.coreDumped ? ' (core dumped)' : ''}`, 'signal'),
       }
     case 'lost': {
       const sent =

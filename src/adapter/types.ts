@@ -1,6 +1,6 @@
 /** A command, and what became of it on one target. */
 import type { Readable } from 'node:stream'
-import type { Executed, XecError } from '../errors.js'
+import { OUTCOMES, type Executed, type Outcome, type XecError } from '../errors.js'
 import type { Attempt, PoolTarget } from '../pool/types.js'
 import type { Secret } from '../runtime/secret.js'
 import type { PtyRequest, SignalName } from '../transport/transport.js'
@@ -18,20 +18,7 @@ export interface Command {
   readonly pty?: PtyRequest | undefined
 }
 
-export const OUTCOMES = [
-  'ok',
-  'failed',
-  'signal',
-  'timeout',
-  'unreachable',
-  'auth',
-  'hostkey',
-  'refused',
-  'lost',
-  'cancelled',
-  'skipped',
-] as const
-export type Outcome = (typeof OUTCOMES)[number]
+export { OUTCOMES, type Outcome }
 
 /** What is known of the remote process after a timeout, a cancel or a loss. */
 export type RemoteProcess = 'exited' | 'signalled' | 'maybe-running'

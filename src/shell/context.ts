@@ -1,10 +1,12 @@
 /** A host to run commands on: a template tag with settings. */
 import { DEFAULT_CAPTURE_BYTES } from '../adapter/capture.js'
+import { neverSent } from '../adapter/execute.js'
 import type { Command, ExecuteOptions, Executor, Result } from '../adapter/types.js'
-import { XecError } from '../errors.js'
+import { isXecError, XecError } from '../errors.js'
 import type { Transfers } from '../files/types.js'
 import type { PoolTarget } from '../pool/types.js'
-import type { Secret } from '../runtime/secret.js'
+import { Secret } from '../runtime/secret.js'
+import { callSite } from './call-site.js'
 import { shown } from './check.js'
 import { contextFiles, type ContextFiles } from './files.js'
 import { checkSettings } from './options.js'
@@ -61,32 +63,33 @@ export function sshContext(
   )
 }
 
+type Tag = (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => CommandPromise
+
 function makeContext(
   execute: SshContext['execute'],
   othersWith: (settings: Settings) => ContextFiles & ContextTunnels,
 ): SshContext {
   // Closures, not methods: the tag works with whatever `this` it is called.
-  const start = (line: string): CommandPromise =>
-    new CommandPromise(async (settings) => context.execute(line, settings))
+  const start = (line: string, tag: Tag): CommandPromise =>
+    new CommandPromise(async (settings) => context.execute(line, settings), {}, callSite(tag))
   const derive = (settings: Settings): SshContext =>
     checkSettings(settings) &&
     makeContext(
       (line, inner = {}) => context.execute(line, mergeSettings(settings, inner)),
       (inner) => othersWith(mergeSettings(settings, inner)),
     )
-  const context: SshContext = Object.assign(
-    (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(commandLine(strings, values)),
-    {
-      raw: (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(rawLine(strings, values)),
-      execute,
-      env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
-      cd: (cwd: string) => derive({ cwd }),
-      timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
-      nothrow: () => derive({ nothrow: true }),
-      with: derive,
-      ...othersWith({}),
-    },
-  )
+  const quoting: Tag = (strings, ...values) => start(commandLine(strings, values), quoting)
+  const raw: Tag = (strings, ...values) => start(rawLine(strings, values), raw)
+  const context: SshContext = Object.assign(quoting, {
+    raw,
+    execute,
+    env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
+    cd: (cwd: string) => derive({ cwd }),
+    timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
+    nothrow: () => derive({ nothrow: true }),
+    with: derive,
+    ...othersWith({}),
+  })
   return context
 }
 
@@ -115,12 +118,31 @@ async function run(adapter: Executor, target: PoolTarget, line: string, settings
     captureBytes: maxBuffer,
     onStarted: settings.onStarted,
   }
-  const result = await withEither([settings.signal, ...(settings.signals ?? []), settings.stop], (signal) =>
-    adapter.execute(target, command, { ...options, signal }),
+  const fail = (result: Result, error: XecError): ShellResult => {
+    const told = new CommandError(result, error, line, secretsOf(target, env))
+    if (!nothrow) throw told
+    return told.toResult()
+  }
+  let result: Result
+  try {
+    result = await withEither([settings.signal, ...(settings.signals ?? []), settings.stop], (signal) =>
+      adapter.execute(target, command, { ...options, signal }),
+    )
+  } catch (error) {
+    // What cannot be sent as it is: too long, a NUL byte, a bad name of a variable.
+    if (!isXecError(error)) throw error
+    return fail(neverSent(target, error.outcome, error), error)
+  }
+  const overflow = result.error || reading ? null : overflowOf(result, maxBuffer)
+  if (overflow) return fail({ ...result, outcome: 'failed', ok: false, error: overflow }, overflow)
+  return result.error ? fail(result, result.error) : new ShellResult(result)
+}
+
+/** The values that no message of the command may show. */
+function secretsOf({ credentials }: PoolTarget, env: Settings['env'] = {}): string[] {
+  return [...Object.values(env), credentials.password, ...credentials.keys.map(({ passphrase }) => passphrase)].flatMap(
+    (each) => (each instanceof Secret ? [each.reveal()] : []),
   )
-  const error = result.error ?? (reading ? null : overflowOf(result, maxBuffer))
-  if (error && !nothrow) throw new CommandError(result, error)
-  return new ShellResult(result, error)
 }
 
 /** Output that is cut is an error, or a script would go on with half of it. */

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { PassThrough, type Writable } from 'node:stream'
 import { finished } from 'node:stream/promises'
 import { isXecError } from '../errors.js'
-import type { ShellResult } from './result.js'
+import { CommandError, type ShellResult } from './result.js'
 import type { RunCommand } from './run-command.js'
 import { mergeSettings, type Settings } from './settings.js'
 
@@ -26,7 +26,7 @@ export function into(run: RunCommand, stream: Writable): RunCommand {
         if (isWhole(error)) await end(stream)
         else stream.destroy(error instanceof Error ? error : undefined)
       }
-      throw error
+      return accepted(error, settings)
     } finally {
       // Broken off, it says so a tick from now, and then that it is closed: the promise has told why already.
       const heed = (): void => void stream.off('error', ignore)
@@ -70,10 +70,16 @@ export function through(left: RunCommand, right: RunCommand): RunCommand {
     between.destroy()
     stop.abort(new Error('the command that reads its output has ended'))
     await source
-    if (leftFailure) throw (leftFailure as { readonly error: unknown }).error
+    if (leftFailure) return accepted((leftFailure as { readonly error: unknown }).error, settings)
     if ('error' in outcome) throw outcome.error
     return outcome.result
   }
+}
+
+/** `nothrow()` of the whole resolves with the result of the command that failed. @throws the error, without it, or when it is none of a command */
+function accepted(error: unknown, { nothrow }: Settings): ShellResult {
+  if (nothrow === true && error instanceof CommandError) return error.toResult()
+  throw error
 }
 
 /** The output is all there was: the command ended by itself. */

@@ -2,12 +2,13 @@
 import type { Readable, Writable } from 'node:stream'
 import type { Secret } from '../runtime/secret.js'
 import { SIGNAL_NAMES, type SignalName } from '../transport/transport.js'
+import type { CallSite } from './call-site.js'
 import { shown } from './check.js'
 import { LineQueue } from './lines.js'
 import { checkSettings } from './options.js'
 import { into, through } from './pipe.js'
-import type { ShellResult } from './result.js'
-import type { RunCommand } from './run-command.js'
+import { CommandError, type ShellResult } from './result.js'
+import type { Reason, RunCommand } from './run-command.js'
 import { durationOf, mergeSettings, type RemoteControl, type Settings } from './settings.js'
 
 /** While the lines are read nothing piles up, and the result keeps no more of them than this. */
@@ -22,24 +23,27 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
   readonly [Symbol.toStringTag] = 'CommandPromise'
   readonly #run: RunCommand
   readonly #settings: Settings
+  readonly #site: CallSite | null
   readonly #stop = new AbortController()
   #started: Promise<ShellResult> | null = null
   #control: RemoteControl | null = null
   #over = false
 
-  constructor(run: RunCommand, settings: Settings = {}) {
+  /** @param site where the command stands in the program; its errors show that */
+  constructor(run: RunCommand, settings: Settings = {}, site: CallSite | null = null) {
     this.#run = run
     this.#settings = settings
+    this.#site = site
   }
 
   then<A = ShellResult, B = never>(
     done?: ((value: ShellResult) => A | PromiseLike<A>) | null,
-    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    failed?: ((reason: Reason) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#start().then(done, failed)
   }
 
-  catch<B = never>(failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<ShellResult | B> {
+  catch<B = never>(failed?: ((reason: Reason) => B | PromiseLike<B>) | null): Promise<ShellResult | B> {
     return this.#start().catch(failed)
   }
 
@@ -96,10 +100,11 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
     this.#mustNotHaveStarted()
     if (!(target instanceof CommandPromise) && typeof (target as unknown as Writable | null)?.write !== 'function')
       throw new TypeError(`pipe takes a command or a stream, not ${shown(target)}`)
-    if (!(target instanceof CommandPromise)) return new CommandPromise(into(this.#run, target), this.#settings)
+    if (!(target instanceof CommandPromise))
+      return new CommandPromise(into(this.#run, target), this.#settings, this.#site)
     target.#mustNotHaveStarted()
     const run = through((more) => this.#run(mergeSettings(this.#settings, more)), target.#run)
-    return new CommandPromise(run, target.#settings)
+    return new CommandPromise(run, target.#settings, this.#site)
   }
 
   /**
@@ -159,7 +164,7 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
 
   #with(settings: Settings): CommandPromise {
     this.#mustNotHaveStarted()
-    return new CommandPromise(this.#run, mergeSettings(this.#settings, checkSettings(settings)))
+    return new CommandPromise(this.#run, mergeSettings(this.#settings, checkSettings(settings)), this.#site)
   }
 
   #mustNotHaveStarted(): void {
@@ -175,9 +180,17 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
       onStarted: (control) => void (this.#control = control),
     }
     const over = (): void => void (this.#over = true)
-    this.#started = this.#run(settings)
+    this.#started = this.#site ? located(this.#run(settings), this.#site) : this.#run(settings)
     this.#started.then(over, over)
     return this.#started
+  }
+}
+
+async function located(run: Promise<ShellResult>, site: CallSite): Promise<ShellResult> {
+  try {
+    return await run
+  } catch (error) {
+    throw error instanceof CommandError ? error.from(site) : error
   }
 }
 

@@ -2,6 +2,8 @@
 import { inspect } from 'node:util'
 import type { CommandAttempt, Outcome, RemoteProcess, Result } from '../adapter/types.js'
 import { messageOf, XecError, type Executed } from '../errors.js'
+import { framesOf, type CallSite } from './call-site.js'
+import { messageFor, redacted } from './error-text.js'
 
 /** The fields that results and errors share. */
 export interface ShellFields {
@@ -104,21 +106,48 @@ export class CommandError extends XecError implements ShellFields {
   declare readonly truncated: ShellFields['truncated']
   declare readonly durationMs: ShellFields['durationMs']
   declare readonly attempts: ShellFields['attempts']
+  /** The command line, with secrets replaced that the command was given. */
+  readonly command: string
+  readonly #result: Result
   readonly #stdout: Buffer
 
-  constructor(result: Result, error: XecError) {
-    super(error.code, error.message, {
+  /**
+   * @param command the line that was run
+   * @param secrets values that no message may show
+   */
+  constructor(result: Result, error: XecError, command = '', secrets: readonly string[] = []) {
+    const shown = redacted(command, secrets)
+    super(error.code, redacted(messageFor(result, error, shown), secrets), {
       host: result.host,
       phase: error.phase,
+      outcome: result.outcome,
       executed: result.executed,
       cause: error.cause,
     })
+    this.command = shown
+    this.#result = result
     this.#stdout = result.stdout
-    Object.assign(this, factsOf(result), {
-      ok: false,
-      stdout: this.#stdout.toString('utf8'),
-      stderr: result.stderr.toString('utf8'),
-    })
+    Object.assign(this, factsOf(result), { ok: false })
+    // Not listed: an uncaught error would print megabytes, and what a remote side says as it is.
+    for (const name of ['stdout', 'stderr'] as const)
+      Object.defineProperty(this, name, { value: result[name].toString('utf8') })
+  }
+
+  /** Shows the place in the program that the command came from, in place of where its failure was noticed. */
+  from(site: CallSite): this {
+    const frames = framesOf(site)
+    if (frames !== '')
+      Object.defineProperty(this, 'stack', {
+        value: `${this.name}: ${this.message}${frames}`,
+        configurable: true,
+        writable: true,
+      })
+    return this
+  }
+
+  /** What `nothrow` would have resolved with. */
+  toResult(): ShellResult {
+    return new ShellResult(this.#result, this)
   }
 
   text(): string {

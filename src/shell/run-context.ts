@@ -8,6 +8,7 @@ import type { Run, StartRunOptions } from '../run/start.js'
 import type { Secret } from '../runtime/secret.js'
 import { checkRunOptions, checkRunSettings } from './options.js'
 import { ShellResult } from './result.js'
+import type { Reason } from './run-command.js'
 import type { RunOptions, RunSettings } from './run-options.js'
 import { RunReport } from './run-report.js'
 import { durationOf, mergeSettings } from './settings.js'
@@ -122,12 +123,12 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
 
   then<A = RunReport, B = never>(
     done?: ((value: RunReport) => A | PromiseLike<A>) | null,
-    failed?: ((reason: unknown) => B | PromiseLike<B>) | null,
+    failed?: ((reason: Reason) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     return this.#start().then(done, failed)
   }
 
-  catch<B = never>(failed?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<RunReport | B> {
+  catch<B = never>(failed?: ((reason: Reason) => B | PromiseLike<B>) | null): Promise<RunReport | B> {
     return this.#start().catch(failed)
   }
 

@@ -240,7 +240,7 @@ describe('the outcome table', () => {
     ['XEC_QUEUE_TIMEOUT', 'timeout'],
     ['XEC_ABORTED', 'cancelled'],
     ['XEC_POOL_CLOSED', 'cancelled'],
-    ['XEC_CONFIG', 'unreachable'],
+    ['XEC_CONFIG', 'auth'],
   ])('no channel because of %s: %s, not executed', (code, outcome) => {
     const error = new XecError(code, 'web1: why')
     expect(judgeUnsent('web1', error)).toEqual({
