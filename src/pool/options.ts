@@ -3,21 +3,37 @@
  * and docs are made, so that forgetting one of them is a compile error.
  */
 import { XecError } from '../errors.js'
+import { parseDuration } from '../runtime/duration.js'
+import { nearest } from '../runtime/nearest.js'
 
 export interface PoolOptions {
+  /** False: one connection per command, closed after it; limits and queue still hold. Default true. */
   readonly enabled: boolean
+  /** Connections of the whole process; past it callers queue, fairly. Default 256. */
   readonly maxConnections: number
+  /** Connections to one endpoint (address, port, jump path), whoever logs in. Default 2. */
   readonly maxConnectionsPerHost: number
+  /** Commands at once on one connection; below sshd's MaxSessions 10, lowered by itself when a server refuses. Default 8. */
   readonly maxChannelsPerConnection: number
+  /** Handshakes at once. Default 32. */
   readonly maxConcurrentDials: number
+  /** A connection without work is closed after this. In ms. Default 300000. */
   readonly idleTimeout: number
+  /** A connection takes no new work after this, less up to 2.5 % by chance. In ms. Default 1800000. */
   readonly maxLifetime: number
+  /** Ping quiet connections, so that dead ones are noticed. Default true. */
   readonly keepAlive: boolean
+  /** Silence before a ping. In ms. Default 30000. */
   readonly keepAliveInterval: number
+  /** Unanswered pings before a connection counts as lost. Default 3. */
   readonly keepAliveCountMax: number
+  /** False: no further dial in a series. Default true. */
   readonly autoReconnect: boolean
+  /** Further dials after one that failed for a passing reason. Default 3. */
   readonly maxReconnectAttempts: number
+  /** Base of the exponential backoff with full jitter between dials. In ms. Default 1000. */
   readonly reconnectDelay: number
+  /** Longest backoff. In ms. Default 15000. */
   readonly maxReconnectDelay: number
 }
 
@@ -114,8 +130,39 @@ export const DEFAULT_POOL_OPTIONS = Object.freeze(
   Object.fromEntries(POOL_OPTION_NAMES.map((name) => [name, POOL_OPTIONS[name].default])),
 ) as unknown as PoolOptions
 
-/** Some of them, as programs give them: `undefined` is the same as absent. */
-export type Given<T> = { readonly [K in keyof T]?: T[K] | undefined }
+/** The options that are durations. */
+type DurationName = 'idleTimeout' | 'maxLifetime' | 'keepAliveInterval' | 'reconnectDelay' | 'maxReconnectDelay'
+
+/** Some of them, as programs give them: `undefined` is the same as absent, a duration is ms or a text such as `'30s'`. */
+export type Given<T> = { readonly [K in keyof T]?: T[K] | (K extends DurationName ? string : never) | undefined }
+
+/** What other libraries and ssh_config call an option. */
+const OTHER_NAMES: Readonly<Record<string, PoolOptionName>> = {
+  keepaliveInterval: 'keepAliveInterval',
+  serverAliveInterval: 'keepAliveInterval',
+  keepaliveCountMax: 'keepAliveCountMax',
+  serverAliveCountMax: 'keepAliveCountMax',
+  max: 'maxConnections',
+  poolSize: 'maxConnections',
+  maxPoolSize: 'maxConnections',
+  idleTimeoutMillis: 'idleTimeout',
+  maxPerHost: 'maxConnectionsPerHost',
+  maxSessions: 'maxChannelsPerConnection',
+  retries: 'maxReconnectAttempts',
+  maxRetries: 'maxReconnectAttempts',
+  retryDelay: 'reconnectDelay',
+}
+
+/** `; did you mean …?`, or the list of all there is. */
+export function meantPoolOption(name: string): string {
+  const meant = (Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined) ?? nearest(name, POOL_OPTION_NAMES)
+  return meant ? `; did you mean ${meant}?` : `; known are ${POOL_OPTION_NAMES.join(', ')}`
+}
+
+/** A duration with its unit as ms; every other value as it is, for `checkPoolOption`. */
+export function poolOptionValue(name: PoolOptionName, value: unknown): unknown {
+  return POOL_OPTIONS[name].kind === 'duration' && typeof value === 'string' ? (parseDuration(value) ?? value) : value
+}
 
 /** What a host's own `pool:` may change. */
 export type HostPoolOptions = Partial<
@@ -139,7 +186,7 @@ export function checkPoolOption(name: PoolOptionName, value: unknown): string | 
   const spec = POOL_OPTIONS[name]
   if (spec.kind === 'boolean') return typeof value === 'boolean' ? undefined : `${name} must be true or false`
   if (typeof value !== 'number' || Number.isNaN(value))
-    return `${name} must be a ${spec.kind === 'count' ? 'whole number' : 'duration'}`
+    return `${name} must be a ${spec.kind === 'count' ? 'whole number' : "duration: milliseconds, or a text such as '30s'"}`
   if (spec.kind === 'count' && !Number.isSafeInteger(value)) return `${name} must be a whole number, not ${value}`
   if (value < (spec.min ?? 0)) return `${name} must be at least ${spec.min ?? 0}, not ${value}`
   return undefined
@@ -151,10 +198,11 @@ export function checkPoolOption(name: PoolOptionName, value: unknown): string | 
  */
 export function resolvePoolOptions(given: Given<PoolOptions> = {}): PoolOptions {
   const result: Record<string, unknown> = { ...DEFAULT_POOL_OPTIONS }
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined) continue
+  for (const [name, each] of Object.entries(given)) {
+    if (each === undefined) continue
     if (!Object.hasOwn(POOL_OPTIONS, name))
-      throw new XecError('XEC_CONFIG', `unknown pool option ${name}; known are ${POOL_OPTION_NAMES.join(', ')}`)
+      throw new XecError('XEC_CONFIG', `unknown pool option ${name}${meantPoolOption(name)}`)
+    const value = poolOptionValue(name as PoolOptionName, each)
     const problem = checkPoolOption(name as PoolOptionName, value)
     if (problem) throw new XecError('XEC_CONFIG', `pool: ${problem}`)
     result[name] = value

@@ -21,6 +21,6 @@ export function callSite(below: (...args: never[]) => unknown): CallSite {
 
 /** The frames alone, each in a line of its own; empty where V8 kept none. */
 export function framesOf({ stack }: CallSite): string {
-  const start = typeof stack === 'string' ? stack.search(/\n\s+at /) : -1
+  const start = typeof stack === 'string' ? stack.search(/\n {4}at /) : -1
   return start < 0 ? '' : (stack as string).slice(start)
 }

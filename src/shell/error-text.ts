@@ -1,5 +1,6 @@
 /** A command that failed, in words: which one, what its exit status means, what it said last. Pure. */
 import { stripVTControlCharacters } from 'node:util'
+import { quote } from '../adapter/quote.js'
 import type { Result } from '../adapter/types.js'
 import type { XecError } from '../errors.js'
 import { printable } from '../transport/words.js'
@@ -35,24 +36,19 @@ export function meaningOf(exitCode: number): string {
   return `128+${signal}: killed by ${SIGNALS[signal] ?? `signal ${signal}`}`
 }
 
-/**
- * The message of a command's error. The text of an XEC_EXIT is followed by the meaning of its status, the command, and
- * the last lines of stderr.
- * @param command without secrets
- */
-export function messageFor({ exitCode, stderr }: Result, { code, message }: XecError, command: string): string {
+/** The message of a command's error: that of the adapter, with the meaning of an exit status. One line. */
+export function messageFor({ exitCode }: Result, { code, message }: XecError): string {
   const meaning = code === 'XEC_EXIT' && exitCode !== null ? meaningOf(exitCode) : ''
-  const told = `${message}${meaning && ` (${meaning})`}`
-  if (command === '') return told
-  const lines = code === 'XEC_EXIT' ? lastLines(stderr) : []
-  return [told, ...[`command: ${shortened(command)}`, ...lines.map((line) => `stderr: ${line}`)].map(quoted)].join(
-    '\n  ',
-  )
+  return `${message}${meaning && ` (${meaning})`}`
 }
 
-/** Only the message of a lost connection holds `Connection closed` (docs/semantics.md), whatever a command says. */
-function quoted(text: string): string {
-  return text.replaceAll('Connection closed', 'Connection\u00a0closed')
+/**
+ * What the stack shows between the message and the frames: the command, and the last lines of stderr. Not part of the
+ * message, in which only a lost connection says `Connection closed` (docs/semantics.md), whatever a command says.
+ */
+export function detailsFor({ stderr }: Result, command: string): string {
+  const lines = lastLines(stderr).map((line) => `stderr: ${line}`)
+  return (command === '' ? lines : [`command: ${shortened(command)}`, ...lines]).map((line) => `\n  ${line}`).join('')
 }
 
 /** One line, cut in its middle: a command's end tells as much as its beginning. */
@@ -73,10 +69,11 @@ function lastLines(stderr: Buffer): string[] {
     .slice(-LINES_SHOWN)
 }
 
-/** A text with each secret replaced. One of less than four characters hides nothing, and would tear the text. */
+/** A text with each secret replaced, also as it is quoted. One of less than four characters hides nothing, and would tear the text. */
 export function redacted(text: string, secrets: readonly string[]): string {
-  return [...secrets]
+  return secrets
     .filter((secret) => secret.length >= 4)
+    .flatMap((secret) => [secret, quote(secret)])
     .sort((a, b) => b.length - a.length)
     .reduce((told, secret) => told.replaceAll(secret, '[secret]'), text)
 }

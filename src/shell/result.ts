@@ -3,7 +3,7 @@ import { inspect } from 'node:util'
 import type { CommandAttempt, Outcome, RemoteProcess, Result } from '../adapter/types.js'
 import { messageOf, XecError, type Executed } from '../errors.js'
 import { framesOf, type CallSite } from './call-site.js'
-import { messageFor, redacted } from './error-text.js'
+import { detailsFor, messageFor, redacted } from './error-text.js'
 
 /** The fields that results and errors share. */
 export interface ShellFields {
@@ -108,6 +108,7 @@ export class CommandError extends XecError implements ShellFields {
   declare readonly attempts: ShellFields['attempts']
   /** The command line, with secrets replaced that the command was given. */
   readonly command: string
+  readonly #details: string
   readonly #result: Result
   readonly #stdout: Buffer
 
@@ -117,7 +118,7 @@ export class CommandError extends XecError implements ShellFields {
    */
   constructor(result: Result, error: XecError, command = '', secrets: readonly string[] = []) {
     const shown = redacted(command, secrets)
-    super(error.code, redacted(messageFor(result, error, shown), secrets), {
+    super(error.code, messageFor(result, error), {
       host: result.host,
       phase: error.phase,
       outcome: result.outcome,
@@ -125,6 +126,8 @@ export class CommandError extends XecError implements ShellFields {
       cause: error.cause,
     })
     this.command = shown
+    this.#details = redacted(detailsFor(result, shown), secrets)
+    this.from(this)
     this.#result = result
     this.#stdout = result.stdout
     Object.assign(this, factsOf(result), { ok: false })
@@ -136,9 +139,9 @@ export class CommandError extends XecError implements ShellFields {
   /** Shows the place in the program that the command came from, in place of where its failure was noticed. */
   from(site: CallSite): this {
     const frames = framesOf(site)
-    if (frames !== '')
+    if (frames !== '' || site === this)
       Object.defineProperty(this, 'stack', {
-        value: `${this.name}: ${this.message}${frames}`,
+        value: `${this.name}: ${this.message}${this.#details}${frames}`,
         configurable: true,
         writable: true,
       })

@@ -17,6 +17,8 @@ import {
   type Given,
   type HostPoolOptions,
   type PoolOptionName,
+  meantPoolOption,
+  poolOptionValue,
 } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import { parseDuration } from '../runtime/duration.js'
@@ -63,9 +65,10 @@ export interface HostKeys extends RuleKeys {
   /** One path or several; new keys go to the first. Default: `~/.ssh/known_hosts`, `~/.ssh/known_hosts2`. */
   readonly userKnownHostsFile?: string | readonly string[] | undefined
   readonly globalKnownHostsFile?: string | readonly string[] | undefined
-  /** One dial, with a unit: `'15s'`. Default 15 s. */
-  readonly connectTimeout?: string | undefined
-  readonly serverAliveInterval?: string | undefined
+  /** One dial: ms, or a text such as `'15s'`. Default 15 s. */
+  readonly connectTimeout?: number | string | undefined
+  /** Silence before a ping: ms, or a text such as `'30s'`; 0 for none. Default: `keepAliveInterval` of the pool. */
+  readonly serverAliveInterval?: number | string | undefined
   readonly serverAliveCountMax?: number | undefined
   /** For every command on the host. */
   readonly env?: Readonly<Record<string, string | Secret>> | undefined
@@ -98,6 +101,32 @@ const KEYS: Checks<HostKeys> = {
   ...(Object.fromEntries(CONNECTION_RULES.map((option) => [option, elsewhere])) as Checks<RuleKeys>),
 }
 
+/** What other libraries call a key, and what it is here. */
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  hostname: 'host',
+  hostName: 'host',
+  address: 'host',
+  login: 'username',
+  userName: 'username',
+  identity: 'privateKey',
+  identityFile: 'privateKey',
+  privateKeyPath: 'privateKey',
+  key: 'privateKey',
+  keyPath: 'privateKey',
+  agent: 'identityAgent',
+  jump: 'proxyJump',
+  jumpHost: 'proxyJump',
+  proxy: 'proxyJump',
+  readyTimeout: 'connectTimeout',
+  timeout: 'connectTimeout',
+  keepaliveInterval: 'serverAliveInterval',
+  keepAliveInterval: 'serverAliveInterval',
+  keepaliveCountMax: 'serverAliveCountMax',
+  keepAliveCountMax: 'serverAliveCountMax',
+  knownHosts: 'userKnownHostsFile',
+  connectionPool: 'pool',
+}
+
 /** @throws XecError XEC_CONFIG that says what would be right */
 export function resolveTarget(given: SshTarget): {
   readonly target: PoolTarget
@@ -112,13 +141,15 @@ export function resolveTarget(given: SshTarget): {
       if (problem !== undefined) throw wrong(`${describe(keys)}: ${name} ${problem}`)
       continue
     }
-    const meant = nearest(name, Object.keys(KEYS))
+    const meant = (Object.hasOwn(OTHER_NAMES, name) ? OTHER_NAMES[name] : undefined) ?? nearest(name, Object.keys(KEYS))
     throw wrong(`${describe(keys)}: unknown key ${name}${meant ? `; did you mean ${meant}?` : ''}`)
   }
   const { port = 22 } = keys
   const host = hostOf(keys)
   if (!Number.isSafeInteger(port) || port < 1 || port > 65_535)
-    throw wrong(`${host}: port must be a whole number from 1 to 65535, not ${String(port)}`)
+    throw wrong(
+      `${host}: port must be a whole number from 1 to 65535, not ${typeof port === 'string' ? `the text ${JSON.stringify(port)}${/^\d+$/.test(port) ? `; write port: ${Number(port)}` : ''}` : String(port)}`,
+    )
   const username = keys.username ?? keys.user ?? localUser(process.env)
   if (typeof username !== 'string' || username === '') throw wrong(`${host}: username must be a text that is not empty`)
   const target: PoolTarget = Object.freeze({
@@ -255,25 +286,32 @@ function poolOf(keys: HostKeys): { readonly pool?: HostPoolOptions } {
     ...(keys.serverAliveCountMax === undefined ? {} : { keepAliveCountMax: keys.serverAliveCountMax }),
     ...keys.pool,
   }
-  for (const [name, value] of Object.entries(own)) {
-    if (value === undefined) {
+  for (const [name, given] of Object.entries(own)) {
+    if (given === undefined) {
       delete own[name]
       continue
     }
-    if (!Object.hasOwn(POOL_OPTIONS, name) || !POOL_OPTIONS[name as PoolOptionName].perHost)
-      throw wrong(`${keys.host}: pool.${name} is not an option that a host can have`)
+    if (!Object.hasOwn(POOL_OPTIONS, name))
+      throw wrong(`${keys.host}: unknown pool option ${name}${meantPoolOption(name)}`)
+    if (!POOL_OPTIONS[name as PoolOptionName].perHost)
+      throw wrong(
+        `${keys.host}: pool.${name} is not an option that a host can have; it belongs to the whole pool, new SSHAdapter({ connectionPool })`,
+      )
+    const value = (own[name] = poolOptionValue(name as PoolOptionName, given))
     const problem = checkPoolOption(name as PoolOptionName, value)
     if (problem) throw wrong(`${keys.host}: pool.${problem}`)
   }
   return Object.keys(own).length > 0 ? { pool: Object.freeze(own as HostPoolOptions) } : {}
 }
 
-/** Names from ssh_config, where a bare number would mean seconds and elsewhere here milliseconds: so none is accepted. */
+/** A number is ms, as everywhere in the library, also under the names of ssh_config. */
 function duration(host: string, name: string, value: unknown): number | undefined {
   if (value === undefined) return undefined
-  const ms = typeof value === 'string' ? parseDuration(value) : undefined
-  if (ms === undefined)
-    throw wrong(`${host}: ${name} needs a unit, e.g. '15s' or '500ms', not ${JSON.stringify(value)}`)
+  const ms = typeof value === 'string' ? parseDuration(value) : value
+  if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0)
+    throw wrong(
+      `${host}: ${name} must be milliseconds, or a text such as '15s' or '500ms', not ${JSON.stringify(value)}`,
+    )
   return ms
 }
 

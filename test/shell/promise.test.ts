@@ -74,9 +74,8 @@ describe('a command promise on a fleet', () => {
         executed: 'yes',
         stdout: '0123',
         truncated: true,
-        message: expect.stringContaining(
+        message:
           'web1: stdout is longer than maxBuffer (4 bytes); the command ran to its end with exit status 0, and its result has the beginning. Raise it with .maxBuffer(bytes), or read the output as it comes: for await, or .pipe()',
-        ) as string,
       })
       expect(existsSync(done)).toBe(true)
       expect(await ssh`printf 0123456789`.maxBuffer(4).nothrow()).toMatchObject({

@@ -107,7 +107,7 @@ describe('what $.ssh takes', () => {
       proxyJump: 'ops@bastion:2200,inner',
       strictHostKeyChecking: 'yes',
       userKnownHostsFile: ['~/kh', '/b'],
-      connectTimeout: '3s',
+      connectTimeout: 3_000,
       serverAliveInterval: '5s',
       pool: { maxConnectionsPerHost: 1, idleTimeout: undefined },
     })
@@ -154,7 +154,22 @@ describe('what $.ssh takes', () => {
     [{ host: 5 }, '5 is not a host'],
     [{ host: 'web1', port: 0 }, 'web1: port must be a whole number from 1 to 65535, not 0'],
     [{ host: 'web1', usrname: 'x' }, 'web1: unknown key usrname; did you mean username?'],
-    [{ host: 'web1', connectTimeout: 10 }, `web1: connectTimeout needs a unit, e.g. '15s' or '500ms', not 10`],
+    [
+      { host: 'web1', connectTimeout: '10' },
+      `web1: connectTimeout must be milliseconds, or a text such as '15s' or '500ms', not "10"`,
+    ],
+    [{ host: 'web1', connectTimeout: -1 }, 'web1: connectTimeout must be milliseconds'],
+    [
+      { host: 'web1', port: '22' },
+      'web1: port must be a whole number from 1 to 65535, not the text "22"; write port: 22',
+    ],
+    [{ hostname: 'web1' }, 'unknown key hostname; did you mean host?'],
+    [{ host: 'web1', readyTimeout: 9 }, 'web1: unknown key readyTimeout; did you mean connectTimeout?'],
+    [{ host: 'web1', keepaliveInterval: 9 }, 'web1: unknown key keepaliveInterval; did you mean serverAliveInterval?'],
+    [
+      { host: 'web1', pool: { maxConectionsPerHost: 1 } },
+      'web1: unknown pool option maxConectionsPerHost; did you mean maxConnectionsPerHost?',
+    ],
     [
       { host: 'web1', strictHostKeyChecking: 'maybe' },
       'web1: strictHostKeyChecking must be yes, accept-new, ask or no, not "maybe"',
