@@ -27,7 +27,7 @@ export interface PoolOptions {
   readonly keepAliveInterval: number
   /** Unanswered pings before a connection counts as lost. Default 3. */
   readonly keepAliveCountMax: number
-  /** False: no further dial in a series. Default true. */
+  /** False: no further dial in a retry. Default true. */
   readonly autoReconnect: boolean
   /** Further dials after one that failed for a passing reason. Default 3. */
   readonly maxReconnectAttempts: number

@@ -48,14 +48,17 @@ export function runContext(
     runContext(adapter, targets, options, mergeSettings(settings, checkRunSettings(more)))
   const start = (line: string): RunPromise =>
     new RunPromise(adapter, commandsOf(targets, line, settings), line, options, settings)
-  return Object.assign((strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(commandLine(strings, values)), {
-    raw: (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(rawLine(strings, values)),
-    env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
-    cd: (cwd: string) => derive({ cwd }),
-    timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
-    signal: (signal: AbortSignal) => derive({ signal }),
-    with: derive,
-  })
+  return Object.assign(
+    (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(commandLine(strings, values)),
+    {
+      raw: (strings: TemplateStringsArray, ...values: readonly ShellValue[]) => start(rawLine(strings, values)),
+      env: (env: Readonly<Record<string, string | Secret>>) => derive({ env: { ...env } }),
+      cd: (cwd: string) => derive({ cwd }),
+      timeout: (duration: number | string) => derive({ timeoutMs: durationOf(duration) }),
+      signal: (signal: AbortSignal) => derive({ signal }),
+      with: derive,
+    },
+  )
 }
 
 /** Each host's own environment, with the run's over it. */

@@ -24,8 +24,6 @@ export interface Place {
   readonly glued: boolean
   /** The word is the target of a redirection. */
   readonly target: boolean
-  /** A redirection follows at once, so digits would become the number of its file descriptor (XCU 2.10.1, IO_NUMBER). */
-  readonly beforeRedirect: boolean
   /** It follows `$name` at once, so letters would become part of the name. */
   readonly afterName: boolean
   /** An open brace stands before it in its word, where a comma or `..` has a meaning to bash and zsh. */
@@ -89,7 +87,7 @@ class Scanner {
   }
 
   #found(hole: number, kind: PlaceKind, more: Partial<Place> = {}): void {
-    const usual = { glued: true, target: false, beforeRedirect: false, afterName: false, inBraces: false }
+    const usual = { glued: true, target: false, afterName: false, inBraces: false }
     this.#places[hole] = { kind, ...usual, ...more }
   }
 
@@ -247,8 +245,7 @@ class Scanner {
         const afterName = this.#isBehindName(start)
         const next = this.#past()
         const ends = next === undefined || (typeof next === 'string' && METACHARACTERS.has(next) && next !== '(')
-        const beforeRedirect = next === '<' || next === '>'
-        this.#found(unit, 'word', { glued: !(begins && ends), target, beforeRedirect, afterName, inBraces })
+        this.#found(unit, 'word', { glued: !(begins && ends), target, afterName, inBraces })
         literal = null
       } else if (METACHARACTERS.has(unit)) break
       else if (this.#expansion(unit, false)) literal = null

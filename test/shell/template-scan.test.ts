@@ -74,11 +74,10 @@ test.each<[string, string, PlaceKind[]]>([
 })
 
 test('what stands beside an interpolation is known', () => {
-  const [glued, alone, target, number, name, braces, both, other] = scanTemplate('a@ @ >@ @>f $x@ {a,@} @@'.split('@'))
+  const [glued, alone, target, name, braces, both, other] = scanTemplate('a@ @ >@ $x@ {a,@} @@'.split('@'))
   expect(glued).toMatchObject({ glued: true })
-  expect(alone).toMatchObject({ glued: false, target: false, beforeRedirect: false, afterName: false, inBraces: false })
+  expect(alone).toMatchObject({ glued: false, target: false, afterName: false, inBraces: false })
   expect(target).toMatchObject({ glued: false, target: true })
-  expect(number).toMatchObject({ glued: false, beforeRedirect: true })
   expect(name).toMatchObject({ glued: true, afterName: true })
   expect(braces).toMatchObject({ glued: true, inBraces: true })
   expect([both?.glued, other?.glued]).toEqual([true, true])

@@ -120,6 +120,6 @@ test('no value of an accepted template becomes code in dash, bash, mksh, busybox
     { numRuns: cases(5_000), seed: oracleSeed('template'), endOnFailure: false },
   )
   expect(SHELLS.length).toBeGreaterThan(0)
-  expect(accepted).toBeGreaterThan(100)
-  expect(refused).toBeGreaterThan(100)
+  expect(accepted).toBeGreaterThan(50)
+  expect(refused).toBeGreaterThan(50)
 }, 600_000)

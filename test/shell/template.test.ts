@@ -146,7 +146,7 @@ test('neither ssh.raw nor a whole command asks where a value stands', () => {
 
 test('text that stands beside a value gives it no meaning', () => {
   // Without quotes: `2>f` would redirect stderr, `$HOMEx` is another variable, `{a,b,c}` is three words.
-  expect(line`echo ${2}>f ${'3'}<f ${'a'}>f ${[1, 2]}>f`).toBe("echo '2'>f '3'<f a>f '1' '2'>f")
+  expect(line`echo ${2}>f ${'3'}<f ${'a'}>f ${[1, 2]}>f`).toBe("echo '2'>f '3'<f a>f 1 '2'>f")
   expect(line`echo $HOME${'x'} $1${2}`).toBe("echo $HOME''x $1''2")
   expect(line`echo {a,${'b,c'}} {1..${3}} {${'1..3'}}`).toBe("echo {a,'b,c'} {1..3} {''1..3}")
 })
