@@ -35,7 +35,7 @@ export type { RunOptions, RunSettings } from './shell/run-options.js'
 export { RunReport } from './shell/run-report.js'
 export type { AnyTarget, Shell } from './shell/shell.js'
 export type { ResolvedTarget } from './inventory/resolve.js'
-export { foldNames } from './inventory/names.js'
+export { foldNames } from './inventory/fold-names.js'
 export { resolveTarget, type HostKeys, type SshTarget } from './shell/target.js'
 export {
   OUTCOMES,

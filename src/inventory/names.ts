@@ -1,8 +1,11 @@
-/** Host names with ranges: `web[01-20,30]` to names, and names back to that. Padding is kept both ways. */
+/** Host names with ranges: `web[01-20,30]` to names. `fold-names.ts` goes the other way. */
 import { XecError } from '../errors.js'
 
 /** Hosts of an inventory, and names that ranges stand for: a typing error must not eat the memory. */
 export const MOST_NAMES = 1_000_000
+
+/** The digits of the longest number in a range: a label of DNS has at most 63 characters (RFC 1035 §2.3.4). */
+export const LONGEST_NUMBER = 63
 
 /** Characters that mean something in a selector, so that no name may hold them. */
 const OPERATORS = /[\s,&!@~*?[\]^{}()'"\\/#|;<>$`]/
@@ -37,14 +40,14 @@ export function expandRange(text: string): string[] {
 export function expandWithin(text: string, room: number): string[] {
   const parts: Range[][] = []
   const between: string[] = []
-  let size = 1
+  let size = 1n
   let rest = text
   for (let open = rest.indexOf('['); open !== -1; open = rest.indexOf('[')) {
     const close = rest.indexOf(']', open)
     if (close === -1) throw wrong(text, 'the [ has no ]')
     const ranges = parseList(text, rest.slice(open + 1, close))
     // Before anything is made of them.
-    size *= ranges.reduce((sum, { from, to }) => sum + to - from + 1, 0)
+    size *= ranges.reduce((sum, { count }) => sum + BigInt(count), 0n)
     if (size > room)
       throw wrong(
         text,
@@ -59,9 +62,7 @@ export function expandWithin(text: string, room: number): string[] {
   if (rest.includes(']')) throw wrong(text, 'the ] has no [')
   const starts = parts.reduce<string[]>(
     (names, ranges, i) => {
-      const numbers = ranges.flatMap(({ from, to, width }) =>
-        Array.from({ length: to - from + 1 }, (_, n) => String(from + n).padStart(width, '0')),
-      )
+      const numbers = ranges.flatMap(numbersOf)
       return names.flatMap((name) => numbers.map((number) => name + (between[i] ?? '') + number))
     },
     [''],
@@ -69,10 +70,18 @@ export function expandWithin(text: string, room: number): string[] {
   return starts.map((name) => name + rest)
 }
 
+/** `count` numbers from `from` on, each padded with zeros to `width` digits; 0 pads nothing. */
 interface Range {
-  readonly from: number
-  readonly to: number
+  readonly from: bigint
+  readonly count: number
   readonly width: number
+}
+
+function numbersOf({ from, count, width }: Range): string[] {
+  const start = Number(from)
+  // Past 2^53 a number is no longer exact.
+  const numberAt = Number.isSafeInteger(start + count) ? (n: number) => start + n : (n: number) => from + BigInt(n)
+  return Array.from({ length: count }, (_, n) => String(numberAt(n)).padStart(width, '0'))
 }
 
 function parseList(text: string, list: string): Range[] {
@@ -80,80 +89,18 @@ function parseList(text: string, list: string): Range[] {
     const match = /^\s*(\d+)(?:\s*-\s*(\d+))?\s*$/.exec(item)
     if (!match) throw wrong(text, `${JSON.stringify(item)} is not a number or a range like 01-20`)
     const [, first = '', last = first] = match
-    const from = Number(first)
-    const to = Number(last)
-    if (!Number.isSafeInteger(to)) throw wrong(text, `${last} is too large a number`)
+    const digits = Math.max(first.length, last.length)
+    if (digits > LONGEST_NUMBER) throw wrong(text, `a number has ${digits} digits, more than ${LONGEST_NUMBER}`)
+    const from = BigInt(first)
+    const to = BigInt(last)
     if (to < from) throw wrong(text, `the range ${first}-${last} runs backwards`)
     if (to - from >= MOST_NAMES)
       throw wrong(text, `the range ${first}-${last} stands for more than ${MOST_NAMES} names`)
     // 01-20 is padded to two digits, 1-20 is not; 08-12 stays 08 … 12.
-    return { from, to, width: first.startsWith('0') ? first.length : 0 }
+    return { from, count: Number(to - from) + 1, width: first.startsWith('0') ? first.length : 0 }
   })
 }
 
 function wrong(text: string, problem: string): XecError {
   return new XecError('XEC_CONFIG', `${JSON.stringify(text)}: ${problem}; a range looks like web[01-20,30]`)
-}
-
-/**
- * Names back to ranges for display: `web[01-19,21],db1`. Groups by what stands around the last number, in the order
- * of first mention; linear but for one sort per group. Names that share nothing stay as they are.
- */
-export function foldNames(names: readonly string[]): string {
-  interface Series {
-    readonly prefix: string
-    readonly suffix: string
-    readonly width: number
-    readonly numbers: Set<number>
-  }
-  const folded = new Map<string, Series | string>()
-  for (const name of names) {
-    const match = /^(.*?)(\d{1,15})(\D*)$/.exec(name)
-    if (!match) {
-      folded.set(name, name)
-      continue
-    }
-    const [, prefix = '', digits = '', suffix = ''] = match
-    // Padded numbers only fold with numbers of the same width; unpadded ones with each other.
-    const width = digits.length > 1 && digits.startsWith('0') ? digits.length : 0
-    const id = `${prefix}\0${suffix}\0`
-    const padded = folded.get(`${id}${digits.length}`)
-    if (width === 0 && typeof padded === 'object') {
-      padded.numbers.add(Number(digits)) // 10 goes with 08 09
-      continue
-    }
-    const key = `${id}${width}`
-    const series = folded.get(key)
-    if (typeof series === 'object') series.numbers.add(Number(digits))
-    else folded.set(key, { prefix, suffix, width, numbers: new Set([Number(digits)]) })
-  }
-  return [...folded.values()].map((series) => (typeof series === 'string' ? series : render(series))).join(',')
-}
-
-function render({
-  prefix,
-  suffix,
-  width,
-  numbers,
-}: {
-  prefix: string
-  suffix: string
-  width: number
-  numbers: ReadonlySet<number>
-}): string {
-  const show = (n: number): string => String(n).padStart(width, '0')
-  const sorted = [...numbers].sort((a, b) => a - b)
-  const runs: string[] = []
-  for (let i = 0; i < sorted.length;) {
-    let end = i
-    while (end + 1 < sorted.length && sorted[end + 1] === (sorted[end] ?? NaN) + 1) end++
-    const first = sorted[i] ?? 0
-    const last = sorted[end] ?? 0
-    runs.push(first === last ? show(first) : `${show(first)}-${show(last)}`)
-    i = end + 1
-  }
-  const [only] = runs
-  return runs.length === 1 && sorted.length === 1
-    ? `${prefix}${only ?? ''}${suffix}`
-    : `${prefix}[${runs.join(',')}]${suffix}`
 }

@@ -1,6 +1,6 @@
 /** What is left to read when a run is over: folded outputs, failures with their reason, one line of counts. Pure. */
 import { OUTCOMES, type Outcome, type Result } from '../../adapter/types.js'
-import { foldNames } from '../../inventory/names.js'
+import { foldNames } from '../../inventory/fold-names.js'
 import { foldNotes, foldOutputs, foldReasons, type OutputGroup, type ReasonGroup } from '../../run/fold.js'
 import type { Report } from '../../run/events.js'
 import { formatDuration } from '../../runtime/duration.js'
