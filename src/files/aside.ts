@@ -6,7 +6,27 @@ import { Trouble } from './trouble.js'
 export class Stranded extends Trouble {}
 
 /**
- * Runs `work`, which makes something and gives it its name. When it fails the thing is taken away again; when that
+ * Makes a thing under a temporary name. It counts as left from the moment it may be there until `aside` is done with it.
+ * @param isRefused whether what `make` failed with says that nothing was made
+ */
+export async function begin<T>(
+  job: Transfer,
+  name: string,
+  make: () => Promise<T>,
+  isRefused: (cause: unknown) => boolean,
+): Promise<T> {
+  job.signal.throwIfAborted()
+  job.left.add(name)
+  try {
+    return await make()
+  } catch (error) {
+    if (isRefused(error)) job.left.delete(name)
+    throw error
+  }
+}
+
+/**
+ * Runs `work`, which gives a thing that was begun its name. When it fails the thing is taken away again; when that
  * fails too, the transfer's error names it.
  * @param isGone whether what `takeAway` failed with says that there is nothing of that name
  */
@@ -17,7 +37,6 @@ export async function aside(
   isGone: (cause: unknown) => boolean,
   work: () => Promise<void>,
 ): Promise<void> {
-  job.left.add(name)
   try {
     await work()
   } catch (error) {

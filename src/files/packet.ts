@@ -39,7 +39,7 @@ export const TYPE = {
 export const STATUS = { ok: 0, eof: 1, noSuchFile: 2, permissionDenied: 3, failure: 4, unsupported: 8 } as const
 
 /** For `open` (§6.3). */
-export const OPEN = { read: 0x01, write: 0x02, create: 0x08, exclusive: 0x20 } as const
+export const OPEN = { read: 0x01, write: 0x02, create: 0x08, truncate: 0x10, exclusive: 0x20 } as const
 
 const ATTR = { size: 0x1, owner: 0x2, permissions: 0x4, times: 0x8, extended: 0x8000_0000 } as const
 const KIND = { mask: 0o170000, directory: 0o040000, file: 0o100000, link: 0o120000 } as const

@@ -158,6 +158,16 @@ export class Sftp {
     )
   }
 
+  /** Opens a file that exists, and empties it. */
+  openToOverwrite(path: Buffer): Promise<Handle> {
+    return this.#handle(TYPE.open, [text(path), u32(OPEN.write | OPEN.truncate), permissions()], path)
+  }
+
+  /** Whether nothing can be asked any more. */
+  get isOver(): boolean {
+    return this.#over !== null
+  }
+
   close(handle: Handle, path: Buffer): Promise<void> {
     return this.#do(TYPE.close, [text(handle)], path)
   }

@@ -31,6 +31,8 @@ export interface Transfer {
   readonly signal: AbortSignal
   /** Temporary files that are there now, for the message if they stay. */
   readonly left: Set<string>
+  /** Files that are being written in place, for the message if they stay so. */
+  readonly unfinished: Set<string>
   /** Something failed, so that the rest stops; what tidies up is given a bounded time from now. Idempotent. */
   halt(error: unknown): void
   /** Runs what changes something under its final name on the host. */
@@ -70,6 +72,7 @@ export async function transfer(
   const stop = new AbortController()
   setMaxListeners(0, stop.signal)
   const left = new Set<string>()
+  const unfinished = new Set<string>()
   let total: number | null = null
   let bytes = 0
   let files = 0
@@ -105,6 +108,7 @@ export async function transfer(
         sftp,
         options,
         left,
+        unfinished,
         halt,
         room: new Room(BYTES_AT_ONCE),
         signal: stop.signal,
@@ -141,6 +145,7 @@ export async function transfer(
       executed,
       files,
       left: [...left],
+      unfinished: [...unfinished],
       timeoutMs,
     })
   } finally {

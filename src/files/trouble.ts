@@ -28,6 +28,8 @@ export interface Circumstances {
   readonly files: number
   /** Temporary files that could not be taken away, with where they are. */
   readonly left: readonly string[]
+  /** Files that were written in place and are not whole. */
+  readonly unfinished: readonly string[]
   readonly timeoutMs: number | undefined
 }
 
@@ -35,12 +37,21 @@ export interface Circumstances {
  * The error of a transfer. `executed` is about what is under its final name on the host: `no` means that nothing there
  * has changed, so that a repetition starts from where this one did.
  */
-export function conclude(error: unknown, { host, doing, executed, files, left, timeoutMs }: Circumstances): XecError {
+export function conclude(
+  error: unknown,
+  { host, doing, executed, files, left, unfinished, timeoutMs }: Circumstances,
+): XecError {
   if (isXecError(error)) return error
   const make = (code: XecError['code'], text: string): XecError => {
     const placed = files > 0 ? `; ${files} file${files === 1 ? ' is' : 's are'} in place` : ''
     const remains = left.length > 0 ? `; a temporary file may be left: ${left.join(', ')}` : ''
-    return new XecError(code, `${host}: ${text}${placed}${remains}`, { host, phase: 'run', executed, cause: error })
+    const broken = unfinished.length > 0 ? `; written in place and not whole: ${unfinished.join(', ')}` : ''
+    return new XecError(code, `${host}: ${text}${placed}${broken}${remains}`, {
+      host,
+      phase: 'run',
+      executed,
+      cause: error,
+    })
   }
   if (error instanceof Halt) {
     if (error.why === 'timeout')

@@ -1,12 +1,12 @@
-/** Files to a host: each under a temporary name beside its own until it is whole. */
+/** Files to a host: `put-file.ts` has what becomes of one. */
 import { Readable } from 'node:stream'
 import { messageOf, XecError } from '../errors.js'
 import type { Pool, PoolTarget } from '../pool/types.js'
 import { systemClock, type Clock } from '../runtime/clock.js'
-import { aside, Stranded } from './aside.js'
-import { each, Flight } from './flight.js'
+import { makeDirectory, OpenedDirectories } from './directories.js'
+import { each } from './flight.js'
 import { readLocalTree } from './local-tree.js'
-import { kindOf, STATUS } from './packet.js'
+import { STATUS } from './packet.js'
 import {
   directoryOf,
   localPath,
@@ -18,11 +18,11 @@ import {
   within,
   type Destination,
 } from './path.js'
-import { Refusal, type Handle } from './sftp.js'
-import { openFile, openStream, type Source } from './source.js'
+import { beginThere, notCreated, putFile, replace, temporarily } from './put-file.js'
+import { Refusal } from './sftp.js'
+import { openFile, openStream } from './source.js'
 import { FILES_AT_ONCE, transfer, type Transfer, type TransferParts } from './transfer.js'
 import { byDepth, type Tree } from './tree.js'
-import { Trouble, wordsOf } from './trouble.js'
 import type { TransferOptions, TransferResult, UploadSource } from './types.js'
 
 const DEFAULT_MODE = 0o644
@@ -83,30 +83,25 @@ export async function upload(
     expect(tree.files.reduce((sum, { size }) => sum + size, 0))
     await makeParents(job, to)
     const levels = byDepth(tree)
-    const made = new Set<Tree['directories'][number]>()
-    for (const level of levels) {
-      await each(level, FILES_AT_ONCE, async (directory) => {
-        if (await makeDirectory(job, within(to, directory.path), (directory.mode ?? 0o777) | 0o700)) made.add(directory)
+    const opened = new OpenedDirectories(job, to)
+    try {
+      for (const level of levels) await each(level, FILES_AT_ONCE, (directory) => opened.open(directory))
+      await each(tree.files, FILES_AT_ONCE, async ({ path, size, mode }) => {
+        await putFile(job, {
+          open: () => openFile(within(root, path), size),
+          name: path.length > 0 ? path : nameOf(to),
+          to: within(to, path),
+          mode: options.mode ?? mode ?? DEFAULT_MODE,
+          isNew: path.length > 0 && opened.isNew(path),
+        })
       })
+      await each(tree.links, FILES_AT_ONCE, ({ path, leadsTo }) => putLink(job, within(to, path), leadsTo))
+    } catch (error) {
+      job.halt(error)
+      await opened.closeQuietly()
+      throw error
     }
-    await each(tree.files, FILES_AT_ONCE, async ({ path, size, mode }) => {
-      const name = path.length > 0 ? path : nameOf(to)
-      await putFile(
-        job,
-        () => openFile(within(root, path), size),
-        name,
-        within(to, path),
-        options.mode ?? mode ?? DEFAULT_MODE,
-      )
-    })
-    await each(tree.links, FILES_AT_ONCE, ({ path, leadsTo }) => putLink(job, within(to, path), leadsTo))
-    // When all is in them, because one may be closed to its owner; from the deepest, which it is then on the way to.
-    for (const level of levels.reverse()) {
-      await each(level, FILES_AT_ONCE, async (directory) => {
-        if (made.has(directory) && directory.mode !== undefined)
-          await ifItCan(job.sftp.setMode(within(to, directory.path), directory.mode), true)
-      })
-    }
+    await opened.close()
     return { skipped: tree.skipped.map(show) }
   })
 }
@@ -123,13 +118,13 @@ async function uploadBytes(
     return await transfer(parts, async (job, expect) => {
       expect(isStream ? null : local.byteLength)
       await makeParents(job, path)
-      await putFile(
-        job,
-        async () => openStream(local, job.signal),
-        nameOf(path),
-        path,
-        job.options.mode ?? DEFAULT_MODE,
-      )
+      await putFile(job, {
+        open: async () => openStream(local, job.signal),
+        name: nameOf(path),
+        to: path,
+        mode: job.options.mode ?? DEFAULT_MODE,
+        isNew: false,
+      })
       return { skipped: [] }
     })
   } catch (error) {
@@ -138,160 +133,13 @@ async function uploadBytes(
   }
 }
 
-/** One file: its bytes, its size there, its permissions, its name. */
-async function putFile(
-  job: Transfer,
-  open: () => Promise<Source>,
-  name: Buffer,
-  to: Buffer,
-  mode: number,
-): Promise<void> {
-  const { sftp } = job
-  job.signal.throwIfAborted()
-  const source = await open()
-  try {
-    const temporary = temporaryBeside(to)
-    await temporarily(job, temporary, async () => {
-      const handle = await sftp.create(temporary, 0o600).catch((error: unknown) => {
-        throw notCreated(job, error, to)
-      })
-      await fill(job, handle, source, show(name), temporary, to, mode)
-      job.signal.throwIfAborted()
-      await replace(job, temporary, to)
-    })
-  } finally {
-    await source.close()
-  }
-  job.placed(show(name))
-}
-
-/** Ends with the handle closed. What follows the last write is sent right behind it: a server keeps the order of one file's requests. */
-async function fill(
-  job: Transfer,
-  handle: Handle,
-  source: Source,
-  file: string,
-  temporary: Buffer,
-  to: Buffer,
-  mode: number,
-): Promise<void> {
-  const { sftp, options } = job
-  const flight = new Flight(job.room)
-  // Those that are answered are used again: to make 800 of 255 KiB for 200 MB costs more than to encrypt them.
-  const spare: ReturnType<typeof sftp.packetFor>[] = []
-  let sent = 0
-  let closing = false
-  try {
-    for (;;) {
-      job.signal.throwIfAborted()
-      // A byte more than there is to be, so that the read which gets it is also the one that finds the end.
-      const carrier =
-        spare.pop() ??
-        sftp.packetFor(handle, Math.min(sftp.most.write, source.size === null ? Infinity : source.size + 1))
-      const { packet, data } = carrier
-      const length = await source.read(data)
-      if (length === 0) break
-      const offset = sent
-      sent += length
-      await flight.start(length, async () => {
-        await sftp.write(handle, temporary, offset, packet, length)
-        spare.push(carrier)
-        job.arrived(file, length)
-      })
-      if (length < data.length) break
-    }
-    if (source.size !== null && sent !== source.size) throw new Trouble(`${file} became shorter while it was read`)
-    const rest = [
-      sftp.fstat(handle, temporary),
-      ifItCan(sftp.setModeOf(handle, temporary, mode), options.mode === undefined),
-      options.fsync ? sftp.sync(handle, temporary) : null,
-      sftp.close(handle, temporary),
-    ] as const
-    closing = true
-    const settled = await Promise.allSettled([flight.done(), ...rest])
-    for (const each of settled) if (each.status === 'rejected') throw each.reason
-    const { size } = await rest[0]
-    if (size !== undefined && size !== sent)
-      throw new Trouble(`${show(to)}: ${sent} bytes were sent and ${size} are there; nothing was put in its place`)
-  } catch (cause) {
-    const error = cause instanceof Refusal ? new Trouble(`${show(to)}: ${wordsOf(cause)}`, { cause }) : cause
-    job.halt(error)
-    await flight.landed()
-    // The first failure is the one to tell; the file is removed next.
-    if (!closing) await sftp.close(handle, temporary).catch(() => {})
-    throw error
-  }
-}
-
-/** Permissions that nobody asked for: a server that cannot set any is let off. */
-function ifItCan(work: Promise<void>, isLetOff: boolean): Promise<void> {
-  return work.catch((error: unknown) => {
-    if (!(isLetOff && error instanceof Refusal && error.status === STATUS.unsupported)) throw error
-  })
-}
-
-/** @see aside */
-function temporarily(job: Transfer, temporary: Buffer, work: () => Promise<void>): Promise<void> {
-  const missing = (cause: unknown): boolean => cause instanceof Refusal && cause.status === STATUS.noSuchFile
-  return aside(job, show(temporary), () => job.sftp.remove(temporary), missing, work)
-}
-
-async function replace(job: Transfer, temporary: Buffer, to: Buffer): Promise<void> {
-  const { sftp } = job
-  try {
-    return await job.change(() => sftp.rename(temporary, to))
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    if ((await sftp.stat(to).then(kindOf, () => 'unknown')) === 'directory')
-      throw new Trouble(`${show(to)} is a directory on the host; to put it in there, end the path with /`, {
-        cause: error,
-      })
-    const refused = new Trouble(`${show(to)}: ${wordsOf(error)}`, { cause: error })
-    if (sftp.renamesOver) throw refused
-    // Version 3's rename does not replace: without OpenSSH's there is a moment without the file.
-    await job
-      .change(() => sftp.remove(to))
-      .catch(() => {
-        throw refused
-      })
-  }
-  await job
-    .change(() => sftp.rename(temporary, to))
-    .catch((cause: unknown) => {
-      throw cause instanceof Refusal
-        ? new Stranded(
-            `${show(to)} was removed to make room, and then the new one could not be given its name (${wordsOf(cause)})`,
-            { cause },
-          )
-        : cause
-    })
-}
-
 async function putLink(job: Transfer, path: Buffer, leadsTo: Buffer): Promise<void> {
   job.signal.throwIfAborted()
   const temporary = temporaryBeside(path)
-  await temporarily(job, temporary, async () => {
-    await job.sftp.makeLink(temporary, leadsTo).catch((error: unknown) => {
-      throw notCreated(job, error, path)
-    })
-    await replace(job, temporary, path)
-  })
-}
-
-/** @returns whether it was made; one that exists is taken as it is */
-async function makeDirectory(job: Transfer, path: Buffer, mode: number): Promise<boolean> {
-  const { sftp } = job
-  job.signal.throwIfAborted()
-  try {
-    await job.change(() => sftp.makeDirectory(path, mode))
-    return true
-  } catch (error) {
-    if (!(error instanceof Refusal)) throw error
-    const there = await sftp.stat(path).then(kindOf, () => 'nothing')
-    if (there === 'directory') return false
-    if (there !== 'nothing') throw new Trouble(`${show(path)} on the host is not a directory`, { cause: error })
+  await beginThere(job, temporary, () => job.sftp.makeLink(temporary, leadsTo)).catch((error: unknown) => {
     throw notCreated(job, error, path)
-  }
+  })
+  await temporarily(job, temporary, () => replace(job, temporary, path))
 }
 
 async function makeParents(job: Transfer, to: Buffer): Promise<void> {
@@ -310,18 +158,4 @@ async function makeParents(job: Transfer, to: Buffer): Promise<void> {
     missing.unshift(path)
   }
   for (const path of missing) await makeDirectory(job, path, 0o777)
-}
-
-function notCreated(job: Transfer, error: unknown, to: Buffer): unknown {
-  if (!(error instanceof Refusal)) return error
-  const directory = show(directoryOf(to))
-  if (error.status === STATUS.noSuchFile)
-    return new Trouble(`the directory ${directory} does not exist on the host; make it, or give { parents: true }`, {
-      cause: error,
-    })
-  if (error.status === STATUS.permissionDenied)
-    return new Trouble(`${show(to)}: permission denied: ${job.username} may not write in ${directory} on the host`, {
-      cause: error,
-    })
-  return new Trouble(`${show(to)}: ${wordsOf(error)}`, { cause: error })
 }

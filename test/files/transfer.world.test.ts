@@ -367,6 +367,123 @@ describeWorld('files to and from a real server', () => {
       expect([...leftovers(world.there), ...leftovers(world.here)]).toEqual([])
     })
 
+    test('the same upload twice: closed directories and files are filled again, and closed again', async () => {
+      mkdirSync(here('tree', 'in'), { recursive: true })
+      writeFileSync(here('tree', 'in', 'a'), 'one', { mode: 0o444 })
+      symlinkSync('a', here('tree', 'in', 'link'))
+      for (const name of ['tree/in', 'tree']) chmodSync(here(name), 0o555)
+      await put(here('tree'), there('tree'))
+      chmodSync(here('tree', 'in', 'a'), 0o644)
+      writeFileSync(here('tree', 'in', 'a'), 'two')
+      chmodSync(here('tree', 'in', 'a'), 0o444)
+      await put(here('tree'), there('tree'))
+      expect(readFileSync(there('tree', 'in', 'a'), 'utf8')).toBe('two')
+      expect(readlinkSync(there('tree', 'in', 'link'))).toBe('a')
+      expect(['tree', 'tree/in', 'tree/in/a'].map((name) => modeOf(there(name)))).toEqual([0o555, 0o555, 0o444])
+      await get(there('tree'), here('back'))
+      await get(there('tree'), here('back'))
+      expect(['back', 'back/in', 'back/in/a'].map((name) => modeOf(here(name)))).toEqual([0o555, 0o555, 0o444])
+    })
+
+    test('a directory that fails to be filled again is closed all the same', async () => {
+      mkdirSync(here('tree'))
+      writeFileSync(here('tree', 'a'), 'x')
+      chmodSync(here('tree'), 0o555)
+      mkdirSync(there('tree', 'a'), { recursive: true })
+      owned(there('tree'))
+      chmodSync(there('tree'), 0o555)
+      expect(await failed(put(here('tree'), there('tree')))).toMatchObject({ code: 'XEC_FILE' })
+      expect(modeOf(there('tree'))).toBe(0o555)
+    })
+
+    test('a directory that somebody closed, and that is open here, stays closed', async () => {
+      mkdirSync(here('tree'))
+      writeFileSync(here('tree', 'a'), 'x')
+      mkdirSync(there('tree'))
+      owned(there('tree'))
+      chmodSync(there('tree'), 0o555)
+      const { message } = await failed(put(here('tree'), there('tree')))
+      expect(message).toContain(`may not write in ${there('tree')} on the host`)
+      expect(modeOf(there('tree'))).toBe(0o555)
+    })
+
+    test('a link is written through, beside what it leads to', async () => {
+      mkdirSync(there('real'))
+      owned(there('real'))
+      writeFileSync(there('real', 'v1'), 'old')
+      owned(there('real', 'v1'))
+      symlinkSync('real/v1', there('middle'))
+      symlinkSync(there('middle'), there('current'))
+      const before = statSync(there('real', 'v1')).ino
+      await put(Buffer.from('new'), there('current'))
+      expect(lstatSync(there('current')).isSymbolicLink()).toBe(true)
+      expect(readFileSync(there('real', 'v1'), 'utf8')).toBe('new')
+      expect(statSync(there('real', 'v1')).ino).not.toBe(before) // a new file was renamed over it
+      symlinkSync('real/v2', there('dangling'))
+      await put(Buffer.from('made'), there('dangling'))
+      expect(readFileSync(there('real', 'v2'), 'utf8')).toBe('made')
+      symlinkSync('circle', there('circle'))
+      expect((await failed(put(Buffer.from('x'), there('circle')))).message).toContain('leads to more than 40 others')
+      symlinkSync('target', here('link'))
+      writeFileSync(here('target'), 'old')
+      await get(there('current'), here('link'))
+      expect([readlinkSync(here('link')), readFileSync(here('target'), 'utf8')]).toEqual(['target', 'new'])
+      expect([...leftovers(world.there), ...leftovers(world.here)]).toEqual([])
+    })
+
+    test('a link within a directory that is downloaded is replaced, as the server may have made it', async () => {
+      mkdirSync(there('tree'))
+      writeFileSync(there('tree', 'a'), 'theirs', { mode: 0o644 })
+      mkdirSync(here('tree'))
+      writeFileSync(here('precious'), 'mine')
+      symlinkSync('../precious', here('tree', 'a'))
+      await get(there('tree'), here('tree'))
+      expect(readFileSync(here('precious'), 'utf8')).toBe('mine')
+      expect(lstatSync(here('tree', 'a')).isFile()).toBe(true)
+    })
+
+    test.each([0o644, 0o444])(
+      'a file of mode %o in a directory that cannot be written in is written in place',
+      async (mode) => {
+        mkdirSync(there('closed'))
+        owned(there('closed'))
+        writeFileSync(there('closed', 'file'), 'a longer old text', { mode })
+        chmodSync(there('closed', 'file'), mode)
+        owned(there('closed', 'file'))
+        symlinkSync('closed/file', there('link'))
+        chmodSync(there('closed'), 0o555)
+        const before = statSync(there('closed', 'file')).ino
+        await put(Buffer.from('new'), there('link'))
+        await put(Buffer.from('newer'), there('link'))
+        const after = statSync(there('closed', 'file'))
+        expect([readFileSync(there('closed', 'file'), 'utf8'), after.ino, after.mode & 0o777]).toEqual([
+          'newer',
+          before,
+          mode,
+        ])
+        const stream = new Readable({
+          read() {
+            this.push('half')
+            this.destroy(new Error('torn'))
+          },
+        })
+        const error = await failed(put(stream, there('link')))
+        expect(error.message).toContain(`written in place and not whole: ${there('closed', 'file')}`)
+        expect(error.message).not.toContain('temporary')
+        expect(error.executed).toBe('yes')
+        expect(modeOf(there('closed', 'file'))).toBe(mode)
+        chmodSync(there('closed'), 0o755)
+      },
+    )
+
+    test('a file that was never made is not called left over', async () => {
+      mkdirSync(there('closed'))
+      chmodSync(there('closed'), 0o555)
+      const { message } = await failed(put(Buffer.from('x'), there('closed', 'a')))
+      expect(message).toContain('permission denied')
+      expect(message).not.toContain('temporary')
+    })
+
     test('what cannot be read here costs no connection', async () => {
       expect(await failed(put(here('nothing'), there('a')))).toMatchObject({
         code: 'XEC_CONFIG',
