@@ -15,6 +15,17 @@ export function wantsColor(flag: string | undefined, env: Env, stream: { readonl
   return stream.isTTY === true
 }
 
+/**
+ * Whether the terminal shows UTF-8, by the first of LC_ALL, LC_CTYPE and LANG that says something (setlocale(3)):
+ * `C`, `POSIX` and other codesets do not. Where nothing is said, it does.
+ */
+export function wantsUnicode(env: Env): boolean {
+  const locale = env['LC_ALL'] || env['LC_CTYPE'] || env['LANG'] || ''
+  if (locale === 'C' || locale === 'POSIX') return false
+  const codeset = /\.([^@]*)/.exec(locale)?.[1]
+  return codeset === undefined || /^utf-?8$/i.test(codeset)
+}
+
 /** A picture that is drawn over again needs a terminal that can, and someone who looks: not a build's log. */
 export function wantsLive(env: Env, stream: { readonly isTTY?: boolean }): boolean {
   const ci = env['CI']

@@ -1,8 +1,8 @@
-/** What xec itself has to say, on stderr: one line each, `xec: …`; sanitised when a person's terminal reads it. */
+/** What xec itself has to say, on stderr: one line each, `xec: …`; sanitised and bounded whoever reads it. */
 import { isXecError, messageOf } from '../errors.js'
 import type { Io } from './io.js'
 import type { OptionValues } from './options.js'
-import { sanitizeLine } from './output/sanitize.js'
+import { sanitizeMessage } from './output/sanitize.js'
 
 export interface Notices {
   /** What ended a command, or a host's part of it. With -vv the stack too. */
@@ -23,8 +23,7 @@ export function createNotices(
 ): Notices {
   const say = (text: string): void => {
     const resume = pause?.()
-    // A message may quote what a server or a file said; in a log its line must stay one, too.
-    io.stderr.write(`xec: ${io.stderr.isTTY ? sanitizeLine(text) : text.replaceAll(/\s*\r?\n\s*/g, ' ')}\n`)
+    io.stderr.write(`xec: ${sanitizeMessage(text)}\n`)
     resume?.()
   }
   return {

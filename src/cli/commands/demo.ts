@@ -2,9 +2,10 @@
  * `xec demo`: the main job on an embedded fleet, for who has no server at hand. What runs is what `xec exec-all` runs:
  * the same fan-out, pool and renderer. It reads no configuration and no key, and touches no file.
  */
-import { wantsColor, wantsLive } from '../color.js'
+import { wantsColor, wantsLive, wantsUnicode } from '../color.js'
 import { BROKEN_PIPE } from '../exit-status.js'
 import type { CommandRunner } from '../command.js'
+import { processConsole } from '../console.js'
 import type { Io } from '../io.js'
 import { createNotices } from '../notices.js'
 import { createPaint } from '../output/paint.js'
@@ -89,6 +90,8 @@ async function execAll(
     stdout: io.stdout,
     stderr: io.stdout,
     color: { stdout: color, stderr: color },
+    unicode: wantsUnicode(io.env),
+    console: processConsole(io, { keepEcho: false }),
     quiet: false,
     metrics,
     snapshot: () => xec.snapshot(),

@@ -1,14 +1,16 @@
 /** `xec exec-all`: one command on many hosts, through the pool. */
 import { systemClock } from '../../runtime/clock.js'
-import { wantsColor, wantsLive } from '../color.js'
+import { wantsColor, wantsLive, wantsUnicode } from '../color.js'
 import type { CommandRunner } from '../command.js'
+import { processConsole } from '../console.js'
 import { showDryRun } from '../dry-run.js'
 import { BROKEN_PIPE, fleetStatus } from '../exit-status.js'
 import { commandsOf, openFleet } from '../fleet.js'
 import { createNotices } from '../notices.js'
 import { askedFormat, format } from '../output/formats.js'
 import { metricsForm } from '../output/metrics.js'
-import type { RunRenderer } from '../output/renderer.js'
+import { withProgress } from '../output/progress-line.js'
+import type { RunRenderer, RunRendererOptions } from '../output/renderer.js'
 import { readCommand, titleOf } from '../request.js'
 import { withSession } from '../session.js'
 import { usage } from '../values.js'
@@ -37,10 +39,16 @@ export const execAll: CommandRunner = async (io, invocation) => {
   const createRenderer = await shown.load()
   return withSession(
     io,
-    { command: 'exec-all', pool: fleet.pool, verbose: options.verbose, notices, pause },
+    {
+      command: 'exec-all',
+      pool: fleet.pool,
+      verbose: options.verbose,
+      notices,
+      pause: () => picture?.pause(true) ?? (() => {}),
+    },
     async ({ xec, interrupts }) => {
       let broken = false
-      const renderer = createRenderer({
+      const looks: RunRendererOptions = {
         live,
         stdout: io.stdout,
         stderr: io.stderr,
@@ -48,6 +56,8 @@ export const execAll: CommandRunner = async (io, invocation) => {
           stdout: wantsColor(options.color, io.env, io.stdout),
           stderr: wantsColor(options.color, io.env, io.stderr),
         },
+        unicode: wantsUnicode(io.env),
+        console: processConsole(io, { keepEcho: options.stdin === true }),
         quiet: options.quiet === true,
         metrics: metricsForm(options, 'line'),
         snapshot: () => xec.snapshot(),
@@ -57,7 +67,9 @@ export const execAll: CommandRunner = async (io, invocation) => {
           broken = true
           interrupts.abort()
         },
-      })
+      }
+      const progress = !options.quiet && io.stdout.isTTY !== true && wantsLive(io.env, io.stderr)
+      const renderer = progress ? withProgress(createRenderer(looks), looks, shown.streams) : createRenderer(looks)
       picture = renderer
       const stdin = options.stdin ? io.stdin : undefined
       const abandon = (): void => renderer.abandon()

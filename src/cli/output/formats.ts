@@ -8,6 +8,8 @@ interface Format {
   readonly doc: string
   /** Whether the result must hold the output; a format that passes every byte on as it comes needs none kept. */
   readonly captures: boolean
+  /** Whether it writes while the run goes. */
+  readonly streams: boolean
   /** Whether stdout is a document of its own, for programs. */
   readonly document: boolean
   readonly load: () => Promise<(options: RunRendererOptions) => RunRenderer>
@@ -17,36 +19,42 @@ export const FORMATS = {
   grouped: {
     doc: 'a live view on a terminal, then equal outputs once',
     captures: true,
+    streams: false,
     document: false,
     load: async () => (await import('./grouped.js')).groupedRenderer,
   },
   lines: {
     doc: 'each line behind its host, as it comes',
     captures: false,
+    streams: true,
     document: false,
     load: async () => (await import('./prefixed.js')).prefixedRenderer,
   },
   json: {
     doc: 'one JSON document at the end',
     captures: true,
+    streams: false,
     document: true,
     load: async () => (await import('./json.js')).jsonRenderer,
   },
   ndjson: {
     doc: 'a JSON object a line, as things happen',
     captures: true,
+    streams: true,
     document: true,
     load: async () => (await import('./ndjson.js')).ndjsonRenderer,
   },
   csv: {
     doc: 'a row a host',
     captures: true,
+    streams: false,
     document: true,
     load: async () => (await import('./csv.js')).csvRenderer,
   },
   junit: {
     doc: 'a JUnit XML report, one testcase a host',
     captures: true,
+    streams: false,
     document: true,
     load: async () => (await import('./junit.js')).junitRenderer,
   },

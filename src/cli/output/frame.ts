@@ -9,7 +9,7 @@ import { isUnderWay, type Board, type Row, type RowState } from './board.js'
 import { gaugeLine } from './metrics.js'
 import type { Paint } from './paint.js'
 import { sanitizeLine } from './sanitize.js'
-import { padEnd, padStart, truncate, displayWidth } from './width.js'
+import { padEnd, padStart, truncate, truncateMiddle, displayWidth } from './width.js'
 
 export interface FrameOptions {
   readonly columns: number
@@ -26,6 +26,8 @@ export interface FrameOptions {
 }
 
 const LONGEST_NAME = 32
+/** How much of a name that is cut is its end, the first choice first. */
+const END_SHARES = [1 / 2, 2 / 3, 1 / 3, 1, 0]
 const STATE_WIDTH = 'unreachable'.length
 const TIME_WIDTH = 6
 const STATES: readonly RowState[] = [...OUTCOMES, 'running', 'connecting', 'queued']
@@ -46,8 +48,12 @@ export function frame(board: Board, options: FrameOptions): string[] {
     Math.floor(width / 3),
     rows.reduce((widest, row) => Math.max(widest, displayWidth(row.host)), 0),
   )
-  const lines = rows.map((row) => rowLine(row, nameWidth, width, options))
-  if (rows.length < board.total) lines.push(options.paint.faint(truncate(restLine(board, rows), width)))
+  const names = cutNames(
+    rows.map(({ host }) => host),
+    nameWidth,
+  )
+  const lines = rows.map((row, i) => rowLine(row, padEnd(names[i] ?? '', nameWidth), width, options))
+  if (rows.length < board.total) lines.push(options.paint.faint(truncate(restLine(board, rows, options), width)))
   return [headingLine(board, options, width), ...lines, ...footer.map((line) => line(width))]
 }
 
@@ -80,7 +86,19 @@ function headingLine(board: Board, { command, now, startedAt, paint }: FrameOpti
   return room < 4 ? truncate(facts.slice(3), width) : paint.strong(truncate(sanitizeLine(command), room)) + facts
 }
 
-function rowLine(row: Row, nameWidth: number, width: number, options: FrameOptions): string {
+/** Names cut in the middle, where the cut leaves most of them apart: some fleets differ in the end, some before the domain. */
+function cutNames(names: readonly string[], columns: number): string[] {
+  let best: string[] = []
+  for (const share of END_SHARES) {
+    const cut = names.map((name) => truncateMiddle(name, columns, share))
+    if (best.length === 0 || new Set(cut).size > new Set(best).size) best = cut
+    if (new Set(best).size === new Set(names).size) break
+  }
+  return best
+}
+
+/** @param name cut and padded */
+function rowLine(row: Row, name: string, width: number, options: FrameOptions): string {
   const { paint, figures } = options
   const underWay = isUnderWay(row.state)
   const [mark, color] =
@@ -95,7 +113,6 @@ function rowLine(row: Row, nameWidth: number, width: number, options: FrameOptio
             : ([figures.bad, paint.bad] as const)
   const time =
     row.state === 'queued' || row.state === 'skipped' ? '' : formatDuration(row.tookMs ?? options.now - row.since)
-  const name = padEnd(truncate(row.host, nameWidth), nameWidth)
   const plain = [mark, name, padEnd(row.state, STATE_WIDTH), padStart(time, TIME_WIDTH), row.text]
   const whole = truncate(`${plain.slice(0, 2).join(' ')}  ${plain.slice(2).join('  ')}`.trimEnd(), width)
   // Colours go on after the cut, so that no cut is ever inside one.
@@ -106,15 +123,17 @@ function rowLine(row: Row, nameWidth: number, width: number, options: FrameOptio
   return `${color(mark)} ${name}  ${color(state)}${row.state === 'ok' ? paint.faint(text) : text}`
 }
 
-function restLine(board: Board, shown: readonly Row[]): string {
+function restLine(board: Board, shown: readonly Row[], { snapshot }: FrameOptions): string {
+  // Most of them wait for one of the few handshakes that are made at once; which ones is the pool's to know.
+  const waits = board.count('connecting') > snapshot.connecting
   const parts = STATES.flatMap((state) => {
     const count = board.count(state) - shown.filter((row) => row.state === state).length
-    return count > 0 ? [`${count} ${state}`] : []
+    return count > 0 ? [`${count} ${state === 'connecting' && waits ? 'not connected yet' : state}`] : []
   })
   return `  and ${board.total - shown.length} more: ${parts.join(', ')}`
 }
 
-function countsLine(board: Board, { paint, figures }: FrameOptions): (width: number) => string {
+function countsLine(board: Board, { paint, figures, snapshot }: FrameOptions): (width: number) => string {
   const parts: { readonly text: string; readonly color: (text: string) => string }[] = []
   for (const outcome of OUTCOMES) {
     const count = board.count(outcome)
@@ -124,9 +143,15 @@ function countsLine(board: Board, { paint, figures }: FrameOptions): (width: num
       parts.push({ text: `${figures.skipped} ${count} ${outcome}`, color: paint.faint })
     else parts.push({ text: `${figures.bad} ${count} ${outcome}`, color: paint.bad })
   }
-  for (const state of ['running', 'connecting', 'queued'] as const) {
-    const count = board.count(state)
-    if (count > 0) parts.push({ text: `${count} ${state}`, color: state === 'queued' ? paint.faint : paint.busy })
+  // A host counts as connecting from its request on; the pool knows how many handshakes that are, by its limit.
+  const connecting = Math.min(board.count('connecting'), snapshot.connecting)
+  for (const [count, name] of [
+    [board.count('running'), 'running'],
+    [connecting, 'connecting'],
+    [board.count('connecting') - connecting, 'waiting to connect'],
+    [board.count('queued'), 'queued'],
+  ] as const) {
+    if (count > 0) parts.push({ text: `${count} ${name}`, color: name === 'queued' ? paint.faint : paint.busy })
   }
   return (width) => {
     let left = width

@@ -1,7 +1,16 @@
 /** A live view while the run goes, on a terminal; then equal outputs once. */
+import { createArt } from './art.js'
 import { LiveView } from './live.js'
 import { createPaint } from './paint.js'
-import { closing, flush, outletsOf, release, type RunRenderer, type RunRendererOptions } from './renderer.js'
+import {
+  closing,
+  closingLines,
+  flush,
+  outletsOf,
+  release,
+  type RunRenderer,
+  type RunRendererOptions,
+} from './renderer.js'
 import { foldedOutputs } from './run-summary.js'
 
 /** The live view needs the run's `started` event first. */
@@ -17,7 +26,13 @@ export function groupedRenderer(options: RunRendererOptions): RunRenderer {
     onEvent: (event) => view?.onEvent(event),
     async finish(report, snapshot) {
       await view?.close()
-      for (const text of foldedOutputs(report.results, paint, options.stdout.columns || 80)) await stdout.write(text)
+      const folded = {
+        paint,
+        art: createArt(options.unicode ?? true),
+        columns: options.stdout.columns || 80,
+        closing: closingLines(report, snapshot, { ...options, color: { stdout: false, stderr: false } }),
+      }
+      for (const text of foldedOutputs(report.results, folded)) await stdout.write(text)
       await stderr.write(closing(report, snapshot, options))
       await flush(outlets)
     },
@@ -25,6 +40,6 @@ export function groupedRenderer(options: RunRendererOptions): RunRenderer {
       view?.stop()
       release(outlets)
     },
-    pause: () => view?.pause() ?? (() => {}),
+    pause: (question) => view?.pause(question) ?? (() => {}),
   }
 }

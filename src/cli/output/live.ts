@@ -7,7 +7,9 @@ import type { ListrEventManager, ListrTaskObject } from 'listr2'
 import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import type { RunEvent } from '../../run/events.js'
 import type { Clock, Timer } from '../../runtime/clock.js'
+import { createArt, PLAIN_FIGURES, PLAIN_SPINNER } from './art.js'
 import { Board } from './board.js'
+import type { Console } from './console.js'
 import { frame, type FrameOptions } from './frame.js'
 import type { OutputStream } from './output-stream.js'
 import type { Outlet } from './outlet.js'
@@ -18,6 +20,8 @@ import { Screen } from './screen.js'
 const FRAME_MS = 100
 
 export interface LiveViewOptions {
+  readonly unicode?: boolean | undefined
+  readonly console?: Console | undefined
   readonly outlet: Outlet
   readonly stream: OutputStream
   readonly paint: Paint
@@ -43,6 +47,11 @@ export class LiveView {
     this.#draw()
   }
   #timer: Timer | undefined
+  #showTyping = (): void => {}
+  #suspended = false
+  #deaf = (): void => {}
+  /** Pictures of the plain spinner. */
+  #turn = 0
   #look: Look | undefined
   #stopped = false
   /** How many pauses are under way. */
@@ -79,19 +88,23 @@ export class LiveView {
     this.#stopped = true
     this.#timer?.clear()
     this.#options.stream.off('resize', this.#redraw)
+    this.#deaf()
     this.#screen.clear()
+    this.#showTyping()
     this.#end()
   }
 
   /** Takes the picture away while something else has the terminal; returns the way to put it back. */
-  pause(): () => void {
+  pause(question = false): () => void {
     this.#paused++
     this.#screen.clear()
+    if (question) this.#showTyping()
     let over = false
     return () => {
       if (over) return
       over = true
       this.#paused--
+      if (question && !this.#stopped) this.#hideTyping()
       this.#draw()
     }
   }
@@ -125,13 +138,38 @@ export class LiveView {
     if (this.#stopped) return
     this.#look = look
     this.#options.stream.on('resize', this.#redraw)
+    if (this.#paused === 0) this.#hideTyping()
+    this.#deaf =
+      this.#options.console?.onSuspend({
+        suspend: () => {
+          // A timer may be due before the signal that the process goes on is heard.
+          this.#suspended = true
+          this.#screen.clear()
+          this.#showTyping()
+        },
+        resume: () => {
+          // Stopped by a signal that nobody can hear (SIGSTOP): the picture stands somewhere above.
+          if (!this.#suspended) this.#screen.forget()
+          this.#suspended = false
+          if (this.#stopped) return
+          this.#hideTyping()
+          this.#draw()
+        },
+      }) ?? (() => {})
     this.#draw()
     this.#tick()
+  }
+
+  #hideTyping(): void {
+    this.#showTyping()
+    if (this.#options.console?.inForeground() !== false)
+      this.#showTyping = this.#options.console?.hideTyping() ?? (() => {})
   }
 
   #tick(): void {
     this.#timer = this.#options.clock.timer(FRAME_MS, () => {
       this.#look?.spinner.spin()
+      this.#turn++
       this.#draw()
       this.#tick()
     })
@@ -140,8 +178,9 @@ export class LiveView {
   }
 
   #draw(): void {
-    const { clock, command, snapshot, paint } = this.#options
-    if (this.#stopped || this.#paused > 0 || !this.#look) return
+    const { clock, command, snapshot, paint, unicode = true, console } = this.#options
+    if (this.#stopped || this.#suspended || this.#paused > 0 || !this.#look) return
+    if (console?.inForeground() === false) return
     const { spinner, figures } = this.#look
     this.#screen.draw(
       frame(this.#board, {
@@ -151,9 +190,9 @@ export class LiveView {
         command,
         snapshot: snapshot(),
         paint,
-        spinner: spinner.fetch(),
-        figures,
-      }),
+        spinner: unicode ? spinner.fetch() : (PLAIN_SPINNER[this.#turn % PLAIN_SPINNER.length] ?? ''),
+        figures: unicode ? figures : PLAIN_FIGURES,
+      }).map(createArt(unicode)),
     )
   }
 }

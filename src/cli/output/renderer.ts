@@ -2,6 +2,8 @@
 import type { PoolSnapshot } from '../../pool/metrics/snapshot.js'
 import type { Report, RunEvent } from '../../run/events.js'
 import type { Clock } from '../../runtime/clock.js'
+import { createArt } from './art.js'
+import type { Console } from './console.js'
 import { metricsText, type MetricsForm } from './metrics.js'
 import { Outlet } from './outlet.js'
 import type { OutputStream } from './output-stream.js'
@@ -15,6 +17,10 @@ export interface RunRendererOptions {
   readonly stderr: OutputStream
   /** For each of the streams by itself: one may be a file. */
   readonly color: { readonly stdout: boolean; readonly stderr: boolean }
+  /** Whether the terminal shows UTF-8; default true. */
+  readonly unicode?: boolean | undefined
+  /** The terminal below a picture; without it nothing is done about its echo and Ctrl-Z. */
+  readonly console?: Console | undefined
   /** Remote output and failures only: no live view, summary or metrics. */
   readonly quiet: boolean
   /** How the pool metrics are printed when done. */
@@ -34,8 +40,11 @@ export interface RunRenderer {
   finish(report: Report, snapshot: PoolSnapshot): Promise<void>
   /** Gives the terminal back at once, without a result: for every way out that is not `finish`. Idempotent, synchronous. */
   abandon(): void
-  /** Leaves the terminal to something else (a question, a notice) until what it returns is called. */
-  pause(): () => void
+  /**
+   * Leaves the terminal to something else (a question, a notice) until what it returns is called.
+   * @param question whether a person is to answer, and sees what is typed
+   */
+  pause(question?: boolean): () => void
 }
 
 /** Our two streams, as a renderer writes to them. */
@@ -59,10 +68,21 @@ export async function flush({ stdout, stderr }: Outlets): Promise<void> {
 }
 
 /** Failures, summary, metrics: for people, on stderr, so that stdout is the hosts' alone. */
-export function closing(report: Report, snapshot: PoolSnapshot, { color, quiet, metrics }: RunRendererOptions): string {
+export function closing(report: Report, snapshot: PoolSnapshot, options: RunRendererOptions): string {
+  return closingLines(report, snapshot, options)
+    .map((line) => `${line}\n`)
+    .join('')
+}
+
+/** The same, line by line. */
+export function closingLines(
+  report: Report,
+  snapshot: PoolSnapshot,
+  { color, quiet, metrics, unicode = true }: Pick<RunRendererOptions, 'color' | 'quiet' | 'metrics' | 'unicode'>,
+): string[] {
   const paint = createPaint(color.stderr)
   const lines = [...noteLines(report.results, paint), ...failureLines(report.results, paint)]
   if (!quiet) lines.push(summaryLine(report, paint))
   if (!quiet) lines.push(...metricsText(metrics, snapshot, paint))
-  return lines.map((line) => `${line}\n`).join('')
+  return lines.map(createArt(unicode))
 }

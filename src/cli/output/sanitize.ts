@@ -37,6 +37,9 @@ type State = 'text' | 'escape' | 'csi' | 'string' | 'stringEscape'
 
 /** One stream of one host. */
 export class Sanitizer {
+  /** @param overwritten what stands between a text and the one that was written over it by a carriage return */
+  constructor(private readonly overwritten = '\n') {}
+
   readonly #decoder = new StringDecoder('utf8')
   #state: State = 'text'
   #sequenceLength = 0
@@ -147,7 +150,7 @@ export class Sanitizer {
     const lineBreak = this.#returned && !this.#lineEmpty
     this.#returned = false
     this.#lineEmpty = false
-    return lineBreak ? `\n${char}` : char
+    return lineBreak ? `${this.overwritten}${char}` : char
   }
 }
 
@@ -155,6 +158,22 @@ export class Sanitizer {
 export function sanitizeText(text: string | Uint8Array): string {
   const sanitizer = new Sanitizer()
   return sanitizer.write(text) + sanitizer.end()
+}
+
+/** The same, but of a line that was written over again and again, a progress bar, only the last state. */
+export function sanitizeFinished(text: string | Uint8Array): string {
+  const sanitizer = new Sanitizer('\r')
+  return (sanitizer.write(text) + sanitizer.end()).replaceAll(/[^\n]*\r/g, '')
+}
+
+/** The most of one message of ours that is shown, in characters: a server's banner may be 90 KB long. */
+const LONGEST_MESSAGE = 2_000
+
+/** A message of ours, which may quote what a server or a file said: one line of bounded length, for any reader. */
+export function sanitizeMessage(text: string): string {
+  const line = sanitizeLine(text.length > 50 * LONGEST_MESSAGE ? text.slice(0, 50 * LONGEST_MESSAGE) : text)
+  if (line.length <= LONGEST_MESSAGE) return line
+  return `${line.slice(0, LONGEST_MESSAGE).trimEnd()}… (cut: ${text.length} characters in all)`
 }
 
 /** A text that must stay on one line: host names, reasons, the last line of an output. */

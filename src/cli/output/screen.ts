@@ -47,6 +47,12 @@ export class Screen {
     this.#text = ''
   }
 
+  /** The terminal was somebody else's: what is drawn next stands below whatever is there now. */
+  forget(): void {
+    this.#drawn = []
+    this.#text = ''
+  }
+
   /** Forgets the size of the picture's lines: after the terminal changed its own, the next draw is a full one. */
   resized(): void {
     this.#text = ''

@@ -56,6 +56,25 @@ export function truncate(text: string, columns: number): string {
   return `${kept}…`
 }
 
+/**
+ * The text, or its beginning and its end with a `…` between them.
+ * @param endShare how much of the room the end gets, from 0 to 1
+ */
+export function truncateMiddle(text: string, columns: number, endShare = 1 / 2): string {
+  if (displayWidth(text) <= columns) return text
+  if (columns < 3) return truncate(text, columns)
+  const tail: string[] = []
+  let width = 0
+  for (const char of [...text].reverse()) {
+    width += widthOfChar(char)
+    if (width > Math.floor((columns - 1) * endShare)) break
+    tail.unshift(char)
+  }
+  const end = tail.join('')
+  const start = truncate(text, columns - displayWidth(end))
+  return start + end
+}
+
 /** Padded with spaces behind, to `columns`. */
 export function padEnd(text: string, columns: number): string {
   return text + ' '.repeat(Math.max(0, columns - displayWidth(text)))

@@ -43,7 +43,7 @@ describe('when all hosts fit', () => {
       [2_000, state('db', 'connecting')],
       [2_041, done('db', { outcome: 'unreachable', message: 'db: connect ECONNREFUSED' })],
     )
-    expect(frame(board, options)).toEqual([
+    expect(frame(board, { ...options, snapshot: { ...snapshot(), connecting: 1 } })).toEqual([
       'uptime · 2/5 hosts done · 3.2s',
       '+ web1  ok             1.3s  tw',
       '* web2  running        3.0s  Reading lists',
@@ -51,9 +51,26 @@ describe('when all hosts fit', () => {
       '! db    unreachable    41ms  connect ECONNREFUSED',
       '. old   queued',
       '+ 1 ok  ! 1 unreachable  1 running  1 connecting  1 queued',
-      'pool  0/256 connections: 0 active, 0 idle, 0 connecting · 0 waiting · reuse –',
+      'pool  0/256 connections: 0 active, 0 idle, 1 connecting · 0 waiting · reuse –',
     ])
   })
+})
+
+test('names are cut in the middle, so that their ends tell them apart', () => {
+  const names = ['one', 'two'].map((end) => `very-long-common-prefix-of-a-name-of-the-fleet-${end}.example.com`)
+  const rows = frame(boardOf(names), options).slice(1, 3)
+  expect(rows.map((row) => row.split(/  +/)[0])).toEqual([
+    '. very-long…-one.example.com',
+    '. very-long…-two.example.com',
+  ])
+})
+
+test('what waits for one of the few handshakes is not called connecting', () => {
+  const hosts = Array.from({ length: 120 }, (_, at) => `web${at}`)
+  const board = boardOf(hosts, ...hosts.slice(0, 88).map((host) => [2_000, state(host, 'connecting')] as const))
+  const lines = frame(board, { ...options, rows: 10, snapshot: { ...snapshot(), connecting: 32 } })
+  expect(lines.at(-2)).toBe('32 connecting  56 waiting to connect  32 queued')
+  expect(lines.at(-3)).toBe('  and 115 more: 83 not connected yet, 32 queued')
 })
 
 describe('when there are more hosts than lines', () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { groupedRenderer } from '../../../src/cli/output/grouped.js'
 import { jsonRenderer } from '../../../src/cli/output/json.js'
 import { prefixedRenderer } from '../../../src/cli/output/prefixed.js'
+import { withProgress } from '../../../src/cli/output/progress-line.js'
 import type { RunRenderer, RunRendererOptions } from '../../../src/cli/output/renderer.js'
 import type { RunEvent } from '../../../src/run/events.js'
 import { ended, FakeClock, output, report, result, Sink, snapshot, started, state } from './samples.js'
@@ -17,11 +18,16 @@ interface Rig {
 const CREATE = { live: groupedRenderer, pipe: prefixedRenderer, json: jsonRenderer }
 
 function rig(
-  given: Partial<RunRendererOptions> & { mode?: keyof typeof CREATE; stdout?: Sink; stderr?: Sink } = {},
+  given: Partial<RunRendererOptions> & {
+    mode?: keyof typeof CREATE
+    stdout?: Sink
+    stderr?: Sink
+    progress?: boolean
+  } = {},
 ): Rig {
-  const { mode = 'pipe', stdout = new Sink(), stderr = new Sink(), ...rest } = given
+  const { mode = 'pipe', stdout = new Sink(), stderr = new Sink(), progress = false, ...rest } = given
   const clock = new FakeClock()
-  const renderer = CREATE[mode]({
+  const looks: RunRendererOptions = {
     live: mode === 'live',
     color: { stdout: false, stderr: false },
     quiet: false,
@@ -32,7 +38,9 @@ function rig(
     ...rest,
     stdout,
     stderr,
-  })
+  }
+  const plain = CREATE[mode](looks)
+  const renderer = progress ? withProgress(plain, looks, mode === 'pipe') : plain
   return { stdout, stderr, clock, renderer }
 }
 
@@ -320,3 +328,78 @@ class Screenful {
     }
   }
 }
+
+describe('a remote line is never one of ours', () => {
+  test.each([true, false])('in the grouped view without colour, with unicode %s', async (unicode) => {
+    const rigs = async (stdoutOf: (host: string) => string): Promise<{ ours: string[]; theirs: string[] }> => {
+      const terminal = new Sink({ terminal: { columns: 80, rows: 24 } })
+      const { renderer } = rig({ mode: 'live', stdout: terminal, stderr: terminal, unicode, metrics: 'line' })
+      await renderer.onEvent(started(['a', 'b']))
+      const failed = result('b', { outcome: 'failed', exitCode: 3, message: 'b: exit 3', stderr: 'x', truncated: true })
+      const before = terminal.text.length
+      await renderer.finish(report([result('a', { stdout: stdoutOf('a') }), failed]), snapshot())
+      return { ours: terminal.text.slice(before).split('\n'), theirs: [] }
+    }
+    const { ours } = await rigs(() => '')
+    const lines = ours
+      .map((line) => line.replace(/^.*\r/, '').replaceAll(/\x1b\[\d*[A-Z]/g, ''))
+      .filter((line) => line !== '' && line !== 'x')
+    expect(lines).toContain('b  failed  exit 3')
+    const { ours: all } = await rigs(() => `${lines.join('\n')}\nplain\n`)
+    for (const line of lines) {
+      const same = all.filter((other) => other.replace(/^.*\r/, '').replaceAll(/\x1b\[\d*[A-Z]/g, '') === line)
+      // The title of `a` has no output in one run and some in the other.
+      expect(same.length, line).toBeLessThanOrEqual(1)
+    }
+    expect(all).toContain('  b  failed  exit 3')
+    expect(all).toContain('plain')
+  })
+
+  test('and of a progress bar the last state is shown', async () => {
+    const terminal = new Sink({ terminal: { columns: 80, rows: 24 } })
+    const { renderer } = rig({ mode: 'live', stdout: terminal })
+    await renderer.onEvent(started(['a']))
+    await renderer.finish(report([result('a', { stdout: 'get\r 10 %\r 50 %\r100 %\r\ndone\r\n' })]), snapshot())
+    expect(terminal.text).toContain(' ─\n100 %\ndone\n'.slice(2))
+    expect(terminal.text).not.toContain('50 %')
+  })
+
+  test('a title as wide as the terminal has nothing behind it', async () => {
+    for (const length of [75, 76, 77, 78]) {
+      const terminal = new Sink({ terminal: { columns: 80, rows: 24 } })
+      const { renderer } = rig({ mode: 'live', stdout: terminal })
+      const name = 'n'.repeat(length)
+      await renderer.onEvent(started([name]))
+      await renderer.finish(report([result(name, { stdout: 'x' })]), snapshot())
+      const title = terminal.text.split('\n').find((line) => line.includes('── n'))
+      expect(title?.replace(/^.*\x1b\[\d*[A-Z]/, '').trimEnd()).toBe(title?.replace(/^.*\x1b\[\d*[A-Z]/, ''))
+    }
+  })
+})
+
+describe('progress on stderr', () => {
+  test.each(['pipe', 'json'] as const)('is one line that makes way, in mode %s', async (mode) => {
+    const stderr = new Sink({ terminal: { columns: 80, rows: 24 } })
+    const { stdout, clock, renderer } = rig({ mode, stderr, progress: true })
+    await renderer.onEvent(started(['a', 'b']))
+    await renderer.onEvent(done('a'))
+    clock.advance(200)
+    expect(stderr.text).toBe('\r\x1b[K1/2 hosts done · 200ms\r')
+    await renderer.onEvent(output('b', 'x\n'))
+    if (mode === 'pipe') expect(stderr.text.endsWith('\r\x1b[K')).toBe(true)
+    await renderer.finish(report([result('a'), result('b')]), snapshot())
+    expect(stdout.text).not.toContain('\x1b')
+    expect(stderr.text.split('\r\x1b[K').at(-1)).toBe(mode === 'pipe' ? '2 hosts · 2 ok · 812ms\n' : '')
+  })
+
+  test('leaves nothing on the stream when the run is abandoned', async () => {
+    const stderr = new Sink({ terminal: { columns: 80, rows: 24 } })
+    const { clock, renderer } = rig({ mode: 'json', stderr, progress: true })
+    await renderer.onEvent(started(['a']))
+    clock.advance(200)
+    renderer.abandon()
+    clock.advance(1_000)
+    expect(stderr.text.endsWith('\r\x1b[K')).toBe(true)
+    expect(listeners(stderr)).toBe(0)
+  })
+})
