@@ -65,6 +65,7 @@ const UNSENT: Partial<Record<ErrorCode, Outcome>> = {
   XEC_CONFIG: 'auth',
   XEC_HOST_KEY: 'hostkey',
   XEC_REFUSED: 'refused',
+  XEC_LOCAL_LIMIT: 'skipped',
   XEC_QUEUE_TIMEOUT: 'timeout',
   XEC_ABORTED: 'cancelled',
   XEC_POOL_CLOSED: 'cancelled',

@@ -4,6 +4,7 @@ import type { PoolOptions } from '../pool/options.js'
 import type { PoolSnapshot } from '../pool/metrics/snapshot.js'
 import { formatDuration } from '../runtime/duration.js'
 import { systemClock } from '../runtime/clock.js'
+import { withoutPlace } from '../run/fold.js'
 import { openStats } from '../stats/stats.js'
 import { Ssh2Transport } from '../transport/ssh2.js'
 import type { Transport } from '../transport/transport.js'
@@ -88,6 +89,12 @@ export async function withSession(
           `${event.hosts} hosts failed within two seconds, as if the network here were down: trying one at a time until one answers`,
         )
     })
+    xec.pool.subscribe((event) => {
+      if (event.type === 'localLimit')
+        notices.warning(
+          `${withoutPlace(event.message, event.host)}; idle connections are closed, and the run goes on with fewer than ${event.connections + 1} at once`,
+        )
+    })
     if ((options.verbose ?? 0) > 0) xec.pool.subscribe((event) => tell(event, notices))
     const stats =
       options.stats === false
@@ -160,6 +167,7 @@ function tell(event: PoolEvent, notices: Notices): void {
     case 'dialCancelled':
     case 'draining':
     case 'outage':
+    case 'localLimit':
     case 'outageOver':
       return undefined
   }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { messageOf } from '../errors.js'
 import { readBounded } from '../runtime/read-file.js'
 import { Secret } from '../runtime/secret.js'
+import { shortageOf } from '../runtime/shortage.js'
 import { openKey, readPublicKey, type KeyText } from './key-format.js'
 
 /** transport.ts's KeySource fits. */
@@ -39,7 +40,8 @@ export function defaultIdentityFiles(home: string): string[] {
 
 /**
  * Reads a key and brings it into a form that an SSH library parses: OpenSSH, PKCS#1 or SEC1.
- * Never rejects: what is wrong with the key is in the answer, because one bad key must not hide the next.
+ * What is wrong with the key is in the answer, because one bad key must not hide the next. Rejects only when this process
+ * has no descriptor left to read it with, which says nothing of the key.
  * A private key file of the user's own that others may read is refused, as ssh refuses it (authfile.c, sshkey_perm_ok).
  */
 export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
@@ -56,7 +58,10 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
   const publicHalf = async (): Promise<Extract<KeyText, { kind: 'public' }> | null> => {
     const text = await readKeyFile(`${from.path}.pub`).then(
       (file) => file.text,
-      () => '',
+      (error: unknown) => {
+        if (shortageOf(error) !== undefined) throw error
+        return ''
+      },
     )
     const found = readPublicKey(text)
     return found?.kind === 'public' ? found : null
@@ -65,6 +70,7 @@ export async function loadKeyText(key: KeyInput): Promise<LoadedKey> {
   try {
     file = await readKeyFile(from.path)
   } catch (error) {
+    if (shortageOf(error) !== undefined) throw error
     const missing = ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
     const half = await publicHalf()
     // As ssh does: the private half may be in the agent alone.

@@ -3,6 +3,7 @@ import { constants } from 'node:fs'
 import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { messageOf } from '../errors.js'
+import { shortageOf } from '../runtime/shortage.js'
 import {
   algorithmsFor,
   isRecordable,
@@ -73,16 +74,24 @@ export class KnownHosts {
     private readonly parse = (file: string, text: string): KnownHostsIndex => new KnownHostsIndex(file, text),
   ) {}
 
-  /** Reads what has changed on disk since the last look-up. Never rejects: a file that cannot be read is a warning. */
+  /**
+   * Reads what has changed on disk since the last look-up. A file that cannot be read is a warning. Rejects only when this
+   * process has no descriptor left to read it with: its keys would count as new.
+   */
   lookup(files: KnownHostsFiles, address: string, port: number): Promise<KnownHost> {
     return this.#lookup(files, address, port, false)
   }
 
   /** @param fresh not satisfied with a reading that began before this call: it may have missed the last writer's line. */
   async #lookup(files: KnownHostsFiles, address: string, port: number, fresh: boolean): Promise<KnownHost> {
+    await this.#load(files, fresh)
+    return this.#answer(files, address, port)
+  }
+
+  /** From what is in memory. */
+  #answer(files: KnownHostsFiles, address: string, port: number): KnownHost {
     const name = knownName(address, port, files.alias)
     const portless = files.alias === null && port !== 22 ? knownName(address, 22) : null
-    await this.#load(files, fresh)
     const lines = (key: string): KnownLine[] => this.#indexes(files).flatMap((index) => index.matches(key))
     const [own, other] = [lines(name), portless === null ? [] : lines(portless)]
     return {
@@ -97,7 +106,10 @@ export class KnownHosts {
   async #record(files: KnownHostsFiles, address: string, port: number, keyBlob: Buffer): Promise<Recorded> {
     const [file] = files.userFiles
     return this.#exclusively(file ?? '', async () => {
-      const host = await this.#lookup(files, address, port, true)
+      const host = await this.#lookup(files, address, port, true).catch((error: unknown) => {
+        if (shortageOf(error) === undefined) throw error
+        return this.#answer(files, address, port)
+      })
       const verdict = host.verdict(keyBlob)
       if (verdict.kind !== 'new' || file === undefined) return { verdict, written: false }
       if (!isRecordable(host.name))
@@ -206,6 +218,7 @@ export class KnownHosts {
         await handle.close()
       }
     } catch (error) {
+      if (shortageOf(error) !== undefined) throw error
       const { code } = error as NodeJS.ErrnoException
       const missing = code === 'ENOENT' || code === 'ENOTDIR'
       return {

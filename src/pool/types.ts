@@ -27,7 +27,7 @@ export interface AcquireOptions {
 /** One dial that this acquire waited for, or the wait that a lost channel cost it. */
 export interface Attempt {
   readonly phase: 'connect'
-  readonly outcome: 'ok' | 'unreachable' | 'auth' | 'hostkey' | 'lost'
+  readonly outcome: 'ok' | 'unreachable' | 'auth' | 'hostkey' | 'lost' | 'skipped'
   readonly ms: number
   readonly message?: string | undefined
 }

@@ -81,6 +81,7 @@ export function occasions(tell: Tell): PoolListener {
       case 'dialling':
       case 'dialCancelled':
       case 'draining':
+      case 'localLimit':
         break
     }
   }

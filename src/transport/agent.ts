@@ -16,7 +16,7 @@ export interface AgentFilter {
   /** Why a key may not be offered; undefined when it may. */
   readonly refuses?: (publicBlob: Buffer) => string | undefined
   /** Hears, for messages, why it has no keys. */
-  readonly onFailed: (why: string) => void
+  readonly onFailed: (why: string, error?: unknown) => void
   /** Hears, for messages, of certificates among its keys, by their comments; ssh2 passes over them. */
   readonly onCertificates: (names: readonly string[]) => void
 }
@@ -77,9 +77,9 @@ export function userAgent(
   }
   const list = (): Promise<readonly BaseAgent[]> =>
     new Promise((resolve) => {
-      const failed = (why: string): void => {
+      const failed = (why: string, error?: unknown): void => {
         timer.clear()
-        onFailed(why)
+        onFailed(why, error)
         resolve([])
       }
       const timer = clock.timer(LIST_TIMEOUT_MS, () => {
@@ -89,7 +89,7 @@ export function userAgent(
       listing = true
       inner.getIdentities((error, keys) => {
         listing = false
-        if (error) return failed(messageOf(error))
+        if (error) return failed(messageOf(error), error)
         timer.clear()
         const parsed = (keys ?? [])
           .map((key) => ssh2.utils.parseKey(key as ParsedKey))

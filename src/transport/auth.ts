@@ -4,7 +4,7 @@ import { messageOf } from '../errors.js'
 import type { Clock } from '../runtime/clock.js'
 import { lockedKeyAgent, userAgent } from './agent.js'
 import { ruleOf } from './algorithms.js'
-import { dialError } from './dial-error.js'
+import { dialError, localFailure } from './dial-error.js'
 import type { Identity } from './keys.js'
 import type { Ssh2 } from './library.js'
 import { byPreference, forbids, promptsOf, refusesKey, type Method } from './methods.js'
@@ -64,6 +64,8 @@ export class AuthPlan {
   /** Ends the dial: the server waits for an answer that nobody has. */
   #stuck: () => void = () => {}
   readonly #hasRsa: boolean
+  /** What this machine lacked to ask an agent with. */
+  #short: DialError | undefined
   /** What was not offered, and why. */
   readonly #notes: string[] = []
 
@@ -89,7 +91,10 @@ export class AuthPlan {
         only: credentials.identitiesOnly ? blobs : null,
         refuses: (blob) => refusesKey(target, blob),
         except: keys.map(({ publicBlob }) => publicBlob),
-        onFailed: (why) => this.#notes.push(`the agent at ${credentials.agent ?? ''} failed: ${printable(why)}`),
+        onFailed: (why, error) => {
+          this.#short ??= localFailure(target, error)
+          this.#notes.push(`the agent at ${credentials.agent ?? ''} failed: ${printable(why)}`)
+        },
         onCertificates: (names) => {
           const which = names.length === 1 ? 'the certificate' : `${names.length} certificates`
           this.#notes.push(`${which} of the agent (${printable(names.join(', '))}), ${UNSUPPORTED_CERTIFICATE}`)
@@ -247,6 +252,8 @@ export class AuthPlan {
 
   /** After the fact: what was offered by origin, what the server takes, what was left out. */
   failure(said: string | null): DialError {
+    // The agent's keys were never asked.
+    if (this.#short) return this.#short
     const { username } = this.target
     const offered = this.#labels([...this.#tried].filter((offer) => !offer.bare && !this.#succeeded.has(offer)))
     const takes = this.#accepts ? [`it takes ${printable(this.#accepts.join(', ')) || 'nothing'}`] : []

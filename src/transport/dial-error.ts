@@ -1,6 +1,7 @@
 /** Every way a dial fails, as a DialError: what happened, in whose words, and whether to dial again. */
 import { messageOf, type ErrorCode, type Phase } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
+import { shortageOf } from '../runtime/shortage.js'
 import { bannerFailure } from './banner.js'
 import { DialError, type DialVerdict, type Target } from './transport.js'
 import { placeOf, printable, saidOf } from './words.js'
@@ -54,15 +55,20 @@ const SOCKET_ERRORS: Readonly<Record<string, { phase?: DialPhase; verdict: DialV
   EHOSTDOWN: { verdict: 'transient', text: 'the host is down (EHOSTDOWN)' },
   ENETUNREACH: { verdict: 'transient', text: 'the network is unreachable (ENETUNREACH)' },
   ETIMEDOUT: { verdict: 'final', text: 'no answer (ETIMEDOUT); the host may be down or a firewall drops packets' },
-  EMFILE: {
-    verdict: 'transient',
-    text: 'this process has no file descriptor left (EMFILE); raise `ulimit -n` or lower maxConnections',
-  },
-  EADDRNOTAVAIL: { verdict: 'transient', text: 'no local port is free (EADDRNOTAVAIL)' },
+}
+
+/** A dial for which this machine lacks something; undefined when the error says something else. */
+export function localFailure(target: Target, error: unknown): DialError | undefined {
+  const shortage = shortageOf(error)
+  return shortage === undefined
+    ? undefined
+    : dialError(target, 'XEC_LOCAL_LIMIT', 'tcp', 'local', `local limit: ${shortage}`, error)
 }
 
 /** A socket that did not connect. */
 export function connectFailed(target: Target, error: Error): DialError {
+  const local = localFailure(target, error)
+  if (local) return local
   const { code = '', syscall } = error as NodeJS.ErrnoException
   const known = SOCKET_ERRORS[code]
   const phase = syscall === 'getaddrinfo' ? 'dns' : (known?.phase ?? 'tcp')

@@ -7,7 +7,15 @@ import type { Clock } from '../runtime/clock.js'
 import type { AuthPlan } from './auth.js'
 import { hasIdent, PEEK_BYTES } from './banner.js'
 import type { Deadline } from './deadline.js'
-import { abortedDial, brokenHandshake, dialError, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
+import {
+  abortedDial,
+  brokenHandshake,
+  dialError,
+  hopLost,
+  localFailure,
+  timedOutDial,
+  type DialPhase,
+} from './dial-error.js'
 import { acceptedSignatures, followsKnownHosts, preferKnown, type Offers } from './algorithms.js'
 import { noAgreement } from './disagreement.js'
 import { HostKeyCheck, type AskAboutKey } from './host-key.js'
@@ -78,7 +86,14 @@ export class Dial implements Reached {
     if (this.#used) throw new Error('bug: a path is authenticated once')
     this.#used = true
     const { target, path, deadline, knownHosts, warn } = this.parts
-    const known = await knownHosts.lookup(target.hostKeys, target.address, target.port)
+    const known = await knownHosts
+      .lookup(target.hostKeys, target.address, target.port)
+      .catch(async (error: unknown) => {
+        path.destroy()
+        await shut(path)
+        this.parts.plan.release()
+        throw localFailure(target, error) ?? error
+      })
     for (const warning of known.warnings) warn(warning)
     if (signal.aborted) this.#fail(abortedDial(target, this.#phase))
     if (path.destroyed) {

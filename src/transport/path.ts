@@ -1,10 +1,19 @@
 /** The way to a target, up to the first word from there: a TCP connection, or a carrier that a jump host lends. */
+import { closeSync, openSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { PEEK_BYTES } from './banner.js'
 import { bindFailure, originOf, type Origin } from './bind.js'
 import { Carrier } from './carrier.js'
 import type { Deadline } from './deadline.js'
-import { abortedDial, carrierFailed, connectFailed, hopLost, timedOutDial, type DialPhase } from './dial-error.js'
+import {
+  abortedDial,
+  carrierFailed,
+  connectFailed,
+  hopLost,
+  localFailure,
+  timedOutDial,
+  type DialPhase,
+} from './dial-error.js'
 import { IDENT } from './internals.js'
 import { Ssh2Link } from './link.js'
 import { openSocket, type Path } from './socket.js'
@@ -28,7 +37,12 @@ function connectFrom(origin: Origin | null, target: Target, signal: AbortSignal,
       socket.destroy()
     }
     const aborted = (): void => fail(abortedDial(target, phase))
-    const broke = (error: Error): void => fail(bindFailure(target, error) ?? connectFailed(target, error))
+    const broke = (error: Error): void =>
+      fail(
+        bindFailure(target, error) ??
+          (phase === 'dns' ? localFailure(target, descriptorShortage()) : undefined) ??
+          connectFailed(target, error),
+      )
     const closed = (): void => settle(() => reject(failure ?? connectFailed(target, new Error('the socket closed'))))
     const settle = (done: () => void): void => {
       deadline.stop()
@@ -44,6 +58,16 @@ function connectFrom(origin: Origin | null, target: Target, signal: AbortSignal,
     signal.addEventListener('abort', aborted, { once: true })
     deadline.start(() => fail(timedOutDial(target, phase, deadline.totalMs)))
   })
+}
+
+/** The resolver of the C library does not say why it failed: it may have had no descriptor for its question. */
+function descriptorShortage(): unknown {
+  try {
+    closeSync(openSync('/dev/null', 'r'))
+    return undefined
+  } catch (error) {
+    return error
+  }
 }
 
 /** The same through a hop's link. */

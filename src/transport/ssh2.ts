@@ -6,7 +6,7 @@ import type { Prompt } from '../runtime/prompt.js'
 import { offersOf, type Abilities } from './algorithms.js'
 import { AuthPlan } from './auth.js'
 import { Deadline } from './deadline.js'
-import { abortedDial } from './dial-error.js'
+import { abortedDial, localFailure } from './dial-error.js'
 import { Dial, type Shared } from './dial.js'
 import { askOnce } from './host-key.js'
 import { abilitiesOfSsh2 } from './internals.js'
@@ -54,8 +54,12 @@ export class Ssh2Transport implements Transport {
     if (signal.aborted) throw abortedDial(target, 'tcp')
     const ssh2 = await loadSsh2()
     const offers = offersOf(target, await abilities())
+    /** For want of a descriptor, say. */
+    const elsewhere = (error: unknown): never => {
+      throw localFailure(target, error) ?? error
+    }
     const { revokedHostKeys: file, batchMode } = target.rules ?? {}
-    const revoked = file === undefined || file === 'none' ? null : await revokedHostKeys(file)
+    const revoked = file === undefined || file === 'none' ? null : await revokedHostKeys(file).catch(elsewhere)
     const deadline = new Deadline(clock, target.connectTimeoutMs)
     const askPerson = async <T>(work: () => Promise<T>): Promise<T> => {
       deadline.pause()
@@ -65,14 +69,8 @@ export class Ssh2Transport implements Transport {
         deadline.resume()
       }
     }
-    const plan = new AuthPlan(
-      ssh2,
-      clock,
-      target,
-      await this.#keys.identities(ssh2, target),
-      batchMode ? null : this.#passwords,
-      askPerson,
-    )
+    const identities = await this.#keys.identities(ssh2, target).catch(elsewhere)
+    const plan = new AuthPlan(ssh2, clock, target, identities, batchMode ? null : this.#passwords, askPerson)
     // Nothing heard of an abort while the keys were read.
     if (signal.aborted) {
       plan.release()

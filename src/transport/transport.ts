@@ -223,8 +223,9 @@ export interface Channel {
  * `throttled`: the server asks for fewer handshakes (MaxStartups, penalties, a close before the banner).
  * `sticky`: the same credentials or host key would fail again (authentication, host key).
  * `final`: no use in repeating it now (timeout, unknown name, configuration, aborted).
+ * `local`: this machine lacks what the dial needs, which says nothing of the host.
  */
-export type DialVerdict = 'transient' | 'throttled' | 'sticky' | 'final'
+export type DialVerdict = 'transient' | 'throttled' | 'sticky' | 'final' | 'local'
 
 export class DialError extends XecError {
   readonly verdict: DialVerdict

@@ -1,6 +1,7 @@
 /** The dials of one outage: how many at once, when, and what a success or an end of them leaves behind. */
 import { expect, test } from 'vitest'
 import type { Lease } from '../../src/pool/types.js'
+import { DialError } from '../../src/transport/transport.js'
 import { Sim, target } from './sim.js'
 
 const web = target('web')
@@ -142,4 +143,61 @@ test('being turned away by a server that throttles is not an attempt', async () 
   sim.parked[0]!.fail('transient')
   await sim.settle()
   expect(waiter.error()).toMatchObject({ code: 'XEC_CONNECT' })
+})
+
+/** As the transport says that this machine has no room for a connection. */
+const noRoom = (): DialError =>
+  new DialError('XEC_LOCAL_LIMIT', 'web: local limit: no file descriptor left', { verdict: 'local', phase: 'tcp' })
+
+test('a dial that this machine has no room for closes what idles, lowers the limit, and is made again', async () => {
+  const sim = new Sim({ maxConnections: 10 })
+  const events: string[] = []
+  sim.pool.subscribe(({ type }) => void events.push(type))
+  const first = sim.acquire(target('a'))
+  await sim.settle()
+  sim.parked[0]!.succeed()
+  ;(await first.acquired).release()
+  await sim.settle()
+  const second = sim.acquire(target('b'))
+  await sim.settle()
+  sim.parked[0]!.failWith(noRoom())
+  await sim.advance(1_000)
+  expect(sim.pool.state.maxConnections).toBe(1)
+  expect(events.filter((type) => type === 'localLimit')).toHaveLength(1)
+  expect(events).toContain('draining')
+  sim.parked[0]!.succeed()
+  expect((await second.acquired).attempts.map(({ outcome }) => outcome)).toEqual(['skipped', 'ok'])
+})
+
+test('where nothing is open that could make room, the host is given up, and no other one with it', async () => {
+  const sim = new Sim({ maxConnections: 10 })
+  const acquires = [sim.acquire(target('a')), sim.acquire(target('b'))]
+  await sim.settle()
+  for (const dial of [...sim.parked]) dial.failWith(noRoom())
+  await sim.settle()
+  expect(acquires.map((each) => (each.error() as DialError | undefined)?.code ?? 'waits')).toEqual([
+    'waits',
+    'XEC_LOCAL_LIMIT',
+  ])
+  await sim.advance(1_000)
+  sim.parked[0]!.succeed()
+  await acquires[0]!.acquired
+})
+
+test('a host that this machine has no room for is given up when two connect timeouts have passed', async () => {
+  const sim = new Sim({ maxConnections: 10 })
+  const first = sim.acquire(target('a'))
+  await sim.settle()
+  sim.parked[0]!.succeed()
+  const lease = await first.acquired
+  const second = sim.acquire(target('b'))
+  await sim.settle()
+  sim.parked[0]!.failWith(noRoom())
+  await sim.advance(30_000)
+  expect(second.error()).toBeUndefined()
+  lease.release()
+  await sim.advance(1_000)
+  sim.parked[0]!.failWith(noRoom())
+  await sim.settle()
+  expect(second.error()).toMatchObject({ code: 'XEC_LOCAL_LIMIT', executed: 'no' })
 })

@@ -288,7 +288,8 @@ export class FakeDial implements Reached {
 
   fail(
     verdict: DialVerdict,
-    code: 'XEC_CONNECT' | 'XEC_AUTH' | 'XEC_HOST_KEY' | 'XEC_CONFIG' | 'XEC_ABORTED' = verdict === 'sticky'
+    code: 'XEC_CONNECT' | 'XEC_AUTH' | 'XEC_HOST_KEY' | 'XEC_CONFIG' | 'XEC_ABORTED' | 'XEC_LOCAL_LIMIT' = verdict ===
+    'sticky'
       ? 'XEC_AUTH'
       : 'XEC_CONNECT',
     answered?: boolean,

@@ -109,6 +109,7 @@ export class Dials {
     queue.proven = true
     queue.sticky = null
     endpoint.lastOpenedAt = now
+    endpoint.shortSince = null
     endpoint.dialLimit = endpoint.dialLimit >= state.maxConcurrentDials ? Infinity : endpoint.dialLimit + 1
     connection.to('open')
     this.effects.emit(queue, {
@@ -158,5 +159,6 @@ export class Dials {
 
 function outcomeOf(error: XecError): Attempt['outcome'] {
   if (error.code === 'XEC_AUTH') return 'auth'
+  if (error.code === 'XEC_LOCAL_LIMIT') return 'skipped'
   return error.code === 'XEC_HOST_KEY' ? 'hostkey' : 'unreachable'
 }

@@ -1,7 +1,7 @@
 /** The series of dials to an endpoint that fail: which failure is worth another dial, when, and who hears that there will be none. */
 import type { XecError } from '../../errors.js'
 import { DialError, type DialVerdict } from '../../transport/transport.js'
-import { backoff } from '../policy/retry.js'
+import { afterShortage, backoff } from '../policy/retry.js'
 import type { Effects } from './effects.js'
 import type { State } from '../state/state.js'
 import { stillOut } from '../messages.js'
@@ -27,6 +27,7 @@ export class Retry {
     const now = state.now()
     // What is wrong with one user's key says nothing of the place.
     if (error.code === 'XEC_CONFIG') return null
+    if (verdict === 'local') return this.#short(queue, error)
     this.#observe(queue, error, verdict)
     if (verdict === 'sticky') {
       queue.proven = false
@@ -57,9 +58,32 @@ export class Retry {
     return null
   }
 
+  /** This machine has no room for another connection. Not an attempt of the host's: the pool goes on with what there is. */
+  #short(queue: Queue, error: XecError): number | null {
+    const { state } = this
+    const { endpoint } = queue
+    const { host, connectTimeoutMs } = queue.target
+    const now = state.now()
+    if (state.learnMost())
+      this.effects.emit(queue, {
+        type: 'localLimit',
+        host,
+        connections: state.maxConnections,
+        message: error.message,
+      })
+    const since = (endpoint.shortSince ??= now)
+    const delay = afterShortage(state.slots, now - since, connectTimeoutMs, state.random)
+    if (delay === null) endpoint.shortSince = null
+    else endpoint.notBefore = Math.max(endpoint.notBefore, now + delay)
+    return delay
+  }
+
   /** A series is over: who has no open connection to hope for hears of it. */
   giveUp(queue: Queue, error: XecError): void {
-    const queues = verdictOf(error) === 'sticky' || error.code === 'XEC_CONFIG' ? [queue] : [...queue.endpoint.queues]
+    const queues =
+      ['sticky', 'local'].includes(verdictOf(error)) || error.code === 'XEC_CONFIG'
+        ? [queue]
+        : [...queue.endpoint.queues]
     for (const other of queues) {
       if ([...other.connections].some((connection) => connection.state === 'open')) {
         queue.endpoint.notBefore = Math.max(queue.endpoint.notBefore, this.state.now() + queue.options.reconnectDelay)

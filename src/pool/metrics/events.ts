@@ -51,6 +51,11 @@ export type PoolEvent = { readonly at: number; readonly host: string; readonly c
       /** endpoints that failed within two seconds; until one answers, one dial at a time */ readonly hosts: number
     }
   | {
+      readonly type: 'localLimit'
+      /** connections that the pool goes on with */ readonly connections: number
+      /** what this machine lacks */ readonly message: string
+    }
+  | {
       readonly type: 'outageOver'
       /** false: given up, reset, or long past: this last is noticed when the next dial starts or ends */ readonly connected: boolean
     }

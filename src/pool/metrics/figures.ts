@@ -24,6 +24,7 @@ const NO_TOTALS: Readonly<Totals> = {
   draining: 0,
   closed: 0,
   outage: 0,
+  localLimit: 0,
   outageOver: 0,
 }
 
@@ -79,6 +80,7 @@ export class Figures {
       case 'dialCancelled':
       case 'draining':
       case 'outage':
+      case 'localLimit':
       case 'outageOver':
         break
     }

@@ -27,6 +27,8 @@ export class Endpoint {
   dialLimit = Infinity
   /** When the server first asked for fewer handshakes in this series. */
   throttledSince: number | null = null
+  /** When a dial first failed for want of something on this machine; null since one succeeded. */
+  shortSince: number | null = null
   lastError: string | null = null
   /** When a dial last succeeded. */
   lastOpenedAt: number | null = null

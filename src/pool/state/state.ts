@@ -42,6 +42,7 @@ export class State implements PoolView {
   readonly dirty: Subject[] = []
   readonly figures = new Figures()
   readonly breaker: CircuitBreaker
+  #learnedMost = Infinity
   readonly #freeing = new Set<Connection>()
   readonly #retiring = new Set<Connection>()
   readonly #opening = new Set<Connection>()
@@ -66,8 +67,26 @@ export class State implements PoolView {
     return this.options.enabled
   }
 
+  /** As configured, or as few as this machine turned out to have room for. */
   get maxConnections(): number {
-    return this.options.maxConnections
+    return Math.min(this.options.maxConnections, this.#learnedMost)
+  }
+
+  /**
+   * This machine had no room for one connection more than there are now. Room for the longest chain of jump hosts is
+   * kept: fewer could never carry anybody.
+   * @returns true the first time
+   */
+  learnMost(): boolean {
+    let longest = 1
+    for (const queue of this.registry.queues.values()) {
+      let length = 1
+      for (let jump = queue.jump; jump; jump = jump.jump) length++
+      longest = Math.max(longest, length)
+    }
+    const first = this.#learnedMost === Infinity
+    this.#learnedMost = Math.min(this.#learnedMost, Math.max(longest, this.slots))
+    return first
   }
 
   get maxConcurrentDials(): number {
