@@ -20,7 +20,6 @@ export const LIFTING_KEYS = [
   'requestTTY',
   'sessionType',
   'stdinNull',
-  'refuseConnection',
 ] as const satisfies readonly (keyof SshHostOptions)[]
 
 type LiftingSettings = { readonly [K in (typeof LIFTING_KEYS)[number]]?: SshHostOptions[K] }

@@ -140,7 +140,7 @@ describe('every bad input is one line with its place, and says what would be rig
     [
       'an option of the whole pool in a host',
       'hosts:\n  a: { pool: { maxConnections: 3 } }\n',
-      '2:16: maxConnections belongs to the whole pool; a host may set maxConnectionsPerHost, maxChannelsPerConnection, idleTimeout, keepAlive, keepAliveInterval, keepAliveCountMax',
+      '2:16: maxConnections belongs to the whole pool; a host may set maxConnectionsPerHost, maxChannelsPerConnection, idleTimeout, keepAlive, keepAliveInterval, keepAliveCountMax, maxReconnectAttempts',
     ],
     [
       'an address as a default',

@@ -40,6 +40,53 @@ const resolve = async (name: string, given: Given = {}): Promise<ResolvedTarget>
 const target = async (name: string, given: Given = {}): Promise<PoolTarget> => (await resolve(name, given)).target
 const path = (hop: PoolTarget | null): string[] => (hop ? [...path(hop.jump), hop.host] : [])
 
+describe('a restriction of ssh_config', () => {
+  const ssh = 'PasswordAuthentication no\nCiphers aes256-ctr\nSessionType none\nRemoteCommand top\nConnectionAttempts 3'
+  const lifted = { sessionType: 'default' }
+
+  test('holds, with its place, until an inventory key of the same name lifts it', async () => {
+    const yaml = (keys: object): string => JSON.stringify({ hosts: { w: { ...lifted, ...keys } } })
+    const held = await resolve('w', { yaml: yaml({}), ssh })
+    expect(held.target.rules).toEqual({ passwordAuthentication: false, ciphers: 'aes256-ctr' })
+    expect(held.target.rulePlaces).toEqual({ passwordAuthentication: 'config:1', ciphers: 'config:2' })
+    const free = await resolve('w', { yaml: yaml({ passwordAuthentication: true, ciphers: '+aes128-cbc' }), ssh })
+    expect(free.target.rules).toEqual({ passwordAuthentication: true, ciphers: '+aes128-cbc' })
+    const flag = { overrides: { ssh: { passwordAuthentication: false } } }
+    expect((await target('w', { yaml: yaml({ passwordAuthentication: true }), ...flag })).rules).toEqual({
+      passwordAuthentication: false,
+    })
+  })
+
+  test('that cannot be honoured refuses the host, and is told alone in a listing', async () => {
+    const problem = 'w: config:3: SessionType none leaves no command to run'
+    await expect(resolve('w', { yaml: 'hosts: { w: }', ssh })).rejects.toThrow(problem)
+    const { warnings } = await resolveTargets(['w'], context({ yaml: 'hosts: { w: }', ssh, secrets: false }))
+    expect(warnings).toEqual([expect.stringContaining(problem)])
+    await expect(resolve('w', { yaml: 'hosts: { w: }', ssh: 'RefuseConnection "gone: use w2"' })).rejects.toThrow(
+      'w: config:1: RefuseConnection forbids the connection: gone: use w2',
+    )
+  })
+
+  test('RemoteCommand is told with its place, and none lifts it', async () => {
+    const yaml = 'hosts: { w: { sessionType: default } }'
+    expect((await resolve('w', { yaml, ssh })).session.remoteCommand).toEqual({ command: 'top', place: 'config:4' })
+    const { session } = await resolve('w', { yaml: 'hosts: { w: { sessionType: default, remoteCommand: none } }', ssh })
+    expect(session.remoteCommand).toBeUndefined()
+  })
+
+  test('ConnectionAttempts is below the pool of the configuration and the inventory', async () => {
+    const of = async (host: string, pool?: { maxReconnectAttempts: number }): Promise<number | undefined> => {
+      const given = context({ yaml: `hosts: { w: { sessionType: default, ${host} } }`, ssh })
+      const { targets } = await resolveTargets(['w'], { ...given, ...(pool && { pool }) })
+      return targets[0]?.target.pool?.maxReconnectAttempts
+    }
+    expect(await of('')).toBe(2)
+    expect(await of('connectionAttempts: 5')).toBe(4)
+    expect(await of('pool: { maxReconnectAttempts: 0 }')).toBe(0)
+    expect(await of('', { maxReconnectAttempts: 7 })).toBeUndefined()
+  })
+})
+
 describe('each setting comes from the first layer that has it', () => {
   const layers = {
     host: 'hosts: { w: { username: of-host } }',

@@ -121,7 +121,7 @@ describeWorld('ssh and known_hosts', () => {
     const all = Array.from({ length: cases(300) }, (_, i) => ({
       i,
       text: makeFile(random),
-      mode: (random() < 0.5 ? 'yes' : 'accept-new') as Word,
+      mode: random() < 0.5 ? 'yes' : 'accept-new',
     }))
     const wrong: unknown[] = []
     const counts = { both: 0, neither: 0, sshAlone: 0 }
