@@ -56,6 +56,11 @@ export const ERROR_CODES = {
     outcome: 'cancelled',
     doc: 'The pool is draining or closed and takes no new work.',
   },
+  XEC_LOCAL_LIMIT: {
+    phase: 'tcp',
+    outcome: 'skipped',
+    doc: 'This machine or process has no descriptor, port or buffer left for a connection; nothing was sent, and no host is at fault.',
+  },
   XEC_REFUSED: {
     phase: 'channel',
     outcome: 'refused',
@@ -73,19 +78,6 @@ export const ERROR_CODES = {
     outcome: 'failed',
     doc: 'The command ended with a non-zero status, by a signal, or without any status.',
   },
-  XEC_AUTH: { phase: 'auth', doc: 'The server refused every credential that was offered.' },
-  XEC_HOST_KEY: { phase: 'hostkey', doc: 'The host key is changed, revoked, or unknown under a strict policy.' },
-  XEC_QUEUE_TIMEOUT: { phase: 'queue', doc: 'No channel became free within the queue timeout.' },
-  XEC_POOL_CLOSED: { phase: 'queue', doc: 'The pool is draining or closed and takes no new work.' },
-  XEC_LOCAL_LIMIT: {
-    phase: 'tcp',
-    doc: 'This machine or process has no descriptor, port or buffer left for a connection; nothing was sent, and no host is at fault.',
-  },
-  XEC_REFUSED: { phase: 'channel', doc: 'The server refused a channel, a pty or the command itself.' },
-  XEC_CONNECTION_LOST: { phase: 'run', doc: 'The connection died before the exit status of the command arrived.' },
-  XEC_TIMEOUT: { phase: 'run', doc: 'The command did not finish within its timeout.' },
-  XEC_ABORTED: { phase: 'run', doc: 'The caller cancelled the command.' },
-  XEC_EXIT: { phase: 'run', doc: 'The command ended with a non-zero status, by a signal, or without any status.' },
   XEC_FILE: {
     phase: 'run',
     outcome: 'failed',
