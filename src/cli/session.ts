@@ -74,7 +74,12 @@ export async function withSession(
     pause: options.pause,
   })
   try {
-    const ssh = new Ssh2Transport({ prompt, askPasswords: options.askPasswords, warn: warnings(notices) })
+    const ssh = new Ssh2Transport({
+      prompt,
+      askPasswords: options.askPasswords,
+      warn: warnings(notices),
+      tell: (message) => notices.progress(message),
+    })
     const xec = createXec({ pool: options.pool, prompt, transport: options.wrap?.(ssh) ?? ssh })
     xec.pool.subscribe(({ type, host }) => {
       const change = type === 'granted' ? 1 : type === 'released' || type === 'revoked' ? -1 : 0

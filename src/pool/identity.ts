@@ -6,7 +6,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { addressOf } from '../runtime/address.js'
 import { Secret } from '../runtime/secret.js'
-import type { Target } from '../transport/transport.js'
+import type { ProxyCommand, Target } from '../transport/transport.js'
 
 /** New in every process: a key says nothing about what went into it, and cannot be guessed offline. */
 const pepper = randomBytes(32)
@@ -37,8 +37,17 @@ function reveal(this: unknown, name: string, value: unknown): unknown {
   return original instanceof Secret ? { secret: original.reveal() } : value
 }
 
-/** `address:port`, and the jump path that leads there. */
+/** `address:port`, and the jump path or the ProxyCommand that leads there; this one by a mark, because it may hold a secret. */
 export function endpointOf(target: Target): string {
   const place = addressOf({ address: target.address.toLowerCase(), port: target.port })
+  if (target.proxyCommand) return `${place} by ProxyCommand ${markOf(target.proxyCommand)}`
   return target.jump ? `${place} via ${endpointOf(target.jump)}` : place
+}
+
+/** Where it is said makes no other connection of it. */
+function markOf({ command, shell }: ProxyCommand): string {
+  return createHmac('sha256', pepper)
+    .update(JSON.stringify([shell, command]))
+    .digest('base64url')
+    .slice(0, 22)
 }

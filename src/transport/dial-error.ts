@@ -3,7 +3,8 @@ import { messageOf, type ErrorCode, type Phase } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
 import { shortageOf } from '../runtime/shortage.js'
 import { bannerFailure } from './banner.js'
-import { DialError, type DialVerdict, type Target } from './transport.js'
+import type { ProxyFate } from './proxy.js'
+import { DialError, type DialVerdict, type ProxyCommand, type Target } from './transport.js'
 import { placeOf, printable, saidOf } from './words.js'
 
 export type DialPhase = Extract<Phase, 'dns' | 'tcp' | 'banner' | 'kex' | 'hostkey' | 'auth'>
@@ -32,8 +33,14 @@ const WAITED_FOR: Record<DialPhase, string> = {
   auth: 'the authentication',
 }
 
-export function timedOutDial(target: Target, phase: DialPhase, timeoutMs: number): DialError {
-  const hint = phase === 'tcp' ? '; the host may be down or a firewall drops packets' : ''
+/** @param said what the ProxyCommand on the way has said so far */
+export function timedOutDial(target: Target, phase: DialPhase, timeoutMs: number, said = ''): DialError {
+  const hint =
+    said !== ''
+      ? `; the ProxyCommand said: ${said}`
+      : phase === 'tcp'
+        ? '; the host may be down or a firewall drops packets'
+        : ''
   return dialError(
     target,
     'XEC_CONNECT',
@@ -81,6 +88,55 @@ export function connectFailed(target: Target, error: Error): DialError {
     answered,
     cause: error,
   })
+}
+
+/** Codes of a shortage here, which is no fault of the program. */
+const SHORTAGE = new Set(['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'])
+
+/** The shell that was to run the ProxyCommand did not start. */
+export function proxyNotStarted(target: Target, { shell, from }: ProxyCommand, error: Error): DialError {
+  const { code = '' } = error as NodeJS.ErrnoException
+  if (SHORTAGE.has(code)) return connectFailed(target, error)
+  const problem =
+    { ENOENT: 'there is no such program', EACCES: 'it may not be run' }[code] ?? printable(messageOf(error))
+  return dialError(
+    target,
+    'XEC_CONFIG',
+    'config',
+    'final',
+    `the ProxyCommand (${from}) is run by ${shell}, the shell of $SHELL: ${problem}`,
+    error,
+  )
+}
+
+/** `ended with status 1: nc: connection refused`; undefined for an end in order, with nothing to say. */
+export function proxyEnd({ code, signal, said }: ProxyFate): string | undefined {
+  if (code === 0 && said === '') return undefined
+  const how = signal === null ? `ended with status ${code ?? '?'}` : `was killed by ${signal}`
+  return `the ProxyCommand ${how}${said === '' ? '' : `: ${said}`}`
+}
+
+/** The program on the way ended before the target's identification, or later; undefined when that explains nothing. */
+export function proxyFailed(
+  target: Target,
+  proxy: ProxyCommand,
+  phase: DialPhase,
+  peeked: string,
+  fate: ProxyFate,
+): DialError | undefined {
+  const end = proxyEnd(fate)
+  // What came over the connection says more than a program that ended in order behind it.
+  if (end === undefined || (peeked !== '' && fate.code === 0)) return undefined
+  const early = phase === 'banner'
+  // Of a shell: the program was not found (127), or is none (126).
+  const unusable = early && (fate.code === 127 || fate.code === 126)
+  return dialError(
+    target,
+    'XEC_CONNECT',
+    early ? 'tcp' : phase,
+    unusable ? 'final' : 'transient',
+    `${end}${unusable ? ` (${proxy.from})` : ''}`,
+  )
 }
 
 /** A jump host that did not lend a carrier (RFC 4254 §5.1: 1 prohibited, 2 connect failed). */

@@ -13,6 +13,8 @@ import {
   dialError,
   hopLost,
   localFailure,
+  proxyEnd,
+  proxyFailed,
   timedOutDial,
   type DialPhase,
 } from './dial-error.js'
@@ -32,6 +34,7 @@ import {
 } from './internals.js'
 import type { Ssh2 } from './library.js'
 import { Ssh2Link } from './link.js'
+import { ProxyPath } from './proxy.js'
 import { sessionEnv } from './session-env.js'
 import type { Path } from './socket.js'
 import { OFFER_BYTES, serverOffer } from './server-offer.js'
@@ -44,6 +47,8 @@ export interface Shared {
   readonly knownHosts: KnownHosts
   readonly askAboutKey: AskAboutKey | null
   readonly warn: (message: string) => void
+  /** Hears what is of use to somebody who looks for a fault, such as the stderr of a ProxyCommand. */
+  readonly tell: (message: string) => void
 }
 
 export interface DialParts extends Shared {
@@ -150,7 +155,7 @@ export class Dial implements Reached {
       if (hasIdent(this.#peeked)) this.#phase = 'kex'
     })
     path.on('end', () => {
-      if (this.#link) this.#link.broke('the server closed it')
+      if (this.#link) this.#link.broke(endOf(path) ?? 'the server closed it')
       else this.#fail(this.#broken())
     })
     path.on('error', (error: Error) => {
@@ -282,8 +287,12 @@ export class Dial implements Reached {
   }
 
   #broken(error?: Error): DialError {
-    const { target, via } = this.parts
+    const { target, via, path } = this.parts
     if (via && !via.alive) return hopLost(target, this.#phase, via.gone, error)
+    if (target.proxyCommand && path instanceof ProxyPath && path.fate) {
+      const failure = proxyFailed(target, target.proxyCommand, this.#phase, this.#peeked, path.fate)
+      if (failure) return failure
+    }
     if (this.#phase === 'kex' && error && /no matching/i.test(error.message)) {
       const theirs = serverOffer(Buffer.concat(this.#opening))
       const told = theirs && noAgreement(target, this.parts.offers, theirs, error)
@@ -301,6 +310,11 @@ export class Dial implements Reached {
 
 function isLoopback(address: string | undefined): boolean {
   return address !== undefined && /^(127\.|::1$|::ffff:127\.)/.test(address)
+}
+
+/** How the program ended that the path runs over, when that says more than the end itself. */
+function endOf(path: Path): string | undefined {
+  return path instanceof ProxyPath && path.fate ? proxyEnd(path.fate) : undefined
 }
 
 function shut(path: Path): Promise<void> {

@@ -1,9 +1,10 @@
-/** The way to a target, up to the first word from there: a TCP connection, or a carrier that a jump host lends. */
+/** The way to a target, up to the first word from there: a TCP connection, a carrier that a jump host lends, or a program. */
 import { closeSync, openSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { PEEK_BYTES } from './banner.js'
 import { bindFailure, originOf, type Origin } from './bind.js'
 import { Carrier } from './carrier.js'
+import type { Clock } from '../runtime/clock.js'
 import type { Deadline } from './deadline.js'
 import {
   abortedDial,
@@ -11,13 +12,15 @@ import {
   connectFailed,
   hopLost,
   localFailure,
+  proxyNotStarted,
   timedOutDial,
   type DialPhase,
 } from './dial-error.js'
 import { IDENT } from './internals.js'
 import { Ssh2Link } from './link.js'
+import { ProxyPath, startProxy, type ProxyProcess } from './proxy.js'
 import { openSocket, type Path } from './socket.js'
-import type { DialError, Link, Target } from './transport.js'
+import type { DialError, Link, ProxyCommand, Target } from './transport.js'
 
 /** A TCP connection. Rejects with a DialError, once the socket is shut. */
 export async function connectPath(target: Target, signal: AbortSignal, deadline: Deadline): Promise<Path> {
@@ -95,6 +98,33 @@ export function borrowPath(target: Target, via: Link, signal: AbortSignal, deadl
 }
 
 /**
+ * The same by a program. It counts as connected once it runs, as it does to ssh: what it then does nobody can see.
+ * @param hear called with each line of its stderr, fit for a terminal
+ */
+export function proxyPath(
+  target: Target,
+  proxy: ProxyCommand,
+  signal: AbortSignal,
+  clock: Clock,
+  hear: (line: string) => void,
+): Promise<Path> {
+  return new Promise((resolve, reject) => {
+    let child: ProxyProcess
+    try {
+      child = startProxy(proxy)
+    } catch (error) {
+      return reject(proxyNotStarted(target, proxy, error as Error))
+    }
+    child.once('error', (error) => reject(proxyNotStarted(target, proxy, error)))
+    child.once('spawn', () => {
+      const path = new ProxyPath(child, clock, hear)
+      if (!signal.aborted) return resolve(path)
+      path.once('close', () => reject(abortedDial(target, 'tcp'))).destroy()
+    })
+  })
+}
+
+/**
  * Says who we are, and waits until the server says something, or hangs up. A host that takes connections and then says
  * nothing must not hold a permit that others could use. Rejects with a DialError, once the socket is shut.
  * @returns what it said first, which is still to be read; empty when it hung up without a word
@@ -121,7 +151,12 @@ export function heardFrom(path: Path, target: Target, signal: AbortSignal, deadl
     // Between the connection and here nobody listened.
     if (signal.aborted) return aborted()
     signal.addEventListener('abort', aborted, { once: true })
-    deadline.start(() => fail(timedOutDial(target, 'banner', deadline.totalMs)))
+    deadline.start(() => fail(timedOutDial(target, 'banner', deadline.totalMs, saidBy(path))))
     path.write(`SSH-2.0-${IDENT}\r\n`)
   })
+}
+
+/** What the program on the way has said, if there is one. */
+function saidBy(path: Path): string {
+  return path instanceof ProxyPath ? path.said : ''
 }

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Duplex, Writable } from 'node:stream'
 import type { Origin } from './bind.js'
 
-/** What a dial runs over: a TCP socket, or a carrier that a jump host lends. */
+/** What a dial runs over: a TCP socket, a carrier that a jump host lends, or a program. */
 export interface Path extends Duplex {
   ref(): unknown
   unref(): unknown

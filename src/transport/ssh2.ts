@@ -14,9 +14,9 @@ import { KeyRing } from './keys.js'
 import { loadSsh2 } from './library.js'
 import { Ssh2Link } from './link.js'
 import { Passwords } from './passwords.js'
-import { borrowPath, connectPath, heardFrom } from './path.js'
-import { corkWrites } from './socket.js'
-import type { Reached, ReachOptions, Target, Transport } from './transport.js'
+import { borrowPath, connectPath, heardFrom, proxyPath } from './path.js'
+import { corkWrites, type Path } from './socket.js'
+import type { Link, Reached, ReachOptions, Target, Transport } from './transport.js'
 
 export interface Ssh2TransportOptions {
   /** Default: the system's. */
@@ -29,6 +29,8 @@ export interface Ssh2TransportOptions {
   readonly knownHosts?: KnownHosts
   /** Hears what went wrong without failing the dial, e.g. a known_hosts file that cannot be written. Default: a process warning, once each. */
   readonly warn?: (message: string) => void
+  /** Hears each line that a ProxyCommand says on its stderr, with the host in front. Default: nobody does. */
+  readonly tell?: (message: string) => void
 }
 
 export class Ssh2Transport implements Transport {
@@ -42,8 +44,9 @@ export class Ssh2Transport implements Transport {
     askPasswords = false,
     knownHosts = new KnownHosts(),
     warn = warnOnce(),
+    tell = () => {},
   }: Ssh2TransportOptions = {}) {
-    this.#shared = { clock, knownHosts, askAboutKey: prompt && askOnce(prompt), warn }
+    this.#shared = { clock, knownHosts, askAboutKey: prompt && askOnce(prompt), warn, tell }
     this.#keys = new KeyRing(prompt)
     this.#passwords = prompt && askPasswords ? new Passwords(prompt) : null
   }
@@ -77,7 +80,7 @@ export class Ssh2Transport implements Transport {
       throw abortedDial(target, 'tcp')
     }
     const started = clock.now()
-    const path = via ? await borrowPath(target, via, signal, deadline) : await connectPath(target, signal, deadline)
+    const path = await this.#path(target, via, signal, deadline)
     const tcpMs = clock.now() - started
     corkWrites(path)
     const first = await heardFrom(path, target, signal, deadline)
@@ -96,6 +99,16 @@ export class Ssh2Transport implements Transport {
       keepAlive,
       tcpMs,
     })
+  }
+
+  #path(target: Target, via: Link | undefined, signal: AbortSignal, deadline: Deadline): Promise<Path> {
+    const { clock, tell } = this.#shared
+    if (via) return borrowPath(target, via, signal, deadline)
+    if (target.proxyCommand)
+      return proxyPath(target, target.proxyCommand, signal, clock, (line) =>
+        tell(`${target.host}: ProxyCommand: ${line}`),
+      )
+    return connectPath(target, signal, deadline)
   }
 }
 

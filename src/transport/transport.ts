@@ -17,6 +17,8 @@ export interface Target {
   readonly username: string
   /** The hop that carries this target (ProxyJump's last one); its own `jump` is the hop before. */
   readonly jump: Target | null
+  /** A program that makes the connection in place of TCP (ssh_config's ProxyCommand); never beside `jump`. Default: none. */
+  readonly proxyCommand?: ProxyCommand | null
   readonly credentials: Credentials
   readonly hostKeys: HostKeyPolicy
   /** One dial, TCP to authenticated, in ms; time spent waiting for a handshake permit is not counted. */
@@ -53,6 +55,16 @@ export const CONNECTION_RULES = [
 ] as const satisfies readonly (keyof SshHostOptions)[]
 
 export type ConnectionRules = { readonly [K in (typeof CONNECTION_RULES)[number]]?: SshHostOptions[K] | undefined }
+
+/** ssh_config(5), ProxyCommand: its standard input and output are the connection. */
+export interface ProxyCommand {
+  /** Tokens expanded; the shell runs it with `exec` in front. May hold a secret: not for messages. */
+  readonly command: string
+  /** The shell's path. */
+  readonly shell: string
+  /** For messages: where it is said, such as `~/.ssh/config:12` or `-o`. */
+  readonly from: string
+}
 
 /** What may be offered to authenticate, in the order it is tried: keys, agent, password. */
 export interface Credentials {
@@ -99,7 +111,7 @@ export interface ReachOptions {
 
 export interface Transport {
   /**
-   * Opens the path to a target: TCP, or a carrier through `via`, up to the server's first word (or its hanging up).
+   * Opens the path to a target: TCP, a carrier through `via`, or its ProxyCommand, up to the server's first word (or its hanging up).
    * Rejects with a DialError; leaves nothing open when it rejects.
    */
   reach(target: Target, options: ReachOptions): Promise<Reached>

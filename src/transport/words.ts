@@ -8,7 +8,7 @@ export function placeOf(target: Target): string {
   const address = addressOf(target)
   const hops: string[] = []
   for (let hop = target.jump; hop; hop = hop.jump) hops.unshift(hop.host)
-  const via = hops.length > 0 ? ` via ${hops.join(', ')}` : ''
+  const via = hops.length > 0 ? ` via ${hops.join(', ')}` : target.proxyCommand ? ' by ProxyCommand' : ''
   return target.host === address ? `${address}${via}` : `${target.host} (${address}${via})`
 }
 
