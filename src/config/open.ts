@@ -4,6 +4,7 @@ import type { Inventory } from '../inventory/inventory.js'
 import { checkHost } from '../inventory/outside.js'
 import { resolveTargets, type HostOverrides, type ResolvedTarget } from '../inventory/resolve.js'
 import { select, type SelectionRequest } from '../inventory/selector.js'
+import { MatchCommands } from '../openssh/match-exec.js'
 import { loadSshConfig } from '../openssh/ssh-config-load.js'
 import type { PoolOptions } from '../pool/options.js'
 import { localUser } from '../runtime/local-user.js'
@@ -51,6 +52,7 @@ export async function openInventory({
 }: OpenOptions): Promise<OpenInventory> {
   const { source, inventory, pool, warnings } = await loadConfig({ cwd, home, env, file })
   const ssh = await loadSshConfig({ home, env, file: sshConfig })
+  const commands = new MatchCommands(env)
   return {
     source,
     inventory,
@@ -66,9 +68,19 @@ export async function openInventory({
             : `no hosts: ${source} defines none`,
           { phase: 'select' },
         )
-      return select(inventory, request, (name) => void checkHost(name, inventory, ssh))
+      return select(inventory, request, (name) => void checkHost(name, inventory, ssh), ssh.hosts)
     },
     resolve: (names, secrets) =>
-      resolveTargets(names, { inventory, ssh, overrides, env, home, user: localUser(env), secrets, pool }),
+      resolveTargets(names, {
+        inventory,
+        ssh,
+        commands,
+        overrides,
+        env,
+        home,
+        user: localUser(env),
+        secrets,
+        pool,
+      }),
   }
 }

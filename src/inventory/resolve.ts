@@ -7,6 +7,7 @@ import { DEFAULT_CONNECT_TIMEOUT_MS, type RequestTTY } from '../openssh/host-opt
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { keyGivenAs, tornKey } from '../openssh/key-format.js'
+import { MatchCommands } from '../openssh/match-exec.js'
 import type { SshAnswer, SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
 import type { HostPoolOptions, PoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
@@ -45,7 +46,9 @@ export interface ResolveContext {
   readonly home: string
   /** The local user's name: the last default of a login. */
   readonly user: string
-  /** False: for listings; secrets are left out, no program is run. Default true. */
+  /** Runs the commands of `Match exec` and remembers them. Default: one of its own. */
+  readonly commands?: MatchCommands
+  /** False: for listings; secrets are left out, no program is run for them. Default true. */
   readonly secrets?: boolean
   /** What the configuration says of the pool: ssh_config comes after it. */
   readonly pool?: Partial<PoolOptions>
@@ -86,15 +89,17 @@ export async function resolveTargets(
 class Resolver {
   readonly warnings = new Set<string>()
   readonly #secrets: Secrets
+  readonly #commands: MatchCommands
   readonly #hops = new Map<string, Promise<PoolTarget>>()
 
   constructor(private readonly context: ResolveContext) {
     this.#secrets = new Secrets(context.env)
+    this.#commands = context.commands ?? new MatchCommands(context.env)
   }
 
   async resolve(name: string): Promise<ResolvedTarget> {
     const { inventory, overrides } = this.context
-    const host = this.#host(name, overrides)
+    const host = await this.#host(name, overrides)
     const { mention } = host
     const target = await this.#target(name, host, overrides, (layers) =>
       this.#jumpOf(name, layers, overrides, host, [mention.base]),
@@ -113,7 +118,7 @@ class Resolver {
   }
 
   /** What the layers and ssh_config say of a name. */
-  #host(name: string, overrides: HostOverrides): Host {
+  async #host(name: string, overrides: HostOverrides): Promise<Host> {
     const { inventory, ssh } = this.context
     const mention = checkHost(name, inventory, ssh)
     const own = inventory.hosts.get(mention.base)
@@ -125,7 +130,7 @@ class Resolver {
     const username =
       overrides.username ?? mention.username ?? overrides.variables?.username ?? first(layers, 'username')
     const port = overrides.port ?? mention.port ?? overrides.variables?.port ?? first(layers, 'port')
-    const found = ssh.resolve(address, { user: username, port, options: overrides.ssh })
+    const found = await this.#commands.resolve(ssh, address, { user: username, port, options: overrides.ssh })
     for (const warning of found.warnings) this.warnings.add(warning)
     for (const { option, problem } of found.refusals)
       if (!isLifted(option, layers, overrides)) this.#refuse(name, problem)
@@ -271,7 +276,7 @@ class Resolver {
             `${path[0] ?? name}: the jump hosts run in a circle: ${[...path, mention.base].join(' → ')}`,
             { host: name },
           )
-        const host = this.#host(hop, {})
+        const host = await this.#host(hop, {})
         const { connectTimeoutMs } = this.context.overrides
         const own =
           i === 0

@@ -12,7 +12,8 @@ import { matching } from './regex.js'
 type Term =
   | { readonly kind: 'all' }
   | { readonly kind: 'group'; readonly name: string }
-  | { readonly kind: 'match'; matching(names: readonly string[]): readonly string[] }
+  /** `outright`: it may also mean names that ssh_config has without a wildcard. */
+  | { readonly kind: 'match'; readonly outright: boolean; matching(names: readonly string[]): readonly string[] }
   | { readonly kind: 'names'; readonly names: readonly string[] }
 
 export type Operator = ',' | '&' | '!'
@@ -88,12 +89,18 @@ function termOf(word: string, room: Room, fail: (problem: string) => never): Ter
   if (word.startsWith('~/')) {
     try {
       const pattern = new RegExp(word.slice(2, -1), 'u')
-      return { kind: 'match', matching: (names) => matching(pattern, names) }
+      return { kind: 'match', outright: false, matching: (names) => matching(pattern, names) }
     } catch (error) {
       return fail(error instanceof Error ? error.message : 'not a regular expression')
     }
   }
-  if (hasWildcard(word)) return { kind: 'match', matching: (names) => names.filter((name) => matchPattern(name, word)) }
+  // `*` alone means the inventory: nobody means every Host of ~/.ssh/config, code hosts and all, by it.
+  if (hasWildcard(word))
+    return {
+      kind: 'match',
+      outright: /[^*?]/.test(word),
+      matching: (names) => names.filter((name) => matchPattern(name, word)),
+    }
   if (!hasRange(word) || word.startsWith('ssh://') || /\[[^\]]*:/.test(word)) return { kind: 'names', names: [word] }
   const names = expandWithin(word, room.left)
   room.left -= names.length
@@ -116,12 +123,14 @@ export interface SelectionRequest {
  * in the order of mention. Every host only by `all`: a list that came out empty does not stand for it.
  * @param outside whether a name that is no inventory name may be dialled all the same (an address, an ssh_config host);
  *   throws for one that may not
+ * @param outright names outside the inventory that a glob with a literal part may mean, too: those of ssh_config's Host lines
  * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected
  */
 export function select(
   inventory: Inventory,
   { groups = [], hosts = [], exclude = [], all = false }: SelectionRequest,
   outside: (name: string) => void,
+  outright: readonly string[] = [],
 ): readonly string[] {
   const said: Said = { groups: [groups].flat(), hosts: [hosts].flat(), exclude: [exclude].flat() }
   if (!all && said.groups.length === 0 && said.hosts.length === 0)
@@ -132,7 +141,7 @@ export function select(
   if (all) for (const name of inventory.hosts.keys()) chosen.add(name)
   for (const name of said.groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
   const room = { left: MOST_NAMES }
-  const named = (text: string): ReadonlySet<string> => evaluate(parseSelector(text, room), inventory, outside)
+  const named = (text: string): ReadonlySet<string> => evaluate(parseSelector(text, room), inventory, outside, outright)
   for (const text of said.hosts) for (const name of named(text)) chosen.add(name)
   for (const text of said.exclude) for (const name of named(text)) chosen.delete(name)
   if (chosen.size === 0) throw nothingSelected(inventory, said)
@@ -149,12 +158,17 @@ function inOrder(inventory: Inventory, chosen: ReadonlySet<string>): string[] {
 }
 
 /** What a selector stands for in an inventory. Each step costs no more than the number of hosts. */
-export function evaluate(selector: Selector, inventory: Inventory, outside: (name: string) => void): Set<string> {
+export function evaluate(
+  selector: Selector,
+  inventory: Inventory,
+  outside: (name: string) => void,
+  outright: readonly string[] = [],
+): Set<string> {
   let chosen = new Set<string>()
   for (const { operator, term } of selector.steps) {
-    if (operator === ',') for (const name of namesOf(term, inventory, outside)) chosen.add(name)
-    else if (operator === '!') for (const name of namesOf(term, inventory, outside, chosen)) chosen.delete(name)
-    else chosen = new Set([...namesOf(term, inventory, outside, chosen)].filter((name) => chosen.has(name)))
+    if (operator === ',') for (const name of namesOf(term, inventory, outside, outright)) chosen.add(name)
+    else if (operator === '!') for (const name of namesOf(term, inventory, outside, [], chosen)) chosen.delete(name)
+    else chosen = new Set([...namesOf(term, inventory, outside, [], chosen)].filter((name) => chosen.has(name)))
   }
   return chosen
 }
@@ -164,6 +178,7 @@ function namesOf(
   term: Term,
   inventory: Inventory,
   outside: (name: string) => void,
+  outright: readonly string[],
   among?: ReadonlySet<string>,
 ): Iterable<string> {
   switch (term.kind) {
@@ -171,8 +186,10 @@ function namesOf(
       return among ?? inventory.hosts.keys()
     case 'group':
       return groupMembers(inventory, term.name)
-    case 'match':
-      return term.matching([...(among ?? inventory.hosts.keys())])
+    case 'match': {
+      const more = term.outright ? outright.filter((name) => !inventory.hosts.has(name)) : []
+      return term.matching([...(among ?? inventory.hosts.keys()), ...more])
+    }
     case 'names':
       for (const name of term.names) if (!inventory.hosts.has(name)) outside(name)
       return term.names

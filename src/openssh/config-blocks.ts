@@ -12,6 +12,8 @@ export interface Block {
     | { readonly kind: 'host'; readonly patterns: readonly string[] }
     | { readonly kind: 'match'; readonly criteria: Criteria }
   readonly place: Place
+  /** Why a program that its Match line names is not run: others may write to the file. Null when it is. */
+  readonly distrust: string | null
   readonly statements: Statement[]
 }
 
@@ -26,10 +28,11 @@ export function configError(place: Place, problem: string, cause?: unknown): Xec
 
 /**
  * Takes one file apart. Values are checked in every block, whether or not it will ever apply, as ssh does.
+ * @param distrust why no program that the file names may be run; null when it may
  * @throws XecError XEC_CONFIG with file:line.
  */
-export function parseSshConfig(text: string, file: string): Block[] {
-  let block: Block = { applies: { kind: 'always' }, place: { file, line: 1 }, statements: [] }
+export function parseSshConfig(text: string, file: string, distrust: string | null = null): Block[] {
+  let block: Block = { applies: { kind: 'always' }, place: { file, line: 1 }, distrust, statements: [] }
   const blocks = [block]
   text
     .replace(/^\ufeff/, '')
@@ -39,7 +42,8 @@ export function parseSshConfig(text: string, file: string): Block[] {
       const config = attempt(place, '', () => splitConfigLine(line))
       if (!config) return
       const { keyword, written, rest } = config
-      const begin = (applies: Block['applies']): void => void blocks.push((block = { applies, place, statements: [] }))
+      const begin = (applies: Block['applies']): void =>
+        void blocks.push((block = { applies, place, distrust, statements: [] }))
       attempt(place, `${written} `, () => {
         if (keyword === 'host') begin({ kind: 'host', patterns: splitArguments(rest) })
         else if (keyword === 'match') begin({ kind: 'match', criteria: parseMatch(rest) })

@@ -28,9 +28,10 @@ export function splitConfigLine(line: string): ConfigLine | null {
 
 /**
  * Words with '…' or "…" around them or inside them, and backslash escapes; `#` at the start of a word begins a comment.
+ * @param mayBeEmpty whether `""` is a word; default false
  * @throws Error with the problem alone, for a quote without its end and for an empty word or line.
  */
-export function splitArguments(text: string): string[] {
+export function splitArguments(text: string, mayBeEmpty = false): string[] {
   const args: string[] = []
   let i = 0
   while (i < text.length) {
@@ -53,7 +54,7 @@ export function splitArguments(text: string): string[] {
       else word += c
     }
     if (quote !== '') throw new Error(`has a ${quote} that is not closed`)
-    if (word === '') throw new Error('has an empty value')
+    if (word === '' && !mayBeEmpty) throw new Error('has an empty value')
     args.push(word)
   }
   if (args.length === 0) throw new Error('has no value')

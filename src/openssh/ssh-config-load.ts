@@ -1,8 +1,9 @@
-/** Reads ssh_config files and what they include. Nothing in them is ever executed. */
+/** Reads ssh_config files and what they include. Runs nothing: match-exec.ts does, when a host is asked of. */
 import { stat } from 'node:fs/promises'
-import { hostname } from 'node:os'
+import { hostname, networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import { messageOf, XecError } from '../errors.js'
+import { othersMayWrite } from '../runtime/file-trust.js'
 import { expandTilde } from '../runtime/home.js'
 import { localUser } from '../runtime/local-user.js'
 import { readBounded } from '../runtime/read-file.js'
@@ -41,6 +42,10 @@ export async function loadSshConfig(options: LoadOptions): Promise<SshConfig> {
     localUser: localUser(env),
     localHost: hostname(),
     uid: process.getuid?.() ?? 0,
+    localAddresses: () =>
+      Object.values(networkInterfaces()).flatMap(
+        (found) => found?.map(({ address }) => address.replace(/%.*/, '')) ?? [],
+      ),
   }
   if (file === 'none') return sshConfig([], around)
   const userDir = join(home, '.ssh')
@@ -69,19 +74,19 @@ class Loader {
   ) {}
 
   async named(path: string): Promise<Block[]> {
-    let text: string
+    let read: ConfigText
     try {
-      text = await readText(path, false)
+      read = await readText(path, false)
     } catch (error) {
       throw unreadable(path, error)
     }
-    return this.#parse(text, path, [])
+    return this.#parse(read, path, [])
   }
 
   async byDefault(path: string, guarded: boolean, notes: string[]): Promise<Block[]> {
-    let text: string
+    let read: ConfigText
     try {
-      text = await readText(path, guarded)
+      read = await readText(path, guarded)
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       // What is there and too large, or never ends, may hold restrictions.
@@ -89,11 +94,11 @@ class Loader {
       if (!isMissing(error)) notes.push(`${path} is left out: ${messageOf(error)}`)
       return []
     }
-    return this.#parse(text, path, [])
+    return this.#parse(read, path, [])
   }
 
-  async #parse(text: string, path: string, from: readonly string[]): Promise<Block[]> {
-    const blocks = parseSshConfig(text, path)
+  async #parse({ text, distrust }: ConfigText, path: string, from: readonly string[]): Promise<Block[]> {
+    const blocks = parseSshConfig(text, path, distrust)
     const chain = [...from, path]
     for (const { statements } of blocks) {
       for (const statement of statements) {
@@ -117,14 +122,14 @@ class Loader {
       )
     if (chain.length > MAX_DEPTH) throw configError(place, `Include is nested more than ${MAX_DEPTH} deep`)
     if (++this.#files > MAX_FILES) throw configError(place, `Include brings in more than ${MAX_FILES} files`)
-    let text: string
+    let read: ConfigText
     try {
-      text = await readText(path, true)
+      read = await readText(path, true)
     } catch (error) {
       if (isMissing(error) || (error as NodeJS.ErrnoException).code === 'EISDIR') return undefined
       throw configError(place, `Include cannot read ${path}: ${messageOf(error)}`, error)
     }
-    return this.#parse(text, path, chain)
+    return this.#parse(read, path, chain)
   }
 
   async #paths(pattern: string, place: Place): Promise<string[]> {
@@ -149,24 +154,27 @@ class Loader {
   }
 }
 
+interface ConfigText {
+  readonly text: string
+  /** Why its programs are not run; null when they are. */
+  readonly distrust: string | null
+}
+
 /**
  * The text of a file of bounded size.
- * @param guarded ssh trusts only files that nobody but root and the user can write to (readconf.c, SSHCONF_CHECKPERM).
+ * @param guarded ssh trusts only files that nobody but root and the user can write to (readconf.c, SSHCONF_CHECKPERM)
  */
-async function readText(path: string, guarded: boolean): Promise<string> {
+async function readText(path: string, guarded: boolean): Promise<ConfigText> {
+  let distrust: string | null = null
   const { bytes } = await readBounded(path, {
     largest: MAX_BYTES,
-    check({ uid, mode }) {
-      const me = process.getuid?.()
-      if (!guarded || me === undefined || ((uid === 0 || uid === me) && (mode & 0o022) === 0)) return
-      const why =
-        (mode & 0o022) !== 0
-          ? `others may write to it (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); try: chmod go-w ${path}`
-          : `it belongs to user ${uid}`
-      throw new XecError('XEC_CONFIG', `bad owner or permissions on ${path}: ${why}`)
+    check(stats) {
+      distrust = othersMayWrite(path, stats) ?? null
+      if (guarded && distrust !== null)
+        throw new XecError('XEC_CONFIG', `bad owner or permissions on ${path}: ${distrust}`)
     },
   })
-  return bytes.toString('utf8')
+  return { text: bytes.toString('utf8'), distrust }
 }
 
 function unreadable(path: string, error: unknown): XecError {

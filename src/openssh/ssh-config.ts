@@ -8,8 +8,9 @@ import { XecError } from '../errors.js'
 import type { Block } from './config-blocks.js'
 import type { SshHostOptions } from './host-options.js'
 import { addsUp, didYouMean, keywordOf, refusalOf, type Said } from './keywords.js'
-import { judgeMatch, wantsFinal, type Asked } from './match.js'
+import { judgeMatch, namesHost, namesLiterally, wantsFinal, type Asked, type Criteria } from './match.js'
 import { hasWildcard, matchPatterns } from './pattern.js'
+import { connectionHash, expandForShell, MATCH_EXEC_TOKENS } from './shell-tokens.js'
 import { expand, type Surroundings, type Tokens } from './tokens.js'
 
 export type { SshHostOptions } from './host-options.js'
@@ -22,6 +23,16 @@ export interface GivenOptions {
   readonly port?: number
   /** From `-o`: they win over the files, their identity files stand in place of the files', their `~`, variables and tokens are expanded. */
   readonly options?: SshHostOptions
+  /** Whether each command of `Match exec` that was run ended with status 0. Default: none was run. @see MatchCommands */
+  readonly met?: ReadonlyMap<string, boolean>
+}
+
+/** A command of `Match exec` that must be run before there is an answer. */
+export interface MatchExec {
+  /** For the user's shell, tokens expanded. */
+  readonly command: string
+  /** `file:line`, for messages. */
+  readonly where: string
 }
 
 /** A value that cannot be honoured for the host. */
@@ -32,6 +43,8 @@ export interface Refusal {
 }
 
 export interface SshAnswer {
+  /** Run this and ask again: the rest of the answer is void. */
+  asks?: MatchExec
   options: SshHostOptions
   warnings: readonly string[]
   /** Where each option is said: `file:line`, or `-o`. */
@@ -49,9 +62,12 @@ export interface SshConfig {
    * @throws XecError XEC_CONFIG with file:line, for a token or a variable that has no value.
    */
   resolve(name: string, given?: GivenOptions): SshAnswer
-  /** A Host line names it literally (no wildcard); case counts, as in ssh. */
+  /**
+   * A Host line (case counts, as in ssh), `Match host` or `Match originalhost` has a pattern for it that is more than
+   * `*` and `?`.
+   */
   names(name: string): boolean
-  /** All literal names, for suggestions. */
+  /** The names that Host lines have without a wildcard: for globs, and for suggestions. */
   readonly hosts: readonly string[]
 }
 
@@ -64,7 +80,7 @@ export function sshConfig(files: readonly Block[][], around: Surroundings, notes
   for (const file of files) collectNames(file, () => true, literal)
   return {
     hosts: [...literal],
-    names: (name) => literal.has(name),
+    names: (name) => literal.has(name) || files.some((file) => namesIt(file, name)),
     resolve: (name, given = {}) => resolve(files, around, notes, name, given),
   }
 }
@@ -72,7 +88,7 @@ export function sshConfig(files: readonly Block[][], around: Surroundings, notes
 function collectNames(blocks: readonly Block[], reachable: (name: string) => boolean, into: Set<string>): void {
   for (const { applies, statements } of blocks) {
     // What a Match block brings in may be there for some hosts only; all alone is there for every one.
-    if (applies.kind === 'match' && !applies.criteria.every(({ name, negated }) => name === 'all' && !negated)) continue
+    if (applies.kind === 'match' && !alwaysMet(applies.criteria)) continue
     const here = (name: string): boolean =>
       reachable(name) && (applies.kind !== 'host' || matchPatterns(name, applies.patterns) === 'match')
     if (applies.kind === 'host') {
@@ -81,6 +97,25 @@ function collectNames(blocks: readonly Block[], reachable: (name: string) => boo
     for (const statement of statements)
       if (statement.kind === 'include') for (const file of statement.files) collectNames(file, here, into)
   }
+}
+
+function alwaysMet(criteria: Criteria): boolean {
+  return criteria.every(({ name, negated }) => name === 'all' && !negated)
+}
+
+/** Whether a Host or Match line of the blocks, or of what they include for it, is about a name. */
+function namesIt(blocks: readonly Block[], name: string): boolean {
+  return blocks.some(({ applies, statements }) => {
+    if (applies.kind === 'host' && matchPatterns(name, applies.patterns) !== 'match') return false
+    if (applies.kind === 'host' && namesLiterally(name, applies.patterns)) return true
+    if (applies.kind === 'match') {
+      if (namesHost(applies.criteria, name)) return true
+      if (!alwaysMet(applies.criteria)) return false
+    }
+    return statements.some(
+      (statement) => statement.kind === 'include' && statement.files.some((file) => namesIt(file, name)),
+    )
+  })
 }
 
 /** Where something was said that stands in no file. */
@@ -101,58 +136,105 @@ class Answer {
 
   /** Where the one stands that counts. */
   proxyCommand: string | undefined
-  #final = false
+  /** In the second reading: the address that the first one came to. */
+  #final: string | null = null
+  /** Set when a command must be run before there is an answer: the rest is not read. */
+  asks: MatchExec | undefined
 
   constructor(
     readonly name: string,
-    readonly user: string | undefined,
-    readonly localUser: string,
+    readonly given: GivenOptions,
+    readonly around: Surroundings,
   ) {}
 
   readAll(files: readonly Block[][]): void {
     for (const file of files) this.#read(file)
     if (!files.some((file) => file.some(asksForFinal))) return
-    this.#final = true
+    this.#final = this.#host.toLowerCase()
     for (const file of files) this.#read(file)
   }
 
   #read(blocks: readonly Block[]): void {
     for (const block of blocks) {
       const { applies } = block
-      if (applies.kind === 'host' && matchPatterns(this.name, applies.patterns) !== 'match') continue
+      // The second reading is of the address, for Host lines, too (ssh.c).
+      if (applies.kind === 'host' && matchPatterns(this.#final ?? this.name, applies.patterns) !== 'match') continue
       if (applies.kind === 'match') {
-        const judged = judgeMatch(applies.criteria, this.#asked)
-        if (judged === 'unknown' && matters(block))
+        const judged = judgeMatch(applies.criteria, this.#askedIn(block))
+        if (judged === 'unsupported' && matters(block))
           this.warnings.add(
             `${block.place.file}:${block.place.line}: this Match block is skipped, because not all of its criteria are supported`,
           )
         if (judged !== 'match') continue
       }
       for (const statement of block.statements) {
+        if (this.asks) return
         if (statement.kind === 'include') for (const file of statement.files) this.#read(file)
         else this.hear(statement.said, statement.written, `${statement.place.file}:${statement.place.line}`)
       }
     }
   }
 
-  get #asked(): Asked {
-    const said = (option: keyof SshHostOptions): string | undefined =>
-      this.values.get(option)?.value as string | undefined
-    const host =
-      said('hostName')?.replace(/%([%h])/g, (_, letter: string) => (letter === 'h' ? this.name : '%')) ?? this.name
+  #said(option: keyof SshHostOptions): string | undefined {
+    const value = this.values.get(option)?.value
+    return value === undefined ? undefined : String(value)
+  }
+
+  /** The address, as far as it is known where reading stands. */
+  get #host(): string {
+    return (
+      this.#said('hostName')?.replace(/%([%h])/g, (_, letter: string) => (letter === 'h' ? this.name : '%')) ??
+      this.name
+    )
+  }
+
+  #askedIn(block: Block): Asked {
+    const { given, around } = this
+    const user = given.user ?? this.#said('user') ?? around.localUser
+    const host = this.#final ?? this.#host
     return {
       host,
       originalHost: this.name,
-      user: this.user ?? said('user') ?? this.localUser,
-      localUser: this.localUser,
-      final: this.#final,
+      user,
+      localUser: around.localUser,
+      final: this.#final !== null,
+      tag: '',
+      localAddresses: around.localAddresses ?? (() => []),
+      exec: (written) => this.#exec(written, block, host, user),
+    }
+  }
+
+  /** What is known of a command; one that nobody has run yet ends the reading. */
+  #exec(written: string, { place, distrust }: Block, host: string, user: string): boolean | undefined {
+    if (this.asks) return undefined
+    const where = `${place.file}:${place.line}`
+    const { given, around } = this
+    try {
+      if (distrust !== null) throw new Error(`is not run from this file: ${distrust}`)
+      const tokens = tokensOf(this.name, host, {
+        user,
+        port: given.port ?? this.#said('port') ?? 22,
+        alias: this.#said('hostKeyAlias')?.toLowerCase() ?? host,
+        jump: this.#said('proxyJump'),
+        around,
+      })
+      const command = expandForShell(written, MATCH_EXEC_TOKENS, tokens)
+      const met = given.met?.get(command)
+      if (met === undefined) this.asks = { command, where }
+      return met
+    } catch (error) {
+      throw new XecError('XEC_CONFIG', `${where}: Match exec ${(error as Error).message}`, {
+        cause: error,
+        host: this.name,
+      })
     }
   }
 
   hear(said: Said, written: string, where: string): void {
     switch (said.kind) {
       case 'option':
-        if (said.value === undefined) return
+        // The second reading is of an address that is settled.
+        if (said.value === undefined || (said.option === 'hostName' && this.#final !== null)) return
         if (said.option === 'identityFiles') {
           // Unlike ssh: who names a key wants to know whether that one is let in.
           if (where === GIVEN || this.identities[0]?.where !== GIVEN) this.identities.push({ value: said.value, where })
@@ -214,11 +296,12 @@ function resolve(
   name: string,
   given: GivenOptions,
 ): SshAnswer {
-  const answer = new Answer(name, given.user, around.localUser)
+  const answer = new Answer(name, given, around)
   for (const [option, value] of Object.entries(given.options ?? {}) as [keyof SshHostOptions, Value['value']][]) {
     answer.hear({ kind: 'option', option, value }, keywordOf(option), GIVEN)
   }
   answer.readAll(files)
+  if (answer.asks) return { asks: answer.asks, options: {}, warnings: [], places: {}, refusals: [] }
 
   const options: SshHostOptions = {}
   const set = (option: keyof SshHostOptions, value: Value['value']): void =>
@@ -249,18 +332,13 @@ function resolve(
   const host = options.hostName ?? (isIP(name) ? name : name.toLowerCase())
   const said = <T>(option: keyof SshHostOptions): T | undefined => answer.values.get(option)?.value as T | undefined
   const alias = said<string>('hostKeyAlias')?.toLowerCase()
-  const tokens: Tokens = {
-    h: host,
-    n: name,
-    d: around.home,
-    u: around.localUser,
-    i: String(around.uid),
-    k: alias ?? name,
-    r: given.user ?? said<string>('user') ?? around.localUser,
-    p: String(given.port ?? said<number>('port') ?? 22),
-    l: around.localHost,
-    L: around.localHost.split('.')[0] ?? '',
-  }
+  const tokens = tokensOf(name, host, {
+    user: given.user ?? said<string>('user') ?? around.localUser,
+    port: given.port ?? said<number>('port') ?? 22,
+    alias: alias ?? name,
+    jump: said<string>('proxyJump'),
+    around,
+  })
   for (const [option, value] of answer.values) {
     if (option !== 'hostName') set(option, expanded(option, value, tokens))
   }
@@ -286,6 +364,34 @@ function resolve(
     warnings: [...notes, ...answer.warnings],
     ...(answer.proxyCommand === undefined ? {} : { proxyCommand: answer.proxyCommand }),
   }
+}
+
+function tokensOf(
+  name: string,
+  host: string,
+  known: {
+    readonly user: string
+    readonly port: number | string
+    readonly alias: string
+    readonly jump: string | undefined
+    readonly around: Surroundings
+  },
+): Tokens {
+  const { user, port, alias, jump, around } = known
+  const tokens: Tokens = {
+    h: host,
+    n: name,
+    d: around.home,
+    u: around.localUser,
+    i: String(around.uid),
+    j: jump === undefined || jump === 'none' ? '' : jump,
+    k: alias,
+    r: user,
+    p: String(port),
+    l: around.localHost,
+    L: around.localHost.split('.')[0] ?? '',
+  }
+  return { ...tokens, C: connectionHash(tokens) }
 }
 
 /** IdentityAgent's older form `$NAME`: the socket is in that variable; unset, there is no agent. */

@@ -10,6 +10,8 @@ export interface Surroundings extends Home {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly localHost: string
   readonly uid: number
+  /** The addresses of this machine's network interfaces. Default: none. */
+  readonly localAddresses?: () => readonly string[]
 }
 
 const ALL = 'dhiklLnpru'
