@@ -112,6 +112,8 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
     name: N,
     option: keyof SshHostOptions,
   ): OptionValues[N] => (fromEnv.has(name) && Object.hasOwn(ssh, option) ? undefined : options[name])
+  if (!fromEnv.has('jump') && options.jump !== undefined && (ssh.proxyCommand ?? 'none') !== 'none')
+    throw usage('-J and -o ProxyCommand are two ways to reach a host; keep one')
   return {
     username: (fromEnv.has('login') ? undefined : options.login) ?? ssh.user,
     port: (fromEnv.has('port') ? undefined : options.port) ?? ssh.port,
@@ -121,7 +123,7 @@ function overridesOf(options: OptionValues, fromEnv: Invocation['fromEnv'], noti
       port: fromEnv.has('port') ? options.port : undefined,
     },
     identityFiles: unless('identity', 'identityFiles'),
-    proxyJump: unless('jump', 'proxyJump'),
+    proxyJump: Object.hasOwn(ssh, 'proxyCommand') && fromEnv.has('jump') ? undefined : unless('jump', 'proxyJump'),
     connectTimeoutMs: unless('connectTimeout', 'connectTimeoutMs'),
     ssh,
   }

@@ -59,6 +59,12 @@ const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) =
       ? []
       : hops.map((hop) => hop || v.fail('an empty hop; hops are divided by commas'))
   },
+  proxyCommand: (v) => {
+    const command = nonEmpty(v, 'a command line, or none').trim()
+    if (/[\n\0]/.test(command)) v.fail('must be one line')
+    if (command === '-') v.fail('- is the standard input of xec itself, which is no connection; name a program')
+    return { command: command.toLowerCase() === 'none' ? 'none' : command, place: v.place }
+  },
   identityAgent: (v) => nonEmpty(v, "an agent's socket, SSH_AUTH_SOCK or none"),
   identitiesOnly: (v) => v.boolean(),
   hostKeyAlias: (v) => nonEmpty(v, 'a name'),
@@ -122,6 +128,9 @@ export function readSettings(values: ReadonlyMap<string, Reader>): HostSettings 
     const read: (value: Reader) => unknown = READERS[name as keyof HostSettings]
     settings[name] = read(value)
   }
+  const { proxyJump, proxyCommand } = settings
+  if (proxyJump !== undefined && proxyCommand !== undefined)
+    values.get('proxyCommand')?.fail('stands beside proxyJump, and a host is reached one way; keep one of them')
   return Object.freeze(settings)
 }
 

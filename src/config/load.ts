@@ -9,8 +9,11 @@ import { lstat, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { messageOf, XecError } from '../errors.js'
 import { makeInventory, type Inventory } from '../inventory/inventory.js'
+import type { ProgramTrust } from '../inventory/resolve.js'
 import type { PoolOptions } from '../pool/options.js'
+import { localUser } from '../runtime/local-user.js'
 import { readBounded } from '../runtime/read-file.js'
+import { isOwn, trustOf } from './trust.js'
 
 export interface Config {
   /** The file it came from; null when none was found. */
@@ -18,6 +21,8 @@ export interface Config {
   readonly inventory: Inventory
   readonly pool: Partial<PoolOptions>
   readonly warnings: readonly string[]
+  /** Whether the programs that it names may run; looked up when first asked. @see trust.ts */
+  readonly trust: () => Promise<ProgramTrust>
 }
 
 export interface LoadConfigOptions {
@@ -50,12 +55,19 @@ export async function loadConfig({
 }: LoadConfigOptions): Promise<Config> {
   const found =
     file === undefined
-      ? ((await search(cwd)) ?? (await inUserConfig(home, env)))
+      ? ((await search(cwd)) ?? (await foundAt(userConfig(home, env))))
       : await named(resolve(cwd, file), file)
-  if (!found) return { source: null, inventory: makeInventory(new Map(), new Map(), {}), pool: {}, warnings: [] }
+  if (!found)
+    return {
+      source: null,
+      inventory: makeInventory(new Map(), new Map(), {}),
+      pool: {},
+      warnings: [],
+      trust: noPrograms,
+    }
   // Most of what it takes to read a file is of no use where there is none.
   const { parseConfig } = await import('./parse.js')
-  const { inventory, pool, warnings, holdsSecrets } = parseConfig(
+  const { inventory, pool, warnings, holdsSecrets, trust } = parseConfig(
     found.file,
     found.text,
     basename(found.file) === PACKAGE ? 'xec' : undefined,
@@ -66,7 +78,18 @@ export async function loadConfig({
           `${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`,
         ]
       : []
-  return { source: found.file, inventory, pool, warnings: [...warnings, ...secrets] }
+  const origin = { file: found.file, searched: file === undefined, ownFile: userConfig(home, env) }
+  // A project could otherwise trust itself.
+  if (trust && !(await isOwn(origin)))
+    throw new XecError('XEC_CONFIG', `${trust.place}: trust counts in your own ${origin.ownFile} only; move it there`)
+  let judged: Promise<ProgramTrust> | undefined
+  return {
+    source: found.file,
+    inventory,
+    pool,
+    warnings: [...warnings, ...secrets],
+    trust: () => (judged ??= trustOf(origin, { home, localUser: localUser(env) })),
+  }
 }
 
 const PLACES = ['xec.config.yaml', 'xec.config.yml', 'xec.config.json', '.xecrc', PACKAGE]
@@ -88,10 +111,13 @@ export async function foundIn(dir: string): Promise<Found | undefined> {
   return undefined
 }
 
-async function inUserConfig(home: string, env: LoadConfigOptions['env']): Promise<Found | undefined> {
+const noPrograms = (): Promise<ProgramTrust> => Promise.resolve({ secrets: null, proxyCommand: null })
+
+/** Where the user's own configuration is, if there is one. */
+function userConfig(home: string, env: LoadConfigOptions['env']): string {
   const own = env['XDG_CONFIG_HOME']
   // A relative one is to be ignored (XDG Base Directory Specification).
-  return foundAt(join(own !== undefined && isAbsolute(own) ? own : join(home, '.config'), 'xec', 'config.yaml'))
+  return join(own !== undefined && isAbsolute(own) ? own : join(home, '.config'), 'xec', 'config.yaml')
 }
 
 /** A file that nobody named. Undefined when there is none. */

@@ -50,7 +50,7 @@ export async function openInventory({
   sshConfig,
   overrides = {},
 }: OpenOptions): Promise<OpenInventory> {
-  const { source, inventory, pool, warnings } = await loadConfig({ cwd, home, env, file })
+  const { source, inventory, pool, warnings, trust } = await loadConfig({ cwd, home, env, file })
   const ssh = await loadSshConfig({ home, env, file: sshConfig })
   const commands = new MatchCommands(env)
   return {
@@ -75,6 +75,7 @@ export async function openInventory({
         inventory,
         ssh,
         commands,
+        trust,
         overrides,
         env,
         home,

@@ -6,10 +6,13 @@ import type { PoolOptions } from '../pool/options.js'
 import { nearest } from '../runtime/nearest.js'
 import { readDocument, type Entry, type Reader } from './document.js'
 import { HOST_KEYS, readPool, readSettings } from './host-keys.js'
+import { readTrust } from './trust.js'
 
 export interface Parsed {
   readonly inventory: Inventory
   readonly pool: Partial<PoolOptions>
+  /** What `trust` says, and where; undefined when it says nothing. */
+  readonly trust: { readonly paths: readonly string[]; readonly place: string } | undefined
   /** With their places. */
   readonly warnings: readonly string[]
   /** A password, passphrase or key stands in the file itself. */
@@ -24,14 +27,16 @@ export function parseConfig(file: string, text: string, property?: string): Pars
   const document = readDocument(file, text)
   const root =
     property === undefined ? document : (document.entries().find(({ key }) => key === property)?.value ?? document)
-  const top = root.known(['pool', 'defaults', 'hosts', 'groups'])
+  const top = root.known(['pool', 'defaults', 'hosts', 'groups', 'trust'])
   const pool = top.get('pool')
+  const trust = top.get('trust')
   const defaults = readDefaults(top.get('defaults'))
   const hosts = readHosts(top.get('hosts'))
   const groups = readGroups(top.get('groups'), hosts)
   return {
     inventory: makeInventory(hosts, groups, defaults),
     warnings: document.warnings,
+    trust: trust && !trust.isNull ? { paths: readTrust(trust), place: trust.place } : undefined,
     pool: pool ? readPool(pool, false) : {},
     holdsSecrets: [defaults, ...new Set(hosts.values()), ...[...groups.values()].map((group) => group.settings)].some(
       holdsSecret,

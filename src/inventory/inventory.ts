@@ -34,6 +34,8 @@ export interface HostSettings extends LiftingSettings {
   readonly password?: SecretSource
   /** Hops in order of travel; empty for `none`. */
   readonly proxyJump?: readonly string[]
+  /** Never beside `proxyJump` in one layer. `none` for the command: directly. */
+  readonly proxyCommand?: { readonly command: string; readonly place: Place }
   readonly identityAgent?: string
   readonly identitiesOnly?: boolean
   readonly hostKeyAlias?: string

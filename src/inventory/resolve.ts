@@ -2,13 +2,16 @@
  * Names become targets. Each setting is taken from the first layer that has it:
  * flags and XEC_* variables, then the host, its groups (nearest first), the defaults, ssh_config, and what OpenSSH would do.
  */
+import { isIP } from 'node:net'
 import { messageOf, XecError } from '../errors.js'
 import { DEFAULT_CONNECT_TIMEOUT_MS, type RequestTTY } from '../openssh/host-options.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { keyGivenAs, tornKey } from '../openssh/key-format.js'
-import { MatchCommands } from '../openssh/match-exec.js'
-import type { SshAnswer, SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
+import { MatchCommands, userShell } from '../openssh/match-exec.js'
+import { expandForShell, PROXY_COMMAND_TOKENS } from '../openssh/shell-tokens.js'
+import type { Refusal, SshAnswer, SshConfig, SshHostOptions } from '../openssh/ssh-config.js'
+import type { Tokens } from '../openssh/tokens.js'
 import type { HostPoolOptions, PoolOptions } from '../pool/options.js'
 import type { PoolTarget } from '../pool/types.js'
 import { expandTilde } from '../runtime/home.js'
@@ -18,11 +21,13 @@ import {
   type Credentials,
   type HostKeyPolicy,
   type KeySource,
+  type ProxyCommand,
   type Target,
 } from '../transport/transport.js'
 import { LIFTING_KEYS, type HostSettings, type Inventory, type SecretSource } from './inventory.js'
 import { checkHost, type Mention } from './outside.js'
 import { Secrets } from './secrets.js'
+import { wayOf, type Way } from './way.js'
 
 /** What flags and variables say, for every host of a run. */
 export interface HostOverrides {
@@ -48,10 +53,18 @@ export interface ResolveContext {
   readonly user: string
   /** Runs the commands of `Match exec` and remembers them. Default: one of its own. */
   readonly commands?: MatchCommands
+  /** Whether programs that the inventory names may run. Default: they may. @see config/trust.ts */
+  readonly trust?: () => Promise<ProgramTrust>
   /** False: for listings; secrets are left out, no program is run for them. Default true. */
   readonly secrets?: boolean
   /** What the configuration says of the pool: ssh_config comes after it. */
   readonly pool?: Partial<PoolOptions>
+}
+
+/** For each kind of program in the inventory, why it may not run, as the end of a sentence; null when it may. */
+export interface ProgramTrust {
+  readonly secrets: string | null
+  readonly proxyCommand: string | null
 }
 
 export interface ResolvedTarget {
@@ -101,9 +114,7 @@ class Resolver {
     const { inventory, overrides } = this.context
     const host = await this.#host(name, overrides)
     const { mention } = host
-    const target = await this.#target(name, host, overrides, (layers) =>
-      this.#jumpOf(name, layers, overrides, host, [mention.base]),
-    )
+    const target = await this.#target(name, host, overrides, () => this.#wayOf(name, host, overrides, [mention.base]))
     const env: Record<string, string | Secret> = {}
     for (const layer of [...host.layers].reverse()) {
       for (const [variable, source] of Object.entries(layer.env ?? {}))
@@ -132,26 +143,16 @@ class Resolver {
     const port = overrides.port ?? mention.port ?? overrides.variables?.port ?? first(layers, 'port')
     const found = await this.#commands.resolve(ssh, address, { user: username, port, options: overrides.ssh })
     for (const warning of found.warnings) this.warnings.add(warning)
-    for (const { option, problem } of found.refusals)
-      if (!isLifted(option, layers, overrides)) this.#refuse(name, problem)
-    return {
-      mention,
-      layers,
-      address,
-      username,
-      port,
-      ssh: found.options,
-      places: found.places,
-      proxyCommand: found.proxyCommand,
+    // Whether a ProxyCommand counts is not known yet.
+    const proxyRefusals = found.refusals.filter(({ option }) => PROXY_OPTIONS.has(option))
+    for (const refusal of found.refusals) {
+      const { option, problem } = refusal
+      if (!proxyRefusals.includes(refusal) && !isLifted(option, layers, overrides)) this.#refuse(name, problem)
     }
+    return { mention, layers, address, username, port, ssh: found.options, places: found.places, proxyRefusals }
   }
 
-  async #target(
-    name: string,
-    host: Host,
-    overrides: HostOverrides,
-    jump: (layers: readonly HostSettings[]) => Promise<PoolTarget | null>,
-  ): Promise<PoolTarget> {
+  async #target(name: string, host: Host, overrides: HostOverrides, way: () => Promise<Reach>): Promise<PoolTarget> {
     const { layers, ssh } = host
     const said = overrides.ssh ?? {}
     /** -o goes before the inventory, the files after it. */
@@ -172,7 +173,7 @@ class Resolver {
       address: ssh.hostName ?? host.address,
       port: host.port ?? ssh.port ?? 22,
       username: host.username ?? ssh.user ?? this.context.user,
-      jump: await jump(layers),
+      ...(await way()),
       credentials: await this.#credentials(name, host, overrides, pick),
       hostKeys: this.#hostKeys(name, layers, pick),
       connectTimeoutMs:
@@ -242,25 +243,38 @@ class Resolver {
   }
 
   /** @param path the names that led here, to find a circle */
-  #jumpOf(
-    name: string,
-    layers: readonly HostSettings[],
-    overrides: HostOverrides,
-    { ssh, proxyCommand }: Host,
-    path: readonly string[],
-  ): Promise<PoolTarget | null> {
-    const fromFlags =
-      overrides.proxyJump ?? (Object.hasOwn(overrides.ssh ?? {}, 'proxyJump') ? ssh.proxyJump : undefined)
-    const hops = splitHops(fromFlags) ?? first(layers, 'proxyJump') ?? splitHops(ssh.proxyJump)
-    if (hops === undefined && proxyCommand !== undefined)
-      this.#refuse(
-        name,
-        `${proxyCommand}: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly`,
-      )
-    return this.#chain(name, hops ?? [], path)
+  async #wayOf(name: string, host: Host, overrides: HostOverrides, path: readonly string[]): Promise<Reach> {
+    const { layers, ssh, places } = host
+    const way = wayOf({ jumpFlag: overrides.proxyJump, layers, ssh, places })
+    if (way.kind === 'jump') return { jump: await this.#chain(name, way.hops, path), proxyCommand: null }
+    return { jump: null, proxyCommand: await this.#proxyOf(name, host, way) }
   }
 
-  /** The first hop is reached by its own proxyJump, each further one through the hop before it, as ssh -J does. */
+  async #proxyOf(name: string, host: Host, way: Extract<Way, { kind: 'proxy' }>): Promise<ProxyCommand | null> {
+    const { address, mention, ssh } = host
+    if (way.by === 'inventory') {
+      const why = (await this.context.trust?.())?.proxyCommand ?? null
+      if (why !== null) this.#refuse(name, `${way.from}: proxyCommand is not run: ${why}`)
+    } else for (const { problem } of host.proxyRefusals) this.#refuse(name, problem)
+    const dialled = ssh.hostName ?? address
+    const tokens: Tokens = {
+      h: isIP(dialled) ? dialled : dialled.toLowerCase(),
+      // To ssh_config the address is the name that was asked for.
+      n: way.by === 'ssh_config' ? address : mention.base,
+      k: first(host.layers, 'hostKeyAlias') ?? ssh.hostKeyAlias ?? address,
+      p: String(host.port ?? ssh.port ?? 22),
+      r: host.username ?? ssh.user ?? this.context.user,
+    }
+    try {
+      const command = expandForShell(way.command, PROXY_COMMAND_TOKENS, tokens)
+      return Object.freeze({ command, shell: userShell(this.context.env), from: way.from })
+    } catch (error) {
+      this.#refuse(name, `${way.from}: the ProxyCommand ${messageOf(error)}`)
+      return null
+    }
+  }
+
+  /** The first hop is reached by its own proxyJump or proxyCommand, each further one through the hop before it, as ssh -J does. */
   async #chain(name: string, hops: readonly string[], path: readonly string[]): Promise<PoolTarget | null> {
     let jump: PoolTarget | null = null
     let id = ''
@@ -278,10 +292,10 @@ class Resolver {
           )
         const host = await this.#host(hop, {})
         const { connectTimeoutMs } = this.context.overrides
-        const own =
+        const own = (): Promise<Reach> =>
           i === 0
-            ? (layers: readonly HostSettings[]) => this.#jumpOf(hop, layers, {}, host, [...path, mention.base])
-            : async () => before
+            ? this.#wayOf(hop, host, {}, [...path, mention.base])
+            : Promise.resolve({ jump: before, proxyCommand: null })
         found = this.#target(hop, host, connectTimeoutMs === undefined ? {} : { connectTimeoutMs }, own)
         this.#hops.set(id, found)
       }
@@ -297,8 +311,14 @@ class Resolver {
     this.warnings.add(problem)
   }
 
-  #secret(source: SecretSource, what: string): Promise<Secret> {
-    return this.context.secrets === false ? Promise.resolve(new Secret('')) : this.#secrets.of(source, what)
+  async #secret(source: SecretSource, what: string): Promise<Secret> {
+    if (this.context.secrets === false) return new Secret('')
+    if (source.kind === 'command') {
+      const why = (await this.context.trust?.())?.secrets ?? null
+      if (why !== null)
+        throw new XecError('XEC_CONFIG', `${source.place}: ${what} is to come from a program, which is not run: ${why}`)
+    }
+    return this.#secrets.of(source, what)
   }
 
   #path(name: string, path: string): string {
@@ -319,7 +339,16 @@ interface Host {
   readonly port: number | undefined
   readonly ssh: SshHostOptions
   readonly places: SshAnswer['places']
-  readonly proxyCommand: string | undefined
+  /** What forbids to use the ProxyCommand of ssh_config. */
+  readonly proxyRefusals: readonly Refusal[]
+}
+
+const PROXY_OPTIONS: ReadonlySet<keyof SshHostOptions> = new Set(['proxyCommand', 'proxyUseFdpass'])
+
+/** What a connection is made over: TCP when both are null. */
+interface Reach {
+  readonly jump: PoolTarget | null
+  readonly proxyCommand: ProxyCommand | null
 }
 
 /** Whether the inventory says something else where ssh_config says what cannot be honoured. */
@@ -371,11 +400,6 @@ type Pick = <K extends keyof SshHostOptions, V>(key: K, inventory: V | undefined
 function first<K extends keyof HostSettings>(layers: readonly HostSettings[], key: K): HostSettings[K] | undefined {
   for (const layer of layers) if (layer[key] !== undefined) return layer[key]
   return undefined
-}
-
-function splitHops(text: string | undefined): readonly string[] | undefined {
-  if (text === undefined) return undefined
-  return text.toLowerCase() === 'none' ? [] : text.split(',').map((hop) => hop.trim())
 }
 
 function checkHop(name: string, hop: string, { inventory, ssh }: ResolveContext): Mention {

@@ -26,12 +26,23 @@ export function splitConfigLine(line: string): ConfigLine | null {
   return { keyword: written.toLowerCase(), written, rest }
 }
 
+/** @throws Error with the problem alone, for a quote without its end; the text is otherwise for somebody else to read. */
+export function checkQuotes(text: string): void {
+  splitWords(text, true)
+}
+
 /**
  * Words with '…' or "…" around them or inside them, and backslash escapes; `#` at the start of a word begins a comment.
  * @param mayBeEmpty whether `""` is a word; default false
  * @throws Error with the problem alone, for a quote without its end and for an empty word or line.
  */
 export function splitArguments(text: string, mayBeEmpty = false): string[] {
+  const args = splitWords(text, mayBeEmpty)
+  if (args.length === 0) throw new Error('has no value')
+  return args
+}
+
+function splitWords(text: string, mayBeEmpty: boolean): string[] {
   const args: string[] = []
   let i = 0
   while (i < text.length) {
@@ -57,6 +68,5 @@ export function splitArguments(text: string, mayBeEmpty = false): string[] {
     if (word === '' && !mayBeEmpty) throw new Error('has an empty value')
     args.push(word)
   }
-  if (args.length === 0) throw new Error('has no value')
   return args
 }

@@ -7,6 +7,7 @@ import { HOST_KEY_CHECKING, NO_MEANS_ACCEPT_NEW, type SshHostOptions } from './h
 import {
   assignments,
   choice,
+  command,
   count,
   files,
   flag,
@@ -63,6 +64,26 @@ export const HONOURED: HonouredKeywords = {
     read: (args) => jump(one(args)),
     note: 'hops with commas, or `none`; an earlier `ProxyCommand` shuts it out, as in ssh',
   },
+  proxyCommand: {
+    keyword: 'ProxyCommand',
+    read: one,
+    readRest: command,
+    refuse: (value) =>
+      value === '-'
+        ? '- would take the standard input and output of xec for the connection; name a program'
+        : undefined,
+    note: 'run by `$SHELL` with `exec` in front; `none`; an earlier `ProxyJump` shuts it out, but for `ProxyJump none`; see below',
+  },
+  proxyUseFdpass: {
+    keyword: 'ProxyUseFdpass',
+    ...yesNo,
+    refuse: (value) =>
+      value
+        ? 'yes is not supported: a ProxyCommand passes on the bytes of a connection here, not its file descriptor; use a program that does (nc without -F)'
+        : undefined,
+    note: '`yes` is refused for hosts that have a `ProxyCommand`',
+  },
+  tag: { keyword: 'Tag', ...text, note: 'for `Match tagged`' },
   userKnownHostsFiles: { keyword: 'UserKnownHostsFile', read: files, note: 'several files, or `none`' },
   globalKnownHostsFiles: { keyword: 'GlobalKnownHostsFile', read: files, note: 'several files, or `none`' },
   strictHostKeyChecking: {

@@ -11,6 +11,11 @@ export interface SshHostOptions {
   identityAgent?: string
   /** `none` is possible. */
   proxyJump?: string
+  /** As written, tokens not expanded: for the user's shell. `none` is possible. */
+  proxyCommand?: string
+  proxyUseFdpass?: boolean
+  /** For `Match tagged`. */
+  tag?: string
   /** New keys go to the first. Empty: no file (`none`). */
   userKnownHostsFiles?: readonly string[]
   globalKnownHostsFiles?: readonly string[]

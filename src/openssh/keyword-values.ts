@@ -1,4 +1,5 @@
 /** The values of ssh_config's keywords: words in, a value out. Each throws an Error with the problem alone. */
+import { checkQuotes } from './config-line.js'
 
 export function one(args: readonly string[]): string {
   const [value, ...more] = args
@@ -36,6 +37,14 @@ export function files(args: readonly string[]): string[] {
   if (args.length === 1 && args[0]?.toLowerCase() === 'none') return []
   if (args.some((arg) => arg.toLowerCase() === 'none')) throw new Error('takes none only alone')
   return [...args]
+}
+
+/** A command for a shell: the rest of the line as it stands, if its quotes are whole; `none` in any case. */
+export function command(rest: string): string {
+  checkQuotes(rest)
+  const text = rest.replace(/^[\s=]+/, '')
+  if (text === '') throw new Error('has no value')
+  return text.toLowerCase() === 'none' ? 'none' : text
 }
 
 /** One hop: `[user@]host[:port]` or `ssh://…`; a hop is checked further when it is dialled. */

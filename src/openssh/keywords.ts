@@ -37,7 +37,7 @@ export type Said =
 const STRUCTURE: Readonly<Record<string, string>> = {
   Host: 'patterns with `*` and `?`; `!pattern` takes the block away; case counts, as in ssh',
   Match:
-    '`all`, `host`, `originalhost`, `user`, `localuser`, `canonical`, `final`, each with `!`; a block with any other criterion (`exec`, `localnetwork`, …) is skipped with a warning for the hosts that it may concern; nothing is ever executed',
+    '`all`, `host`, `originalhost`, `user`, `localuser`, `exec`, `localnetwork`, `tagged`, `sessiontype` (always `exec`), `canonical`, `final`, each with `!`; a block with any other criterion (`command`, `version`) is skipped with a warning for the hosts that it may concern; see below',
   Include:
     'globs, `~`, `${ENV}`; relative to `~/.ssh`, or next to the system’s file; inside a block it counts for that block; at most 16 deep and 1,000 files; a circle is an error',
   IgnoreUnknown: 'patterns of unknown keywords that are not worth a warning',
@@ -68,15 +68,6 @@ const WARNED: Readonly<Record<string, Unsupported>> = {
   RekeyLimit: {
     unset: ['default', 'default none', '0', '0 0'],
     why: 'has no effect here: the server decides when keys are renewed',
-  },
-  ProxyUseFdpass: { unset: OFF, why: NOT_SUPPORTED },
-}
-
-/** To be dialled without it would reach another host, or none. */
-const REFUSED: Readonly<Record<string, Unsupported>> = {
-  ProxyCommand: {
-    unset: ['none'],
-    why: 'is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly',
   },
 }
 
@@ -122,7 +113,6 @@ const WITHOUT_EFFECT: Readonly<Record<string, string>> = {
   StreamLocalBindMask: '',
   StreamLocalBindUnlink: '',
   SyslogFacility: '',
-  Tag: '',
   TCPKeepAlive: 'always on; see `ServerAliveInterval`',
   Tunnel: '',
   TunnelDevice: '',
@@ -152,7 +142,7 @@ const OPTIONS = new Map(
   ),
 )
 const UNSUPPORTED = new Map(
-  Object.entries({ ...WARNED, ...REFUSED }).map(([keyword, rest]) => [keyword.toLowerCase(), { keyword, ...rest }]),
+  Object.entries(WARNED).map(([keyword, rest]) => [keyword.toLowerCase(), { keyword, ...rest }]),
 )
 const IGNORED = new Set([...Object.keys(WITHOUT_EFFECT).map((keyword) => keyword.toLowerCase()), ...PAST])
 
@@ -161,7 +151,6 @@ export const KEYWORDS: readonly KeywordRow[] = [
   ...Object.entries(STRUCTURE).map(([keyword, note]) => row(keyword, 'honoured', note)),
   ...Object.values(HONOURED).map(({ keyword, aliases, note }) => row(keyword, 'honoured', note, aliases)),
   ...Object.entries(WARNED).map(([keyword, { why, unset }]) => row(keyword, 'warned of', unlessUnset(why, unset))),
-  ...Object.entries(REFUSED).map(([keyword, { why, unset }]) => row(keyword, 'refused', unlessUnset(why, unset))),
   ...Object.entries(WITHOUT_EFFECT).map(([keyword, note]) => row(keyword, 'accepted without effect', note)),
 ].sort((a, b) => (a.keyword.toLowerCase() < b.keyword.toLowerCase() ? -1 : 1))
 

@@ -51,8 +51,6 @@ export interface SshAnswer {
   places: { readonly [K in keyof SshHostOptions]?: string }
   /** What forbids to dial the host, unless something above ssh_config lifts it. */
   refusals: readonly Refusal[]
-  /** Where a ProxyCommand stands that ssh would run to reach the host: to dial it directly is not what was asked for. */
-  proxyCommand?: string
 }
 
 export interface SshConfig {
@@ -134,8 +132,6 @@ class Answer {
   readonly #unsupported = new Set<string>()
   #ignoreUnknown: readonly string[] | undefined
 
-  /** Where the one stands that counts. */
-  proxyCommand: string | undefined
   /** In the second reading: the address that the first one came to. */
   #final: string | null = null
   /** Set when a command must be run before there is an answer: the rest is not read. */
@@ -198,7 +194,7 @@ class Answer {
       user,
       localUser: around.localUser,
       final: this.#final !== null,
-      tag: '',
+      tag: this.#said('tag') ?? '',
       localAddresses: around.localAddresses ?? (() => []),
       exec: (written) => this.#exec(written, block, host, user),
     }
@@ -242,22 +238,15 @@ class Answer {
           const before = this.values.get(said.option)
           const value = [...((before?.value ?? []) as readonly string[]), ...(said.value as readonly string[])]
           this.values.set(said.option, { value, where: before?.where ?? where })
-        }
-        // ProxyCommand and ProxyJump compete: whichever comes first shuts the other out (ssh_config(5)).
-        else if (
-          !this.values.has(said.option) &&
-          !(said.option === 'proxyJump' && this.#unsupported.has('ProxyCommand'))
-        ) {
+        } else if (!this.values.has(said.option) && !this.#isShutOut(said.option)) {
           this.values.set(said.option, { value: said.value, where })
           if (said.note) this.warnings.add(`${where}: ${written} ${said.note}`)
         }
         return
       case 'unsupported':
-        if (this.#unsupported.has(said.keyword) || (said.keyword === 'ProxyCommand' && this.values.has('proxyJump')))
-          return
+        if (this.#unsupported.has(said.keyword)) return
         this.#unsupported.add(said.keyword)
-        if (said.set && said.keyword === 'ProxyCommand') this.proxyCommand = where
-        else if (said.set) this.warnings.add(`${where}: ${said.keyword} ${said.why}`)
+        if (said.set) this.warnings.add(`${where}: ${said.keyword} ${said.why}`)
         return
       case 'ignoreUnknown':
         this.#ignoreUnknown ??= said.patterns
@@ -268,6 +257,12 @@ class Answer {
         return
       case 'ignored':
     }
+  }
+
+  /** ProxyCommand and ProxyJump compete: the first shuts the other out (ssh_config(5)); but not `ProxyJump none`. */
+  #isShutOut(option: keyof SshHostOptions): boolean {
+    if (option === 'proxyJump') return this.values.has('proxyCommand')
+    return option === 'proxyCommand' && (this.#said('proxyJump') ?? 'none') !== 'none'
   }
 }
 
@@ -362,7 +357,6 @@ function resolve(
       return why === undefined ? [] : [{ option, problem: `${where}: ${keywordOf(option)} ${why}` }]
     }),
     warnings: [...notes, ...answer.warnings],
-    ...(answer.proxyCommand === undefined ? {} : { proxyCommand: answer.proxyCommand }),
   }
 }
 

@@ -29,8 +29,6 @@ export function parseSshOption(assignment: string): SshHostOptions {
         ? {}
         : { [said.option]: said.value }
     case 'unsupported':
-      if (said.set && said.keyword === 'ProxyCommand') throw new XecError('XEC_CONFIG', `-o ${written} ${said.why}`)
-      return {}
     case 'ignored':
     case 'ignoreUnknown':
       return {}

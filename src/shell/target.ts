@@ -10,6 +10,8 @@ import { DEFAULT_CONNECT_TIMEOUT_MS, HOST_KEY_CHECKING, type SshHostOptions } fr
 import { readOption } from '../openssh/keywords.js'
 import { defaultIdentityFiles } from '../openssh/identity.js'
 import { keyGivenAs, tornKey } from '../openssh/key-format.js'
+import { userShell } from '../openssh/match-exec.js'
+import { expandForShell, PROXY_COMMAND_TOKENS } from '../openssh/shell-tokens.js'
 import { DEFAULT_GLOBAL_KNOWN_HOSTS, defaultUserKnownHosts } from '../openssh/known-hosts-file.js'
 import {
   checkPoolOption,
@@ -32,6 +34,7 @@ import {
   type Credentials,
   type HostKeyPolicy,
   type KeySource,
+  type ProxyCommand,
 } from '../transport/transport.js'
 import { bool, elsewhere, env, object, secret, shown, text, texts, type Checks } from './check.js'
 
@@ -59,9 +62,11 @@ export interface HostKeys extends RuleKeys {
   readonly identitiesOnly?: boolean | undefined
   /** `'user@hop:port,nexthop'`, or one hop as a target with its own keys. */
   readonly proxyJump?: SshTarget | undefined
+  /** A program that makes the connection, with ssh's tokens `%h %n %p %r`; `none`. Never beside `proxyJump`. */
+  readonly proxyCommand?: string | undefined
   readonly hostKeyAlias?: string | undefined
-  /** Default `accept-new`; `no` is read as that. */
-  readonly strictHostKeyChecking?: boolean | 'yes' | 'no' | 'ask' | 'accept-new' | 'off' | undefined
+  /** Default `accept-new`; `no` is read as that, `yes` is `strict`. */
+  readonly strictHostKeyChecking?: boolean | 'strict' | 'yes' | 'no' | 'ask' | 'accept-new' | 'off' | undefined
   /** One path or several; new keys go to the first. Default: `~/.ssh/known_hosts`, `~/.ssh/known_hosts2`. */
   readonly userKnownHostsFile?: string | readonly string[] | undefined
   readonly globalKnownHostsFile?: string | readonly string[] | undefined
@@ -89,6 +94,7 @@ const KEYS: Checks<HostKeys> = {
   identityAgent: text,
   identitiesOnly: bool,
   proxyJump: elsewhere,
+  proxyCommand: text,
   hostKeyAlias: text,
   strictHostKeyChecking: elsewhere,
   userKnownHostsFile: texts,
@@ -158,6 +164,7 @@ export function resolveTarget(given: SshTarget): {
     port,
     username,
     jump: jumpOf(keys),
+    proxyCommand: proxyOf(keys, port, username),
     credentials: credentialsOf(keys),
     hostKeys: hostKeysOf(keys),
     connectTimeoutMs: duration(host, 'connectTimeout', keys.connectTimeout) ?? DEFAULT_CONNECT_TIMEOUT_MS,
@@ -198,6 +205,24 @@ function jumpOf({ proxyJump }: HostKeys): PoolTarget | null {
   return proxyJump
     .split(',')
     .reduce<PoolTarget | null>((jump, hop) => Object.freeze({ ...resolveTarget(hop.trim()).target, jump }), null)
+}
+
+function proxyOf(keys: HostKeys, port: number, username: string): ProxyCommand | null {
+  const { proxyCommand, proxyJump, hostKeyAlias } = keys
+  const command = proxyCommand?.trim()
+  if (command === undefined || command.toLowerCase() === 'none') return null
+  const host = hostOf(keys)
+  if (proxyJump !== undefined)
+    throw wrong(`${host}: proxyCommand stands beside proxyJump, and a host is reached one way`)
+  if (command === '' || command === '-' || /[\n\0]/.test(command))
+    throw wrong(`${host}: proxyCommand must be the command line of a program, or none, not ${shown(proxyCommand)}`)
+  const tokens = { h: host, n: host, k: hostKeyAlias ?? host, p: String(port), r: username }
+  try {
+    const expanded = expandForShell(command, PROXY_COMMAND_TOKENS, tokens)
+    return Object.freeze({ command: expanded, shell: userShell(process.env), from: 'proxyCommand' })
+  } catch (error) {
+    throw wrong(`${host}: proxyCommand ${messageOf(error)}`)
+  }
 }
 
 function credentialsOf(keys: HostKeys): Credentials {
@@ -273,6 +298,7 @@ function rulesOf(keys: HostKeys): Partial<PoolTarget> {
 
 function modeOf({ host, strictHostKeyChecking = 'accept-new' }: HostKeys): HostKeyPolicy['mode'] {
   const word = String(strictHostKeyChecking)
+  if (word === 'strict') return word
   if (Object.hasOwn(HOST_KEY_CHECKING, word)) return HOST_KEY_CHECKING[word as keyof typeof HOST_KEY_CHECKING]
   throw wrong(
     `${host}: strictHostKeyChecking must be yes, accept-new, ask or no, not ${JSON.stringify(strictHostKeyChecking)}`,

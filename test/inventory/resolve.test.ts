@@ -284,13 +284,12 @@ describe('a ProxyCommand of ssh_config', () => {
   const ssh = 'Host 192.0.2.1\n ProxyCommand nc %h %p'
   const yaml =
     'hosts: { w: 192.0.2.1, jumps: { host: 192.0.2.1, proxyJump: b }, direct: { host: 192.0.2.1, proxyJump: none }, b: 192.0.2.2 }'
-  test('is refused for its host: to dial that directly would not be what was asked for', async () => {
-    await expect(target('w', { yaml, ssh })).rejects.toMatchObject({
-      code: 'XEC_CONFIG',
-      message:
-        'w: config:2: ProxyCommand is not supported; reach it by -J HOST, by proxyJump in the inventory, or with -J none directly',
+  test('is how its host is reached', async () => {
+    expect(await target('w', { yaml, ssh })).toMatchObject({
+      jump: null,
+      proxyCommand: { command: 'nc 192.0.2.1 22', shell: '/bin/sh', from: 'config:2' },
     })
-    expect((await target('b', { yaml, ssh })).address).toBe('192.0.2.2')
+    expect(await target('b', { yaml, ssh })).toMatchObject({ address: '192.0.2.2', proxyCommand: null })
   })
   test('is no matter where the way is said otherwise', async () => {
     expect(path((await target('jumps', { yaml, ssh })).jump)).toEqual(['b'])
@@ -298,9 +297,103 @@ describe('a ProxyCommand of ssh_config', () => {
     expect((await target('w', { yaml, ssh, overrides: { proxyJump: 'none' } })).jump).toBe(null)
     expect(path((await target('w', { yaml, ssh, overrides: { ssh: { proxyJump: 'b' } } })).jump)).toEqual(['b'])
   })
-  test('is a warning in a listing', async () => {
-    const { warnings } = await resolveTargets(['w'], context({ yaml, ssh, secrets: false }))
-    expect(warnings).toEqual([expect.stringMatching(/^w: config:2: ProxyCommand is not supported;/)])
+  test('- and ProxyUseFdpass are refused with a sentence where they count, and are warnings in a listing', async () => {
+    const dash = { yaml: 'hosts: { w: 192.0.2.1 }', ssh: 'ProxyCommand -' }
+    await expect(target('w', dash)).rejects.toThrow(/^w: config:1: ProxyCommand - would take the standard input/)
+    const { warnings } = await resolveTargets(['w'], context({ ...dash, secrets: false }))
+    expect(warnings).toEqual([expect.stringMatching(/^w: config:1: ProxyCommand -/)])
+    const fd = 'Host 192.0.2.1\n ProxyCommand x\nHost *\n ProxyUseFdpass yes'
+    await expect(target('w', { yaml, ssh: fd })).rejects.toThrow(/^w: config:4: ProxyUseFdpass yes is not supported: /)
+    expect((await target('w', { yaml, ssh: fd, overrides: { proxyJump: 'none' } })).proxyCommand).toBe(null)
+    expect((await target('b', { yaml, ssh: fd })).proxyCommand).toBe(null)
+  })
+})
+
+describe('the way to a host', () => {
+  const yaml = `
+defaults: { proxyCommand: 'by-defaults %h' }
+hosts:
+  plain: 192.0.2.1
+  own: { host: 192.0.2.2, port: 2201, username: ann, hostKeyAlias: key, proxyCommand: 'own %% %h %n %p %r %k' }
+  jumps: { host: 192.0.2.3, proxyJump: b }
+  direct: { host: 192.0.2.4, proxyCommand: none }
+  straight: { host: 192.0.2.4, proxyJump: none }
+  grouped: 192.0.2.5
+  behind: { host: 192.0.2.6, proxyJump: own }
+  b: { host: 192.0.2.7, proxyCommand: none }
+groups: { g: { hosts: [grouped], proxyJump: b } }`
+  const ssh = 'ProxyCommand by-ssh %h %n'
+  const way = async (name: string, more: Parameters<typeof target>[1] = {}): Promise<unknown> => {
+    const { jump, proxyCommand } = await target(name, { yaml, ssh, ...more })
+    return proxyCommand?.command ?? path(jump)
+  }
+
+  test('is what the nearest layer says of either key, and none ends the search', async () => {
+    expect(await way('plain')).toBe('by-defaults 192.0.2.1')
+    expect(await way('own')).toBe('own % 192.0.2.2 own 2201 ann key')
+    expect(await way('jumps')).toEqual(['b'])
+    expect(await way('grouped')).toEqual(['b'])
+    expect(await way('direct')).toEqual([])
+    expect(await way('straight')).toEqual([])
+    expect(await way('plain', { yaml: 'hosts: { plain: 192.0.2.1 }' })).toBe('by-ssh 192.0.2.1 192.0.2.1')
+  })
+
+  test('a jump host may have a program of its own', async () => {
+    expect(await target('behind', { yaml, ssh })).toMatchObject({
+      proxyCommand: null,
+      jump: { host: 'own', jump: null, proxyCommand: { command: expect.stringMatching(/^own % /) } },
+    })
+  })
+
+  test('-J goes before everything, -o before the inventory', async () => {
+    expect(await way('own', { overrides: { proxyJump: 'b' } })).toEqual(['b'])
+    expect(await way('own', { overrides: { proxyJump: 'none' } })).toEqual([])
+    expect(await way('jumps', { overrides: { ssh: { proxyCommand: 'x %n' } } })).toBe('x jumps')
+    expect(await way('own', { overrides: { ssh: { proxyCommand: 'none' } } })).toEqual([])
+    expect(await way('own', { overrides: { ssh: { proxyJump: 'b' } } })).toEqual(['b'])
+    expect(await way('own', { overrides: { ssh: { proxyJump: 'b', proxyCommand: 'x' } } })).toEqual(['b'])
+  })
+
+  test('ProxyJump=none takes away jump hosts alone, as in ssh', async () => {
+    expect(await way('jumps', { overrides: { ssh: { proxyJump: 'none' } } })).toBe('by-ssh 192.0.2.3 192.0.2.3')
+    expect(await way('plain', { overrides: { ssh: { proxyJump: 'none' } } })).toBe('by-defaults 192.0.2.1')
+  })
+
+  test('both keys on one host are an error', async () => {
+    await expect(way('w', { yaml: 'hosts: { w: { proxyJump: b, proxyCommand: nc } }' })).rejects.toThrow(
+      /hosts\.w\.proxyCommand: stands beside proxyJump, and a host is reached one way; keep one of them$/,
+    )
+  })
+
+  test('a user or a host by which the shell would run something else is refused', async () => {
+    const hosts = (more: string): string => `hosts: { w: { host: 192.0.2.1, proxyCommand: 'nc "%n" %r %h', ${more} } }`
+    for (const name of ['a;id', 'a b', '$(id)', 'a`id`', '-oX', 'a\\n', "a'b", 'a|b', 'x\\\\'])
+      await expect(way('w', { yaml: hosts(`username: ${JSON.stringify(name.replace('\\n', '\n'))}`) })).rejects.toThrow(
+        /^w: .*: the ProxyCommand uses %r, and the user name .* a shell could read as code$/s,
+      )
+    expect(await way('w', { yaml: hosts('username: "DOM\\\\ann.lee@corp"') })).toBe(
+      'nc "w" DOM\\ann.lee@corp 192.0.2.1',
+    )
+  })
+
+  test('a program of a file that is not trusted is not run, and shown in a listing all the same', async () => {
+    const trust = () => Promise.resolve({ secrets: null, proxyCommand: 'others may write to it' })
+    await expect(resolveTargets(['own'], { ...context({ yaml, ssh }), trust })).rejects.toThrow(
+      /^own: c\.yaml:5:\d+: proxyCommand is not run: others may write to it$/,
+    )
+    const { targets, warnings } = await resolveTargets(['own'], { ...context({ yaml, ssh, secrets: false }), trust })
+    expect(warnings).toEqual([expect.stringContaining('proxyCommand is not run')])
+    expect(targets[0]?.target.proxyCommand).toMatchObject({ shell: '/bin/sh' })
+    const plain = await resolveTargets(['w'], { ...context({ yaml: 'hosts: { w: 192.0.2.1 }', ssh }), trust })
+    expect(plain.targets[0]?.target.proxyCommand?.command).toBe('by-ssh 192.0.2.1 192.0.2.1')
+  })
+
+  test('a secret of a file that others may write to is not asked for', async () => {
+    const trust = () => Promise.resolve({ secrets: 'others may write to it', proxyCommand: null })
+    const secret = { yaml: 'hosts: { w: { password: { command: [touch, /never] } } }' }
+    await expect(resolveTargets(['w'], { ...context(secret), trust })).rejects.toThrow(
+      /w: password is to come from a program, which is not run: others may write to it$/,
+    )
   })
 })
 

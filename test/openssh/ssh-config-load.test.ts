@@ -156,7 +156,7 @@ describe('Include', () => {
   })
 
   test('inside a Match block that is passed over is passed over with it, with a warning if it would have mattered', async () => {
-    write('.ssh/config', 'Match exec true\n Include policy')
+    write('.ssh/config', 'Match version x\n Include policy')
     write('.ssh/policy', 'Compression yes')
     expect((await load()).resolve('a')).toMatchObject({ options: {}, warnings: [] })
     write('.ssh/policy', 'Port 9')

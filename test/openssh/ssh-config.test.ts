@@ -55,8 +55,8 @@ describe('blocks', () => {
     ])
   })
 
-  test('a Match block whose criteria need a program or the network is passed over with a warning', () => {
-    const text = 'Match host web1 exec "touch /tmp/never"\n User b\nMatch all\n Port 5'
+  test('a Match block whose criteria nobody can know here is passed over with a warning', () => {
+    const text = 'Match host web1 version "OpenSSH_10*" exec "touch /tmp/never"\n User b\nMatch all\n Port 5'
     expect(options(text)).toEqual({ port: 5 })
     expect(warnings(text)).toEqual([
       'config:1: this Match block is skipped, because not all of its criteria are supported',
@@ -64,8 +64,8 @@ describe('blocks', () => {
   })
 
   test('in silence where another criterion fails, or where nothing of it counts here', () => {
-    expect(warnings('Match host web1 exec x\n User b', 'web2')).toEqual([])
-    expect(warnings('Match exec x\n GSSAPIAuthentication yes\n LogLevel LANG')).toEqual([])
+    expect(warnings('Match host web1 version x\n User b', 'web2')).toEqual([])
+    expect(warnings('Match version x\n GSSAPIAuthentication yes\n LogLevel LANG')).toEqual([])
   })
 
   test.each<[string, string]>([
@@ -300,15 +300,12 @@ describe('what is not supported', () => {
   })
 
   test('ProxyCommand and ProxyJump compete, and the first one stands alone', () => {
-    const answer = (text: string): unknown => {
-      const { options: found, proxyCommand, warnings: said } = config(text).resolve('x')
-      return { found, proxyCommand, said }
-    }
-    const none = { found: {}, proxyCommand: undefined, said: [] }
-    expect(answer('ProxyJump b\nProxyCommand nc %h %p')).toEqual({ ...none, found: { proxyJump: 'b' } })
-    expect(answer('ProxyCommand none\nProxyJump b')).toEqual(none)
-    expect(answer('ProxyCommand x\nProxyJump b')).toEqual({ ...none, proxyCommand: 'config:1' })
-    expect(answer('Host y\n ProxyCommand x')).toEqual(none)
+    const answer = (text: string): unknown => config(text).resolve('x').options
+    expect(answer('ProxyJump b\nProxyCommand nc %h %p')).toEqual({ proxyJump: 'b' })
+    expect(answer('ProxyJump none\nProxyCommand x\nProxyJump b')).toEqual({ proxyJump: 'none', proxyCommand: 'x' })
+    expect(answer('ProxyCommand NONE\nProxyJump b')).toEqual({ proxyCommand: 'none' })
+    expect(answer('ProxyCommand  nc  "%h" # x\nProxyJump b')).toEqual({ proxyCommand: 'nc  "%h" # x' })
+    expect(answer('Host y\n ProxyCommand x')).toEqual({})
   })
 
   test('and is known to ssh is read past, whatever its value looks like', () => {
@@ -326,7 +323,7 @@ describe('what is not supported', () => {
 
   test('a warning has the same words for every host, so that it can be said once', () => {
     const text = config(
-      'Match exec x\n Port 3\nMatch all\nStrictHostKeyChecking no\nHost *\n StrictHostKeyChecking off\n CertificateFile x\n Foo bar',
+      'Match version x\n Port 3\nMatch all\nStrictHostKeyChecking no\nHost *\n StrictHostKeyChecking off\n CertificateFile x\n Foo bar',
     )
     expect(text.resolve('a').warnings).toEqual(text.resolve('b').warnings)
     expect(text.resolve('a').warnings).toHaveLength(4)
@@ -334,17 +331,24 @@ describe('what is not supported', () => {
 })
 
 describe('names', () => {
-  test('are those that a Host line spells out and matches', () => {
+  test('outright are those that a Host line spells out and matches', () => {
     const names = config('Host web1 web* !db1 db1 "db2"\nMatch host x\nHost x? bastion')
     expect(names.hosts).toEqual(['web1', 'db2', 'bastion'])
-    expect(['web1', 'web2', 'db1', 'db2', 'BASTION', '*'].map((name) => names.names(name))).toEqual([
-      true,
-      false,
-      false,
-      true,
-      false,
-      false,
+  })
+
+  test('a bare word is one where a Host, Match host or Match originalhost pattern with a literal part matches it', () => {
+    const known = (text: string, ...words: string[]): string[] => words.filter((word) => config(text).names(word))
+    expect(known('Host dev-*', 'dev-1', 'dev', 'DEV-1', 'x')).toEqual(['dev-1'])
+    expect(known('Host *\n User x\nHost ?*\nHost * !y', 'dev-1', 'y')).toEqual([])
+    expect(known('Host * dev-?', 'dev-1', 'dev-12')).toEqual(['dev-1'])
+    expect(known('Host dev-* !dev-9', 'dev-1', 'dev-9')).toEqual(['dev-1'])
+    expect(known('Match host a,dev-* exec false\nMatch originalhost Q?', 'a', 'DEV-1', 'q1', 'q', 'b')).toEqual([
+      'a',
+      'DEV-1',
+      'q1',
     ])
+    expect(known('Match !host a user b\nMatch host *', 'a', 'b')).toEqual([])
+    expect(known('Host web1 web* !db1 db1 "db2"', 'web1', 'web2', 'db1', 'db2', '*')).toEqual(['web1', 'web2', 'db2'])
   })
 })
 

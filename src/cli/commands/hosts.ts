@@ -19,12 +19,13 @@ export const hosts: CommandRunner = async (io, invocation) => {
       address: addressOf(target),
       user: target.username,
       jump: jumpsOf(target),
+      proxyCommand: endOf(target).proxyCommand != null,
       groups,
     }))
     io.stdout.write(`${JSON.stringify({ schemaVersion: 1, hosts: documents })}\n`)
     return 0
   }
-  const jumps = rows.some(({ target }) => target.jump !== null)
+  const jumps = rows.some(({ target }) => target.jump !== null || target.proxyCommand)
   const paint = createPaint(wantsColor(options.color, io.env, io.stdout))
   io.stdout.write(
     table<ResolvedTarget>(
@@ -32,7 +33,7 @@ export const hosts: CommandRunner = async (io, invocation) => {
         { title: 'HOST', value: ({ target }) => target.host },
         { title: 'ADDRESS', value: ({ target }) => addressOf(target) },
         { title: 'USER', value: ({ target }) => target.username },
-        ...(jumps ? [{ title: 'JUMP', value: ({ target }: ResolvedTarget) => jumpsOf(target).join(',') || '–' }] : []),
+        ...(jumps ? [{ title: 'JUMP', value: ({ target }: ResolvedTarget) => wayOf(target) }] : []),
         { title: 'GROUPS', value: ({ groups }) => groups.join(' ') || '–' },
       ],
       rows,
@@ -40,6 +41,17 @@ export const hosts: CommandRunner = async (io, invocation) => {
     ),
   )
   return 0
+}
+
+/** The hops in order of travel, and the program that the first of them is reached by; not its text, which may hold a secret. */
+function wayOf(target: PoolTarget): string {
+  const program = endOf(target).proxyCommand ? ['ProxyCommand'] : []
+  return [...program, ...jumpsOf(target)].join(',') || '–'
+}
+
+/** The first hop, or the host itself. */
+function endOf(target: PoolTarget): PoolTarget {
+  return target.jump === null ? target : endOf(target.jump)
 }
 
 /** The hops in order of travel. */
