@@ -1,5 +1,4 @@
 /** Reads ssh_config files and what they include. Runs nothing: match-exec.ts does, when a host is asked of. */
-import { stat } from 'node:fs/promises'
 import { hostname, networkInterfaces } from 'node:os'
 import { dirname, join } from 'node:path'
 import { messageOf, XecError } from '../errors.js'

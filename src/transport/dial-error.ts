@@ -124,10 +124,12 @@ export function proxyFailed(
   peeked: string,
   fate: ProxyFate,
 ): DialError | undefined {
-  const end = proxyEnd(fate)
+  const early = phase === 'banner'
+  // Nothing says that a server was there to ask for fewer logins: it may be the wrong program.
+  const end =
+    proxyEnd(fate) ?? (early ? 'the ProxyCommand ended with status 0 before anything came through it' : undefined)
   // What came over the connection says more than a program that ended in order behind it.
   if (end === undefined || (peeked !== '' && fate.code === 0)) return undefined
-  const early = phase === 'banner'
   // Of a shell: the program was not found (127), or is none (126).
   const unusable = early && (fate.code === 127 || fate.code === 126)
   return dialError(

@@ -66,8 +66,10 @@ describe('a program that does not connect', () => {
     expect(error.message).toContain('run by /no/such/shell, the shell of $SHELL: there is no such program')
   })
 
-  test('an end in order without a word is a server that hung up', async () => {
-    expect(await errorOf(dial(by('true')))).toMatchObject({ verdict: 'throttled', phase: 'banner' })
+  test('an end in order without a word is told, and not taken for a server that asks for fewer logins', async () => {
+    const error = await errorOf(dial(by('true')))
+    expect(error).toMatchObject({ code: 'XEC_CONNECT', verdict: 'transient', phase: 'tcp' })
+    expect(error.message).toMatch(/the ProxyCommand ended with status 0 before anything came through it$/)
   })
 
   test('what is no SSH server is told as ever', async () => {
