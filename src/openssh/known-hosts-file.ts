@@ -93,10 +93,10 @@ export class KnownHosts {
     const name = knownName(address, port, files.alias)
     const portless = files.alias === null && port !== 22 ? knownName(address, 22) : null
     const lines = (key: string): KnownLine[] => this.#indexes(files).flatMap((index) => index.matches(key))
-    const [own, other] = [lines(name), portless === null ? [] : lines(portless)]
     return {
       name,
-      knownTypes: algorithmsFor(own.some(({ marker }) => marker === null) ? own : other),
+      // As ssh: the lines without the port have a say in the verdict, and none in what is asked for.
+      knownTypes: algorithmsFor(lines(name)),
       warnings: [...files.userFiles, ...files.globalFiles].flatMap((file) => this.#loaded.get(file)?.warning ?? []),
       verdict: (keyBlob) => judge(keyBlob, lines(name), portless === null ? [] : lines(portless)),
       record: (keyBlob) => this.#record(files, address, port, keyBlob),

@@ -112,7 +112,7 @@ describeWorld('ssh and known_hosts', () => {
     }
   }
 
-  test('no key is accepted that ssh refuses', { timeout: 1_200_000 }, async () => {
+  test('no key is accepted that ssh refuses', { timeout: 1_800_000 }, async () => {
     let state = oracleSeed('known_hosts')
     const random = (): number => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0

@@ -205,7 +205,7 @@ function makeConfig(random: () => number): string {
 }
 
 describe.skipIf(!isInstalled('ssh'))('ssh -G and the resolver', () => {
-  test('agree on every honoured keyword', { timeout: 600_000 }, async () => {
+  test('agree on every honoured keyword', { timeout: 1_800_000 }, async () => {
     const random = randomOf(oracleSeed('ssh -G'))
     const empty = join(dir, 'empty')
     writeFileSync(empty, '')
