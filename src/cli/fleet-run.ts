@@ -10,10 +10,11 @@ import { BROKEN_PIPE, fleetStatus } from './exit-status.js'
 import type { Io } from './io.js'
 import { createNotices, type Notices } from './notices.js'
 import type { OptionValues } from './options.js'
-import { askedFormat, format } from './output/formats.js'
+import { chooseOutput } from './output/choice.js'
 import { metricsForm } from './output/metrics.js'
 import { withProgress } from './output/progress-line.js'
 import type { RunRenderer, RunRendererOptions } from './output/renderer.js'
+import { openOutputDir, type OutputDir } from './output-dir.js'
 import { withSession, type Session } from './session.js'
 
 /** Questions and notices stand where the live picture is, which comes later than the first of them. */
@@ -53,9 +54,10 @@ export interface FleetRun {
 export async function runFleet(io: Io, run: FleetRun): Promise<number> {
   const { name: command, commands, title, pool, options, picture } = run
   const live = wantsLive(io.env, io.stdout)
-  const shown = format(askedFormat(options) ?? (live ? 'grouped' : 'lines'))
+  const shown = chooseOutput(options, live)
   if (options.dryRun) return showDryRun(io, commands, title, shown.document)
   const createRenderer = await shown.load()
+  const files = options.outputDir === undefined ? undefined : await openOutputDir(io.cwd, options.outputDir)
   const { notices, pauseToAsk: pause } = picture
   return withSession(io, { command, pool, verbose: options.verbose, notices, pause }, async (session) => {
     let broken = false
@@ -66,7 +68,7 @@ export async function runFleet(io: Io, run: FleetRun): Promise<number> {
     const progress = !options.quiet && io.stdout.isTTY !== true && wantsLive(io.env, io.stderr)
     const renderer = progress ? withProgress(createRenderer(looks), looks, shown.streams) : createRenderer(looks)
     picture.show(renderer)
-    const status = await shownRun(io, run, session, renderer, shown.captures)
+    const status = await shownRun(io, run, session, { renderer, files, captures: shown.captures })
     return broken ? BROKEN_PIPE : status
   })
 }
@@ -96,12 +98,19 @@ function looksOf(
   }
 }
 
+/** Where the run goes. */
+interface Shown {
+  readonly renderer: RunRenderer
+  readonly files: OutputDir | undefined
+  /** Whether results must hold the output. */
+  readonly captures: boolean
+}
+
 async function shownRun(
   io: Io,
   { commands, title, options, stdin }: FleetRun,
   { xec, interrupts }: Session,
-  renderer: RunRenderer,
-  captures: boolean,
+  { renderer, files, captures }: Shown,
 ): Promise<number> {
   const abandon = (): void => renderer.abandon()
   const release = io.onExit(abandon)
@@ -116,9 +125,10 @@ async function shownRun(
       // What a pipe has been given line by line is not shown a second time.
       ...(captures ? {} : { captureBytes: 0 }),
       stdin,
-      observers: [(event) => renderer.onEvent(event)],
+      observers: [(event) => renderer.onEvent(event), ...(files ? [files.observer] : [])],
       commandText: title,
     })
+    await files?.finish(report)
     await renderer.finish(report, xec.snapshot())
     return fleetStatus(report)
   } catch (error) {

@@ -1,6 +1,7 @@
 /** Identical outputs folded: 19 hosts that said the same are said once. Pure. */
 import { createHash } from 'node:crypto'
 import type { Outcome, Result } from '../adapter/types.js'
+import { maskOwn } from './similar.js'
 
 /** Hosts that ended the same way and wrote the same bytes. */
 export interface OutputGroup {
@@ -14,12 +15,27 @@ export interface OutputGroup {
   readonly truncated: boolean
 }
 
-/** Groups results by outcome, exit status, signal and both streams; the largest group first, equals in the order of the results. */
-export function foldOutputs(results: readonly Result[]): readonly OutputGroup[] {
+/**
+ * Groups results by outcome, exit status, signal and both streams; the largest group first, equals in the order of the
+ * results. With `similar`, streams are compared without host names, addresses and times, and a group's text is that of
+ * its first host.
+ */
+export function foldOutputs(
+  results: readonly Result[],
+  { similar = false }: { readonly similar?: boolean } = {},
+): readonly OutputGroup[] {
+  const compared = (bytes: Buffer, result: Result): string => digest(similar ? maskOwn(bytes, result) : bytes)
   const groups = new Map<string, OutputGroup & { readonly hosts: string[] }>()
   for (const result of results) {
     const { host, outcome, exitCode, signal, stdout, stderr, truncated } = result
-    const key = JSON.stringify([outcome, exitCode, signal, truncated, digest(stdout), digest(stderr)])
+    const key = JSON.stringify([
+      outcome,
+      exitCode,
+      signal,
+      truncated,
+      compared(stdout, result),
+      compared(stderr, result),
+    ])
     const group = groups.get(key)
     if (group) group.hosts.push(host)
     else groups.set(key, { hosts: [host], outcome, exitCode, signal, stdout, stderr, truncated })

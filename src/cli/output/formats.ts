@@ -8,7 +8,7 @@ interface Format {
   readonly doc: string
   /** Whether the result must hold the output; a format that passes every byte on as it comes needs none kept. */
   readonly captures: boolean
-  /** Whether it writes while the run goes. */
+  /** Whether it writes a host's output while the host is at work, and not from the results at the end. */
   readonly streams: boolean
   /** Whether stdout is a document of its own, for programs. */
   readonly document: boolean

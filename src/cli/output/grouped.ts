@@ -1,5 +1,6 @@
 /** A live view while the run goes, on a terminal; then equal outputs once. */
 import { createArt } from './art.js'
+import { unifiedDiff } from './diff.js'
 import { LiveView } from './live.js'
 import { createPaint } from './paint.js'
 import {
@@ -11,7 +12,7 @@ import {
   type RunRenderer,
   type RunRendererOptions,
 } from './renderer.js'
-import { foldedOutputs } from './run-summary.js'
+import { foldedOutputs } from './folded.js'
 
 /** The live view needs the run's `started` event first. */
 export function groupedRenderer(options: RunRendererOptions): RunRenderer {
@@ -30,6 +31,8 @@ export function groupedRenderer(options: RunRendererOptions): RunRenderer {
         paint,
         art: createArt(options.unicode ?? true),
         columns: options.stdout.columns || 80,
+        similar: options.grouping?.similar,
+        patch: options.grouping?.diff ? await unifiedDiff() : undefined,
         closing: closingLines(report, snapshot, { ...options, color: { stdout: false, stderr: false } }),
       }
       for (const text of foldedOutputs(report.results, folded)) await stdout.write(text)

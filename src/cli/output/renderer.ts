@@ -10,6 +10,13 @@ import type { OutputStream } from './output-stream.js'
 import { createPaint } from './paint.js'
 import { failureLines, noteLines, summaryLine } from './run-summary.js'
 
+export interface Grouping {
+  /** Compare without host names, addresses and times. */
+  readonly similar: boolean
+  /** The largest group in full, the others as a unified diff against it. */
+  readonly diff: boolean
+}
+
 export interface RunRendererOptions {
   /** Whether a live picture may be drawn on stdout: it is a terminal, not in CI, not with TERM=dumb. */
   readonly live: boolean
@@ -29,6 +36,8 @@ export interface RunRendererOptions {
   /** The remote command line or script name, for the heading of the live view. */
   readonly command: string
   readonly clock: Clock
+  /** How equal outputs are told apart and shown; for the grouped format. */
+  readonly grouping?: Grouping
   /** Hears once when nobody reads stdout any more (`| head`), so that the run can be cancelled. */
   readonly onClosed?: () => void
 }
