@@ -34,9 +34,10 @@ export type { LoadInventoryOptions } from './shell/load-options.js'
 export type { RunOptions, RunSettings } from './shell/run-options.js'
 export { RunReport } from './shell/run-report.js'
 export type { AnyTarget, Shell } from './shell/shell.js'
-export type { ResolvedTarget } from './inventory/resolve.js'
+export type { ResolvedTarget, SessionRules } from './inventory/resolve.js'
+export type { RequestTTY, SshHostOptions } from './openssh/host-options.js'
 export { foldNames } from './inventory/fold-names.js'
-export { resolveTarget, type HostKeys, type SshTarget } from './shell/target.js'
+export { resolveTarget, type HostKeys, type RuleKeys, type SshTarget } from './shell/target.js'
 export {
   OUTCOMES,
   type Command,
@@ -50,7 +51,7 @@ export {
 } from './adapter/types.js'
 export type { Given, HostPoolOptions, PoolOptions } from './pool/options.js'
 export type { Admission } from './pool/admission.js'
-export type { PoolSnapshot, PoolFigures, HostFigures, Latency } from './pool/metrics/snapshot.js'
+export type { PoolSnapshot, PoolFigures, HostFigures, HostLimits, Latency } from './pool/metrics/snapshot.js'
 export type { CloseReason, DrainReason, FullLimit, PoolEvent, PoolListener } from './pool/metrics/events.js'
 export type { AcquireOptions, Attempt, DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
 export type { HostState, ItemEvent, Report, RunEvent, RunObserver } from './run/events.js'

@@ -40,6 +40,7 @@ const HOMES: Readonly<Record<string, readonly string[]>> = {
   commander: ['cli'],
   listr2: ['cli/output'],
   chalk: ['cli'],
+  diff: ['cli/output/diff.ts'],
 }
 
 interface Import {

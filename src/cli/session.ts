@@ -165,6 +165,7 @@ function tell(event: PoolEvent, notices: Notices): void {
     case 'closed':
       return notices.progress(`${host}: closed (${event.reason})${connection(event)}`)
     case 'requested':
+    case 'queued':
     case 'granted':
     case 'rejected':
     case 'released':

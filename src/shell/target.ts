@@ -38,7 +38,7 @@ import {
 } from '../transport/transport.js'
 import { bool, elsewhere, env, object, secret, shown, text, texts, type Checks } from './check.js'
 
-type RuleKeys = {
+export type RuleKeys = {
   readonly [K in (typeof CONNECTION_RULES)[number]]?:
     SshHostOptions[K] | (SshHostOptions[K] extends readonly string[] | undefined ? string : never) | undefined
 }
