@@ -212,3 +212,23 @@ describe('every selection ends in bounded time and memory', () => {
     expect(nearest(word, [`${word}y`])).toBeUndefined()
   })
 })
+
+describe('names that ssh_config has outright', () => {
+  const config = parseSshConfig('Host web07 dev-* github.example\n User x')
+  const both = (text: string): string =>
+    select(inventory, { hosts: text }, (name) => void checkHost(name, inventory, config), config.hosts).join(' ')
+
+  test('are meant by a glob with a literal part, behind the hosts of the inventory, and are filtered as these are', () => {
+    expect(both('web0[5-6],web*')).toBe('web01 web02 web03 web04 web05 web06 web07')
+    expect(both('*7,bastion')).toBe('bastion web07')
+    expect(both('web*!~/[1-6]$/')).toBe('web07')
+    expect(both('web*&web07')).toBe('web07')
+  })
+
+  test('are not meant by * alone, a regular expression or all; and no pattern is a name', () => {
+    expect(both('*')).toBe(both('all'))
+    expect(both('?*')).toBe(both('all'))
+    expect(both('~/^web/')).not.toContain('web07')
+    expect(() => both('dev-*')).toThrow('stands for none of the 10 hosts of the inventory')
+  })
+})
