@@ -9,14 +9,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const POLICY = 'src/pool/policy/policy.ts'
-const RETRY = 'src/pool/actions/retry.ts'
+const RETRY = 'src/pool/policy/retry.ts'
 const FAIRNESS = 'src/pool/policy/fairness.ts'
 const timeSlice = (grants, ms) => [
   { file: FAIRNESS, before: 'TIME_SLICE_GRANTS = 8', after: `TIME_SLICE_GRANTS = ${grants}` },
   { file: FAIRNESS, before: 'TIME_SLICE_MS = 1_000', after: `TIME_SLICE_MS = ${ms}` },
 ]
-const DIALS = 'endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) / 2))'
-const AGAIN = 'Infinity : endpoint.dialLimit + 1'
+const DIALS = 'dialLimit = Math.max(1, Math.floor(Math.min(dialLimit, endpoint.opening + 1) / 2))'
+const AGAIN = 'Infinity : dialLimit + 1'
 
 /** Each: what it is called, which measurement, and what to change. */
 const ROADS = [
@@ -37,7 +37,7 @@ const ROADS = [
   {
     name: 'to 1, then +1',
     measures: 'throttle',
-    edits: [{ file: RETRY, before: DIALS, after: 'endpoint.dialLimit = 1' }],
+    edits: [{ file: RETRY, before: DIALS, after: 'dialLimit = 1' }],
   },
   {
     name: '× 0.9, then +1',
@@ -46,14 +46,14 @@ const ROADS = [
       {
         file: RETRY,
         before: DIALS,
-        after: 'endpoint.dialLimit = Math.max(1, Math.floor(Math.min(endpoint.dialLimit, endpoint.opening + 1) * 0.9))',
+        after: 'dialLimit = Math.max(1, Math.floor(Math.min(dialLimit, endpoint.opening + 1) * 0.9))',
       },
     ],
   },
   {
     name: 'halved, then doubled',
     measures: 'throttle',
-    edits: [{ file: 'src/pool/actions/dial.ts', before: AGAIN, after: 'Infinity : endpoint.dialLimit * 2' }],
+    edits: [{ file: RETRY, before: AGAIN, after: 'Infinity : dialLimit * 2' }],
   },
 ]
 

@@ -50,10 +50,9 @@ export {
   type Result,
 } from './adapter/types.js'
 export type { Given, HostPoolOptions, PoolOptions } from './pool/options.js'
-export type { Admission } from './pool/admission.js'
 export type { PoolSnapshot, PoolFigures, HostFigures, HostLimits, Latency } from './pool/metrics/snapshot.js'
 export type { CloseReason, DrainReason, FullLimit, PoolEvent, PoolListener } from './pool/metrics/events.js'
-export type { AcquireOptions, Attempt, DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
+export type { AcquireOptions, Admission, Attempt, DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'
 export type { HostState, ItemEvent, Report, RunEvent, RunObserver } from './run/events.js'
 export type { OutputGroup } from './run/fold.js'
 export type { Counts, ErrorDocument, HostDocument, ReportDocument, StreamEncoding } from './run/report.js'

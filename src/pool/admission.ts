@@ -1,23 +1,11 @@
 /** How a target stands in the pool: what one more acquire would find. A look; it changes nothing. */
-import type { Connection } from './state/connection.js'
 import { firstToGo, isEvictable } from './policy/evict.js'
 import type { State } from './state/state.js'
-import { capacityOf, type Queue } from './state/queue.js'
-import type { PoolTarget } from './types.js'
+import { capacityOf } from './policy/capacity.js'
+import type { Admission, PoolTarget } from './types.js'
 import type { FullLimit } from './metrics/events.js'
-import type { Endpoint } from './state/endpoint.js'
+import type { ConnectionView, EndpointView, QueueView } from './policy/view.js'
 import { chainTooLong } from './messages.js'
-
-export interface Admission {
-  /** The limit for which one more would wait; null when there is a channel for it, or room to dial. */
-  readonly full: FullLimit | null
-  /** Channels in use at the target's endpoint, and callers that wait for one there, whoever logs in. */
-  readonly inHand: number
-  /** Connections that the endpoint may have. */
-  readonly maxConnections: number
-  /** Open connections of the target with nothing on them. */
-  readonly idle: number
-}
 
 /** What one more acquire of a target would find. Limits are the strictest of what is known and of what this name of it asks for, which may be new to the pool. */
 export function admissionOf(target: PoolTarget, state: State): Admission {
@@ -37,7 +25,10 @@ export function admissionOf(target: PoolTarget, state: State): Admission {
 }
 
 /** What keeps the last of those who wait in a queue waiting, once the scheduler has done what it could; null: no limit does. */
-export function waitsFor(queue: Queue, state: State): { readonly limit: FullLimit; readonly inHand: number } | null {
+export function waitsFor(
+  queue: QueueView,
+  state: State,
+): { readonly limit: FullLimit; readonly inHand: number } | null {
   let asked = 0
   for (const connection of queue.connections) asked += connection.asked
   if (queue.waiting <= asked) return null
@@ -49,8 +40,8 @@ export function waitsFor(queue: Queue, state: State): { readonly limit: FullLimi
 /** @param more callers beyond those who wait */
 function look(
   state: State,
-  queue: Queue | null,
-  endpoint: Endpoint | null,
+  queue: QueueView | null,
+  endpoint: EndpointView | null,
   { maxConnections, maxChannels }: { readonly maxConnections: number; readonly maxChannels: number },
   more: number,
 ): Admission {
@@ -80,7 +71,7 @@ function look(
 }
 
 /** Slots of the pool that are free, or that an idle connection would give up, after those who have asked for one. */
-function slotsFor(queue: Queue | null, state: State): number {
+function slotsFor(queue: QueueView | null, state: State): number {
   const { slotWaitlists } = state
   const asking =
     (queue?.served ? slotWaitlists.size : slotWaitlists.starved) - (queue && slotWaitlists.has(queue) ? 1 : 0)
@@ -97,7 +88,7 @@ export function checkChain(target: PoolTarget, maxConnections: number): void {
 }
 
 /** What is not leased is for who waits: spare channels, those that are asked for, and those that close. */
-function seatsOn(connection: Connection, capacity: number): number {
+function seatsOn(connection: ConnectionView, capacity: number): number {
   const takes = (connection.state === 'open' || connection.state === 'opening') && connection.takesCommands
   return takes ? Math.max(0, capacity - connection.leases) : 0
 }

@@ -1,12 +1,10 @@
 /** The pool's errors, in words: which host, which limit, what to try. */
 import { XecError } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
-import type { Queue } from './state/queue.js'
-import type { State } from './state/state.js'
-import type { Waiter } from './state/waiter.js'
+import type { PoolView, QueueView, WaiterView } from './policy/view.js'
 
 /** `web-3: no channel within 5.0s (connections 1/1, channels 8/8, 4 waiting; last dial ok 12.0s ago)` */
-export function queueTimeout(waiter: Waiter, state: State, now: number): XecError {
+export function queueTimeout(waiter: WaiterView, state: PoolView, now: number): XecError {
   const { queue, host } = waiter
   const { endpoint } = queue
   let used = 0
@@ -60,7 +58,7 @@ export function chainTooLong(host: string, hops: number, maxConnections: number)
 }
 
 /** A dial that succeeded, and a connection that ended before it gave anyone a channel. @param carried whether it was in use as a jump host */
-export function neverServed(queue: Queue, carried: boolean, detail: string): XecError {
+export function neverServed(queue: QueueView, carried: boolean, detail: string): XecError {
   const { host } = queue.target
   if (carried)
     return new XecError(

@@ -25,9 +25,10 @@ import { Scheduler } from './scheduler.js'
 import { Rejections } from './actions/reject.js'
 import { Retry } from './actions/retry.js'
 import type { PoolSnapshot } from './metrics/snapshot.js'
-import { admissionOf, checkChain, waitsFor, type Admission } from './admission.js'
-import type { AcquireOptions, DrainOptions, DrainReport, Lease, Pool, PoolTarget } from './types.js'
-import { Waiter } from './state/waiter.js'
+import { admissionOf, checkChain, waitsFor } from './admission.js'
+import type { AcquireOptions, Admission, DrainOptions, DrainReport, Lease, Pool, PoolTarget } from './types.js'
+import type { QueueView, WaiterView } from './policy/view.js'
+import { forget } from './state/dials.js'
 
 export interface PoolPorts {
   readonly transport: Transport
@@ -46,8 +47,6 @@ interface Draining {
   readonly promise: Promise<DrainReport>
   readonly settle: (report: DrainReport) => void
   readonly before: { readonly released: number; readonly rejected: number; readonly revoked: number }
-  /** Who asked when it had begun: they never waited. */
-  refused: number
 }
 
 export class ConnectionPool implements Pool {
@@ -61,6 +60,8 @@ export class ConnectionPool implements Pool {
   readonly #scheduler: Scheduler
   readonly #admit: PoolPorts['admit']
   #draining: Draining | null = null
+  /** Callers that asked when a drain had begun: they never waited. */
+  #refused = 0
 
   constructor(
     { transport, clock, random, admit }: PoolPorts,
@@ -97,14 +98,13 @@ export class ConnectionPool implements Pool {
     const { state } = this
     const { host } = target
     const queue = state.registry.queueOf(target)
-    const requested = (): void => this.#log.write(queue, { type: 'requested', host })
     const refuse = (error: XecError): Promise<Lease> => {
-      requested()
+      this.#log.write(queue, { type: 'requested', host })
       this.#log.write(queue, { type: 'rejected', host, code: error.code })
       return Promise.reject(error)
     }
     if (this.#draining) {
-      this.#draining.refused++
+      this.#refused++
       return refuse(poolClosed(host))
     }
     if (options.signal?.aborted) return refuse(aborted(host, options.signal.reason))
@@ -113,35 +113,31 @@ export class ConnectionPool implements Pool {
     } catch (error) {
       return refuse(error as XecError)
     }
-    state.meet(queue, target)
+    return new Promise((resolve, reject) => this.#enqueue(state.meet(target), host, options, { resolve, reject }))
+  }
 
-    return new Promise((resolve, reject) => {
-      const now = state.now()
-      const waiter = new Waiter(
-        queue,
-        host,
-        now,
-        options.queueTimeoutMs === undefined ? Infinity : now + options.queueTimeoutMs,
-        options,
-        resolve,
-        reject,
-      )
-      if (options.signal) {
-        const { signal } = options
-        const abort = (): void =>
-          this.#scheduler.update(() => this.#rejections.reject(waiter, aborted(host, signal.reason)))
-        signal.addEventListener('abort', abort, { once: true })
-        waiter.onSettled = () => signal.removeEventListener('abort', abort)
-      }
-      this.#scheduler.update(() => {
-        state.want(waiter)
-        // Told when it has its place: who asks at hearing of it comes behind.
-        requested()
-        if (isDialled(queue)) announceTo(waiter)
-      })
-      const full = waiter.settled ? null : waitsFor(queue, state)
-      if (full) this.#log.write(queue, { type: 'queued', host, ...full })
+  #enqueue(
+    queue: QueueView,
+    host: string,
+    options: AcquireOptions,
+    settle: Pick<WaiterView, 'resolve' | 'reject'>,
+  ): void {
+    const { state } = this
+    const { signal } = options
+    const abort = (): void => {
+      if (waiter) this.#scheduler.update(() => this.#rejections.reject(waiter, aborted(host, signal?.reason)))
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    const onSettled = (): void => signal?.removeEventListener('abort', abort)
+    let waiter!: WaiterView
+    this.#scheduler.update(() => {
+      waiter = state.enqueue(queue, host, options, { ...settle, onSettled })
+      // Told when it has its place: who asks at hearing of it comes behind.
+      this.#log.write(queue, { type: 'requested', host })
+      if (isDialled(queue)) announceTo(waiter)
     })
+    const full = waiter.settled ? null : waitsFor(queue, state)
+    if (full) this.#log.write(queue, { type: 'queued', host, ...full })
   }
 
   async with<T>(target: PoolTarget, options: AcquireOptions, fn: (lease: Lease) => Promise<T>): Promise<T> {
@@ -168,12 +164,10 @@ export class ConnectionPool implements Pool {
       const { released, rejected, revoked } = state.figures.totals
       let settle: (report: DrainReport) => void = () => {}
       const promise = new Promise<DrainReport>((resolve) => (settle = resolve))
-      this.#draining = { promise, settle, before: { released, rejected, revoked }, refused: 0 }
-      state.mode = 'draining'
+      this.#draining = { promise, settle, before: { released, rejected, revoked } }
     }
     // A later, stricter call shortens the grace; none prolongs it.
-    if (state.mode === 'draining') state.cutAt = Math.min(state.cutAt, cutAt)
-    for (const connection of state.connections) state.changed(connection)
+    state.drainBegan(cutAt)
     this.#scheduler.update()
     return this.#draining.promise
   }
@@ -185,15 +179,12 @@ export class ConnectionPool implements Pool {
   reset(target: PoolTarget): void {
     const { state } = this
     const queue = state.registry.queueOf(target)
-    const { endpoint } = queue
     this.#scheduler.update(() => {
-      endpoint.forget()
+      forget(state, queue)
       this.#retry.reset(queue)
-      for (const each of endpoint.queues) each.sticky = null
       this.retire(target)
-      for (const connection of [...endpoint.connections])
+      for (const connection of [...queue.endpoint.connections])
         if (connection.state === 'opening') this.#dials.abort(connection)
-      state.markEndpointDirty(endpoint)
     })
   }
 
@@ -212,10 +203,10 @@ export class ConnectionPool implements Pool {
   #settleDrain(): void {
     if (!this.#draining || this.state.mode !== 'closed' || this.state.connections.size > 0) return
     const { released, rejected, revoked } = this.state.figures.totals
-    const { before, refused, settle } = this.#draining
+    const { before, settle } = this.#draining
     settle({
       completed: released - before.released,
-      rejected: rejected - before.rejected - refused,
+      rejected: rejected - before.rejected - this.#refused,
       revoked: revoked - before.revoked,
     })
   }

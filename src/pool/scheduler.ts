@@ -1,25 +1,29 @@
 /**
- * The pump: asks the policy about every subject whose facts changed, does what it says, and asks again until all it
- * says is `wait`. Every event ends in `run`, and only the pump acts.
+ * One loop: asks the policy about every endpoint that something concerned, does what it says, and asks again until all it
+ * says is `wait`. Every event ends in `update`, and only the scheduler acts.
  */
 import type { Clock, Timer } from '../runtime/clock.js'
 import { announceDial, isDialled, takeBack } from './actions/announce.js'
-import type { Sessions } from './actions/sessions.js'
-import type { Connection } from './state/connection.js'
-import type { Dials } from './actions/dial.js'
 import type { Closing } from './actions/close.js'
-import type { State, Subject } from './state/state.js'
-import { poolClosed, queueTimeout } from './messages.js'
-import { Places } from './state/places.js'
-import { decideConnection, decideQueue } from './policy/policy.js'
-import { Queue } from './state/queue.js'
+import type { Dials } from './actions/dial.js'
 import type { Rejections } from './actions/reject.js'
-import { Waiter } from './state/waiter.js'
+import type { Sessions } from './actions/sessions.js'
+import { poolClosed, queueTimeout } from './messages.js'
+import { decideConnection, decideQueue } from './policy/policy.js'
+import {
+  SLOT_WAITLISTS,
+  type ConnectionView,
+  type EndpointView,
+  type QueueStep,
+  type QueueView,
+} from './policy/view.js'
+import { giveUpClosing, preempt } from './state/dials.js'
+import type { State } from './state/state.js'
 
 /** More than any run needs: two rules that undo each other's steps end the process with a message, instead of hanging it. */
 const MOST_LOOKS = 10_000_000
 
-/** What the pump's steps are carried out by. */
+/** What carries the steps out. */
 export interface Actions {
   readonly dials: Dials
   readonly sessions: Sessions
@@ -30,7 +34,6 @@ export interface Actions {
 export class Scheduler {
   #timer: { readonly at: number; readonly handle: Timer } | null = null
   #running = false
-  readonly #places: Places
 
   constructor(
     private readonly state: State,
@@ -38,16 +41,14 @@ export class Scheduler {
     private readonly actions: Actions,
     /** Called after each run, when nothing is left to do. */
     private readonly settled: () => void,
-  ) {
-    this.#places = new Places(state)
-  }
+  ) {}
 
-  /** At most one ever is set. */
+  /** At most one ever is set (law 11). */
   get timers(): number {
     return this.#timer ? 1 : 0
   }
 
-  /** Within a run, and within the news of another, nothing is decided: whoever is in the middle of it will. */
+  /** Within a run, and within the news of another, nothing is decided: the run that is under way will. */
   update(news?: () => void): void {
     if (this.#running) {
       news?.()
@@ -56,21 +57,7 @@ export class Scheduler {
     this.#running = true
     try {
       news?.()
-      const { state } = this
-      const now = this.clock.now()
-      this.#markDueDirty(now)
-      let looks = 0
-      do {
-        if (this.#mayCut(now)) this.#cut()
-        // Who is touched meanwhile comes to the end.
-        for (const subject of state.dirty) {
-          if (!subject.dirty) continue
-          if (++looks > MOST_LOOKS) throw new Error('bug: the pool does not come to rest')
-          subject.dirty = false
-          if (this.#step(subject, now)) state.markDirty(subject)
-        }
-        state.dirty.length = 0
-      } while (this.#stepRings(now) || this.#mayCut(now))
+      this.#run(this.clock.now())
     } finally {
       this.#running = false
     }
@@ -78,126 +65,128 @@ export class Scheduler {
     this.#setTimer()
   }
 
-  /** Whose turn is over is known before anybody asks for it, also where a clock that is late makes both due at once. */
-  #markDueDirty(now: number): void {
+  #run(now: number): void {
     const { state } = this
-    let queues: Queue[] | null = null
-    for (let due = state.deadlines.takeDue(now); due !== undefined; due = state.deadlines.takeDue(now)) {
-      if (due instanceof Queue) (queues ??= []).push(due)
-      else state.markDirty(due)
-    }
-    for (const queue of queues ?? []) state.markDirty(queue)
+    this.#takeDue(now)
+    let looks = 0
+    do {
+      if (this.#mayCut(now)) this.#cut()
+      for (let endpoint = state.dirty.take(); endpoint; endpoint = state.dirty.take()) {
+        if (++looks > MOST_LOOKS) throw new Error('bug: the pool does not come to rest')
+        this.#look(endpoint, now)
+      }
+    } while (this.#stepHeads(now) || this.#mayCut(now))
   }
 
-  /** Takes one step of one subject; false when all it can do is wait. */
-  #step(subject: Subject, now: number): boolean {
-    if (subject instanceof Waiter) {
-      if (now < subject.deadline || subject.settled) return false
-      this.actions.rejections.reject(subject, queueTimeout(subject, this.state, now))
-      return false
+  /** A connection whose time slice is over is known before anybody asks for it, also where a late clock makes both due at once. */
+  #takeDue(now: number): void {
+    const { deadlines, dirty } = this.state
+    const queues: QueueView[] = []
+    for (let due = deadlines.takeDue(now); due !== undefined; due = deadlines.takeDue(now)) {
+      if ('deadline' in due) this.actions.rejections.reject(due, queueTimeout(due, this.state, now))
+      else if ('waiters' in due) queues.push(due)
+      else dirty.mark(due.endpoint)
     }
-    return subject instanceof Queue ? this.#stepQueue(subject, now) : this.#stepConnection(subject, now)
+    for (const queue of queues) dirty.mark(queue.endpoint)
   }
 
-  #stepQueue(queue: Queue, now: number): boolean {
+  /** One step of each connection and of each queue of an endpoint; looked at again until all of them wait. */
+  #look(endpoint: EndpointView, now: number): void {
+    let acted = false
+    for (const connection of endpoint.connections) if (this.#stepConnection(connection, now)) acted = true
+    if (endpoint.queues.size === 1) for (const queue of endpoint.queues) acted = this.#stepQueue(queue, now) || acted
+    else for (const queue of inOrder(endpoint)) if (this.#stepQueue(queue, now)) acted = true
+    if (acted) this.state.dirty.mark(endpoint)
+  }
+
+  /** Takes one step of a queue; false when all it can do is wait. */
+  #stepQueue(queue: QueueView, now: number): boolean {
     const { state } = this
     const step = decideQueue(queue, state, now)
     if (step.do === 'wait') {
       if (queue.announced) takeBack(queue)
-      state.deadlines.set(queue, step.until)
-      return this.#places.keep(queue, step.lacks, now)
+      state.queueWaits(queue, step.lacks, step.until, now)
+      return false
     }
-    // Who got a slot goes to the end of the ring; who still waits for one keeps its place.
-    if (step.do === 'dial' || step.do === 'fail') this.#places.keep(queue, null, now)
+    // A queue that got a slot goes to the end of its waiting list; one that still waits keeps its place (law 13).
+    if (step.do === 'dial' || step.do === 'fail') state.queueMovesOn(queue, now)
+    this.#act(queue, step, now)
+    return true
+  }
+
+  #act(queue: QueueView, step: Exclude<QueueStep, { readonly do: 'wait' }>, now: number): void {
+    const { state, actions } = this
     switch (step.do) {
       case 'fail':
-        if (queue.sticky) this.actions.rejections.rejectAll(queue, queue.sticky.error)
+        if (queue.sticky?.error) actions.rejections.rejectAll(queue, queue.sticky.error)
         break
       case 'grant':
-        this.actions.sessions.grant(queue, step.connection as Connection, now)
+        actions.sessions.grant(queue, step.connection)
         break
       case 'channel':
-        this.actions.sessions.ask(step.connection as Connection)
+        actions.sessions.ask(step.connection)
         break
       case 'askJump':
         state.askJump(queue)
         if (isDialled(queue)) announceDial(queue)
         break
       case 'dial':
-        this.#letOthersAsk(queue)
-        this.actions.dials.dial(queue, step.jump as Connection | null)
+        actions.dials.dial(queue, step.jump)
         break
-      case 'evict': {
-        const connection = step.connection as Connection
-        // Who had its turn goes to the end, so that the room it leaves is not its own again.
+      case 'evict':
+        // A queue that had its time slice goes to the end, so that the room it leaves is not its own again (law 14).
         if (step.reason === 'fairness') {
-          connection.preemptedUntil = step.preemptedUntil
-          this.#places.keep(connection.queue, null, now)
+          preempt(step.connection, step.preemptedUntil)
+          state.queueMovesOn(step.connection.queue, now)
         }
-        this.actions.closing.drain(connection, step.reason)
+        actions.closing.drain(step.connection, step.reason)
         break
-      }
     }
-    return true
   }
 
-  /**
-   * A dial may take the last room of its endpoint. Other users of it that wait for a slot will wait for that room then, and
-   * have asked before whoever dials now and may ask again: they are looked at first, in the order in which they came.
-   */
-  #letOthersAsk(queue: Queue): void {
-    const { queues } = queue.endpoint
-    if (queues.size === 1) return
-    const others = [...queues].filter((other) => other !== queue && other.lackingSince !== Infinity)
-    for (const other of others.sort((a, b) => a.ticket - b.ticket)) this.state.markDirty(other)
-  }
-
-  #stepConnection(connection: Connection, now: number): boolean {
-    const { state } = this
+  /** Takes one step of a connection; false when all it can do is wait. */
+  #stepConnection(connection: ConnectionView, now: number): boolean {
+    const { state, actions } = this
     const step = decideConnection(connection, state, now)
     if (step.do === 'wait') {
-      state.deadlines.set(connection, step.until)
-      keep(state.permitWaitlist, connection, step.lacks === 'permit')
-      keep(state.overdue, connection, connection.state === 'open' && now >= connection.expiresAt)
-      state.keepPreemption(connection, step.preemption ?? null)
+      state.live.waits(connection, step.lacks, step.preemption ?? null, step.until)
       return false
     }
-    state.permitWaitlist.delete(connection)
-    state.overdue.delete(connection)
+    state.live.movesOn(connection)
     switch (step.do) {
       case 'authenticate':
-        this.actions.dials.authenticate(connection)
+        actions.dials.authenticate(connection)
         break
       case 'dropSpare':
-        this.actions.sessions.dropSpare(connection)
+        actions.sessions.dropSpare(connection)
         break
       case 'drain':
-        this.actions.closing.drain(connection, step.reason)
+        actions.closing.drain(connection, step.reason)
         break
       case 'close':
-        this.actions.closing.close(connection)
+        actions.closing.close(connection)
         break
       case 'destroy':
-        connection.closeBy = Infinity
+        giveUpClosing(connection)
         connection.link?.destroy()
         break
     }
     return true
   }
 
-  /** Offers what became free to the heads of the rings; true when something was done. */
-  #stepRings(now: number): boolean {
+  /** Offers what became free to the heads of the waiting lists of the pool (law 13); true when something was done. */
+  #stepHeads(now: number): boolean {
     const { state } = this
     for (const connection of state.permitWaitlist) {
-      if (this.#stepConnection(connection, now)) return true
-      break // what the head lacks, all of them lack
+      if (!this.#stepConnection(connection, now)) break // what the head lacks, all of them lack
+      state.dirty.mark(connection.endpoint)
+      return true
     }
-    const { chainSlot, firstSlot, moreSlot } = state.slotWaitlists
-    for (const ring of [state.heldWaitlist, chainSlot, firstSlot, moreSlot]) {
-      for (const queue of ring) {
+    for (const list of [state.heldWaitlist, ...SLOT_WAITLISTS.map((name) => state.slotWaitlists[name])]) {
+      for (const queue of list) {
         const acted = this.#stepQueue(queue, now)
-        if (acted) state.markDirty(queue)
-        if (acted || !ring.has(queue)) return true
+        if (acted) state.dirty.mark(queue.endpoint)
+        if (acted || !list.has(queue)) return true
         break // what the head lacks, all of them lack
       }
     }
@@ -224,31 +213,31 @@ export class Scheduler {
     this.update()
   }
 
-  /** A drain has nothing left to wait for. */
+  /** A drain has nothing left to wait for (law 12). */
   #mayCut(now: number): boolean {
     const { state } = this
     return state.mode === 'draining' && (now >= state.cutAt || (state.waiting === 0 && state.leases === 0))
   }
 
-  /** The end of a drain's grace: turns away who waits, cuts off what runs, closes everything. */
+  /** The end of a drain's grace: turns away callers that wait, cuts off what runs, closes everything. */
   #cut(): void {
-    const { state } = this
-    state.mode = 'closed'
-    state.cutAt = Infinity
-    for (const waiter of [...state.waiters()]) this.actions.rejections.reject(waiter, poolClosed(waiter.host))
+    const { state, actions } = this
+    state.drainEnded()
+    for (const waiter of [...state.waiters()]) actions.rejections.reject(waiter, poolClosed(waiter.host))
     for (const connection of [...state.connections]) {
-      if (connection.state === 'opening') this.actions.dials.abort(connection)
-      else {
-        // One deadline for all: hop by hop, a chain whose peers do not answer would take as many.
-        this.actions.closing.hurry(connection)
-        if (connection.leases > 0) this.actions.closing.revoke(connection)
+      if (connection.state === 'opening') {
+        actions.dials.abort(connection)
+        continue
       }
-      state.changed(connection)
+      // One deadline for all: jump by jump, a chain whose peers do not answer would take as many.
+      actions.closing.hurry(connection)
+      if (connection.leases > 0) actions.closing.revoke(connection)
     }
   }
 }
 
-function keep<T>(ring: Set<T>, member: T, belongs: boolean): void {
-  if (belongs) ring.add(member)
-  else ring.delete(member)
+/** The queues of an endpoint that lack room, in the order in which they asked, and then the others. */
+function inOrder({ queues }: EndpointView): readonly QueueView[] {
+  const ticket = (queue: QueueView): number => (queue.lackingSince === Infinity ? Infinity : queue.ticket)
+  return [...queues].sort((a, b) => (ticket(a) < ticket(b) ? -1 : ticket(a) > ticket(b) ? 1 : 0))
 }

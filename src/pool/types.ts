@@ -1,9 +1,8 @@
 /** The pool as its callers see it. */
 import type { Channel, Link, Target } from '../transport/transport.js'
-import type { PoolListener } from './metrics/events.js'
+import type { FullLimit, PoolListener } from './metrics/events.js'
 import type { HostPoolOptions, PoolOptions } from './options.js'
 import type { PoolSnapshot } from './metrics/snapshot.js'
-import type { Admission } from './admission.js'
 
 export interface PoolTarget extends Target {
   readonly jump: PoolTarget | null
@@ -62,6 +61,17 @@ export interface DrainReport {
   readonly rejected: number
   /** Leases cut off at the timeout. */
   readonly revoked: number
+}
+
+export interface Admission {
+  /** The limit for which one more would wait; null when there is a channel for it, or room to dial. */
+  readonly full: FullLimit | null
+  /** Channels in use at the target's endpoint, and callers that wait for one there, whoever logs in. */
+  readonly inHand: number
+  /** Connections that the endpoint may have. */
+  readonly maxConnections: number
+  /** Open connections of the target with nothing on them. */
+  readonly idle: number
 }
 
 export interface Pool {

@@ -2,7 +2,7 @@
  * Time that counts only while our event loop runs. A process that was stopped (Ctrl-Z), that slept with its laptop, or that
  * was kept from the processor has heard nobody in that time, so no timeout of ours may hold it against a server.
  */
-import type { Clock, Timer } from './clock.js'
+import type { Clock, Timer } from './clock-port.js'
 
 /** How often the loop is asked for a sign of life, while a timer is pending. A stall counts as this long at most. */
 const BEAT_MS = 50

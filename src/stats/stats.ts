@@ -4,4 +4,4 @@
  */
 export { openStats, type OpenStatsOptions, type StatsFile } from './write.js'
 export { readStats } from './read.js'
-export type { PoolTotals, RunStats, StatsView, SummedHost, SummedTotals } from './view.js'
+export type { RunStats, StatsView, SummedHost, SummedTotals } from './view.js'

@@ -3,7 +3,7 @@ import { messageOf, type ErrorCode, type Phase } from '../errors.js'
 import { formatDuration } from '../runtime/duration.js'
 import { shortageOf } from '../runtime/shortage.js'
 import { bannerFailure } from './banner.js'
-import type { ProxyFate } from './proxy.js'
+import type { ProxyFate } from './proxy-fate.js'
 import { DialError, type DialVerdict, type ProxyCommand, type Target } from './transport.js'
 import { placeOf, printable, saidOf } from './words.js'
 

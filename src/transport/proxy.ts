@@ -8,6 +8,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { Duplex, type Readable, type Writable } from 'node:stream'
 import type { Clock, Timer } from '../runtime/clock.js'
+import type { ProxyFate } from './proxy-fate.js'
 import type { Path } from './socket.js'
 import type { ProxyCommand } from './transport.js'
 import { printable } from './words.js'
@@ -31,14 +32,6 @@ export function startProxy({ command, shell }: ProxyCommand): ProxyProcess {
   // bash takes a socket on its standard input for a remote shell and reads ~/.bashrc, unless it is a shell in a shell.
   const env = { ...process.env, SHLVL: process.env['SHLVL'] ?? '1' }
   return spawn(shell, ['-c', `exec ${command}`], { stdio: ['pipe', 'pipe', 'pipe'], detached: true, env })
-}
-
-/** How the program ended, as far as it has. */
-export interface ProxyFate {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  /** The last lines of its stderr, fit for a message; empty when it said nothing. */
-  readonly said: string
 }
 
 export class ProxyPath extends Duplex implements Path {

@@ -51,12 +51,13 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
   // 2, 3: capacity, and leases only where they belong
   let leases = 0
   let idle = 0
+  const listed = new Set<object>(state.idle)
   for (const connection of live) {
     const capacity = connection.queue.capacity(now)
     leases += connection.leases
     if (connection.idle) {
       idle++
-      law('index', connection.listedIdle, () => `connection ${connection.id} is idle, and not in the index`)
+      law('index', listed.has(connection), () => `connection ${connection.id} is idle, and not in the index`)
     }
     law(2, capacity >= 1, () => `capacity ${capacity}`)
     law(
@@ -69,14 +70,18 @@ export function checkInvariants(pool: ConnectionPool, clock: FakeClock): void {
       connection.leases === 0 || connection.state === 'open' || connection.state === 'draining',
       () => `a lease on a connection that is ${connection.state}`,
     )
-    law(3, connection.queue.connections.has(connection), () => `connection ${connection.id} is not its queue's`)
+    law(
+      3,
+      [...connection.queue.connections].includes(connection),
+      () => `connection ${connection.id} is not its queue's`,
+    )
   }
   law('index', idle === state.idle.size, () => `the idle index has ${state.idle.size}, a scan finds ${idle}`)
   law('index', state.freeing === count((c) => c.freeing), () => `${state.freeing} are counted as freeing`)
   law(9, state.leases === leases, () => `${state.leases} leases are counted, a scan finds ${leases}`)
 
   // 4: no lost wake-up: the whole-view oracle finds no step after a pump
-  law(4, state.dirty.length === 0, () => `${state.dirty.length} subjects are left undecided`)
+  law(4, state.dirty.size === 0, () => `${state.dirty.size} endpoints are left undecided`)
   for (const queue of state.registry.queues.values()) {
     const step = decideQueue(queue, state, now)
     law(4, step.do === 'wait', () => `the queue of ${queue.target.host} could ${step.do}`)

@@ -28,8 +28,8 @@ describe('a waiter', () => {
       {},
       () => {},
       () => {},
+      () => void told++,
     )
-    waiter.onSettled = () => void told++
     expect([waiter.settle(), waiter.settle(), waiter.settled, told]).toEqual([true, false, true, 1])
   })
 })
@@ -172,7 +172,7 @@ test('behind a jump host, who was never carried comes first, then who was carrie
 })
 
 test('a connection moves only to the right', () => {
-  const make = (): Connection => new Connection(1, {} as never, null, 0, 1, () => {})
+  const make = (): Connection => new Connection(1, {} as never, null, 0, 1)
   for (const [i, from] of CONNECTION_STATES.entries())
     for (const [j, to] of CONNECTION_STATES.entries()) {
       const connection = make()
@@ -218,16 +218,19 @@ describe('options', () => {
   test.each([
     [{ maxConnections: 0 }, 'pool: maxConnections must be at least 1, not 0'],
     [{ maxConnections: 1.5 }, 'pool: maxConnections must be a whole number, not 1.5'],
-    [{ idleTimeout: '5m' }, 'pool: idleTimeout must be a duration'],
+    [{ idleTimeout: 'soon' }, 'pool: idleTimeout must be a duration'],
     [{ enabled: 'yes' }, 'pool: enabled must be true or false'],
     [{ keepAliveInterval: Number.NaN }, 'pool: keepAliveInterval must be a duration'],
   ])('%j is refused', (given, message) => {
     expect(() => resolvePoolOptions(given as never)).toThrow(message)
   })
 
-  test('an unknown name is refused with the known ones', () => {
+  test('an unknown name is refused with the one that was meant, or with the known ones', () => {
     expect(() => resolvePoolOptions({ maxConection: 1 } as never)).toThrow(
-      /unknown pool option maxConection; known are enabled, maxConnections/,
+      'unknown pool option maxConection; did you mean maxConnections?',
+    )
+    expect(() => resolvePoolOptions({ x: 1 } as never)).toThrow(
+      /unknown pool option x; known are enabled, maxConnections/,
     )
   })
 })

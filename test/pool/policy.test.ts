@@ -22,6 +22,7 @@ const slotRings = (more: Partial<Record<SlotLack, ReadonlySet<QueueView>>> = {})
   }
   return {
     ...rings,
+    starved: rings.chainSlot.size + rings.firstSlot.size,
     size: rings.chainSlot.size + rings.firstSlot.size + rings.moreSlot.size,
     has: (queue) => SLOT_WAITLISTS.some((name) => rings[name].has(queue)),
   }
@@ -45,69 +46,72 @@ const pool = (more: Partial<PoolView> = {}): PoolView => ({
   idle: [],
   ...more,
 })
-const endpoint = (more: Partial<EndpointView> = {}): EndpointView => ({
-  maxConnections: 2,
-  connections: new Set(),
-  roomWaitlist: new Set(),
-  opening: 0,
-  freeing: 0,
-  retiring: 0,
-  failing: false,
-  notBefore: 0,
-  dialLimit: Infinity,
-  ...more,
-})
-const queue = (more: Partial<QueueView> = {}): QueueView => ({
-  waiting: 1,
-  wanted: true,
-  served: false,
-  waitingDependants: new Set(),
-  connections: [],
-  proven: true,
-  lackingSince: Infinity,
-  lackingSinceGrants: Infinity,
-  sticky: null,
-  jump: null,
-  capacity: () => 2,
-  capacityUntil: Infinity,
-  idleTimeoutMs: 1_000,
-  endpoint: endpoint(),
-  ...more,
-})
+const endpoint = (more: Partial<EndpointView> = {}): EndpointView =>
+  ({
+    maxConnections: 2,
+    connections: new Set(),
+    roomWaitlist: new Set(),
+    opening: 0,
+    freeing: 0,
+    retiring: 0,
+    failing: false,
+    notBefore: 0,
+    dialLimit: Infinity,
+    ...more,
+  }) as EndpointView
+const queue = (more: Partial<QueueView> = {}): QueueView =>
+  ({
+    waiting: 1,
+    wanted: true,
+    served: false,
+    waitingDependants: new Set(),
+    connections: [],
+    proven: true,
+    lackingSince: Infinity,
+    lackingSinceGrants: Infinity,
+    sticky: null,
+    jump: null,
+    capacity: () => 2,
+    capacityUntil: Infinity,
+    idleTimeoutMs: 1_000,
+    endpoint: endpoint(),
+    ...more,
+  }) as QueueView
 /** So many that are carried, of which nothing else matters. */
 const some = (n: number): ReadonlySet<ConnectionView> =>
   new Set(Array.from({ length: n }, () => ({}) as ConnectionView))
-const connection = (more: Partial<ConnectionView> = {}): ConnectionView => ({
-  state: 'open',
-  stage: 'authenticating',
-  queue: queue({ waiting: 0, wanted: false }),
-  idle: false,
-  freeing: false,
-  spare: undefined,
-  used: 0,
-  leases: 0,
-  asked: 0,
-  unansweredSince: Infinity,
-  refusing: false,
-  takesCommands: true,
-  grants: 1,
-  runningSince: 0,
-  openedAt: 0,
-  preemptedUntil: 0,
-  carried: some(0),
-  carriedTotal: 0,
-  idleSince: NOW,
-  expiresAt: Infinity,
-  closeBy: Infinity,
-  ...more,
-})
+const connection = (more: Partial<ConnectionView> = {}): ConnectionView =>
+  ({
+    state: 'open',
+    stage: 'authenticating',
+    queue: queue({ waiting: 0, wanted: false }),
+    idle: false,
+    freeing: false,
+    spare: undefined,
+    used: 0,
+    leases: 0,
+    asked: 0,
+    unansweredSince: Infinity,
+    refusing: false,
+    takesCommands: true,
+    grants: 1,
+    runningSince: 0,
+    openedAt: 0,
+    preemptedUntil: 0,
+    carried: some(0),
+    carriedTotal: 0,
+    idleSince: NOW,
+    expiresAt: Infinity,
+    closeBy: Infinity,
+    ...more,
+  }) as ConnectionView
 const wait = { do: 'wait', until: Infinity, lacks: null }
 
 describe('what a queue does', () => {
   const full = connection({ used: 2 })
   const roomy = connection({ used: 1 })
   const empty = connection({ used: 0 })
-  const ready = connection({ used: 1, spare: {} })
+  const ready = connection({ used: 1, spare: {} as never })
   const stranger = connection({ idle: true })
   const busy = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 500 })
   const quick = connection({ leases: 1, used: 1, queue: queue(), runningSince: NOW - 5 })
@@ -135,7 +139,7 @@ describe('what a queue does', () => {
     ],
     [
       'grants on the least loaded of those that have one',
-      queue({ connections: [connection({ used: 2, spare: {} }), ready] }),
+      queue({ connections: [connection({ used: 2, spare: {} as never }), ready] }),
       pool(),
       { do: 'grant', connection: ready },
     ],
@@ -590,7 +594,7 @@ describe('what a connection does', () => {
       {},
       { do: 'drain', reason: 'suspect' },
     ],
-    ['drops a channel that nobody waits for', { spare: {}, used: 1 }, {}, { do: 'dropSpare' }],
+    ['drops a channel that nobody waits for', { spare: {} as never, used: 1 }, {}, { do: 'dropSpare' }],
     [
       'drains after one command where pooling is off',
       { leases: 1, used: 1, grants: 1 },

@@ -2,11 +2,10 @@
  * The laws that speak of a time, 13 and 14, for every test that uses Sim. Both keep a record of their own of who waits
  * since when, and read of the pool what anybody can see: who waits, what is open, what runs on it since when.
  */
-import type { Connection } from '../../src/pool/state/connection.js'
+import type { ConnectionView, QueueView } from '../../src/pool/policy/view.js'
 import type { PoolEvent } from '../../src/pool/metrics/events.js'
 import { TIME_SLICE_GRANTS, TIME_SLICE_MS } from '../../src/pool/policy/fairness.js'
 import type { ConnectionPool } from '../../src/pool/pool.js'
-import type { Queue } from '../../src/pool/state/queue.js'
 import { law } from './invariants.js'
 
 /**
@@ -16,8 +15,8 @@ import { law } from './invariants.js'
  */
 export class Turns {
   readonly #passed = new Map<
-    Queue,
-    { readonly since: number; readonly served: boolean; readonly by: Map<Queue, number> }
+    QueueView,
+    { readonly since: number; readonly served: boolean; readonly by: Map<QueueView, number> }
   >()
 
   constructor(private readonly pool: ConnectionPool) {}
@@ -55,7 +54,7 @@ type Wall = 'pool' | 'endpoint'
  */
 export class Quanta {
   /** Who has been kept out without a break, by what, since when and since how many grants. */
-  readonly #since = new Map<Queue, { readonly by: Wall; readonly at: number; readonly grants: number }>()
+  readonly #since = new Map<QueueView, { readonly by: Wall; readonly at: number; readonly grants: number }>()
   /** How many connections were given up: a law that nothing comes under is not checked. */
   seen = 0
 
@@ -64,7 +63,7 @@ export class Quanta {
   /** After every step: nobody's quantum is over while something could be given up, and nothing is. */
   check(now: number): void {
     const { state } = this.pool
-    const kept: { readonly queue: Queue; readonly by: Wall; readonly over: boolean }[] = []
+    const kept: { readonly queue: QueueView; readonly by: Wall; readonly over: boolean }[] = []
     for (const queue of state.registry.queues.values()) {
       const by = this.#keptOut(queue, now)
       if (!by) {
@@ -126,14 +125,14 @@ export class Quanta {
         (given.grants >= TIME_SLICE_GRANTS || now >= given.openedAt + TIME_SLICE_MS),
       () => `connection ${given.id} is given up after ${given.grants} grants and ${now - given.openedAt} ms`,
     )
-    const waited = ({ lackingSince, lackingSinceGrants }: Queue): boolean =>
+    const waited = ({ lackingSince, lackingSinceGrants }: QueueView): boolean =>
       now - lackingSince >= TIME_SLICE_MS || state.grants - lackingSinceGrants >= TIME_SLICE_GRANTS
     law(
       14,
       [...state.registry.queues.values()].some((queue) => queue.wanted && !queue.served && waited(queue)),
       () => `connection ${given.id} is given up, and nobody has waited for it so long`,
     )
-    const leaving = (among: Iterable<Connection>): number =>
+    const leaving = (among: Iterable<ConnectionView>): number =>
       count(
         among,
         (each) => each !== given && (each.freeing || (each.state === 'draining' && each.preemptedUntil > now)),
@@ -148,7 +147,7 @@ export class Quanta {
       () => `connection ${given.id} is given up, and as many are on their way out as ask for one`,
     )
     // One whose turn ends in this very moment may not have been looked at yet.
-    const better = (each: Connection): boolean => hadTurn(each, now - 1) && each.runningSince > given.runningSince
+    const better = (each: ConnectionView): boolean => hadTurn(each, now - 1) && each.runningSince > given.runningSince
     law(
       14,
       [state.connections, given.queue.endpoint.connections].some((among) => count(among, better) === 0),
@@ -157,7 +156,7 @@ export class Quanta {
   }
 
   /** A stranger that lacks nothing but a slot, where no idle connection can be closed for it and nothing else keeps it from dialling. */
-  #keptOut(queue: Queue, now: number): Wall | null {
+  #keptOut(queue: QueueView, now: number): Wall | null {
     const { state } = this.pool
     const { endpoint } = queue
     if (state.mode !== 'running' || !queue.wanted || queue.served) return null
@@ -174,7 +173,7 @@ export class Quanta {
 }
 
 /** Whether it has had its quantum, and its queue would go on using it. */
-function hadTurn({ state, grants, openedAt, carried, queue }: Connection, now: number): boolean {
+function hadTurn({ state, grants, openedAt, carried, queue }: ConnectionView, now: number): boolean {
   return (
     state === 'open' &&
     carried.size === 0 &&
@@ -185,7 +184,7 @@ function hadTurn({ state, grants, openedAt, carried, queue }: Connection, now: n
 }
 
 /** How many slots a queue needs, and those that it is to carry. */
-function chainFrom(queue: Queue): number {
+function chainFrom(queue: QueueView): number {
   return 1 + Math.max(0, ...[...queue.waitingDependants].map(chainFrom))
 }
 

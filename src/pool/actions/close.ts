@@ -1,10 +1,13 @@
 /** The ends of a connection: drained, closed, cut off, lost. */
 import type { LinkEnd } from '../../transport/transport.js'
-import type { Connection } from '../state/connection.js'
-import type { Effects } from './effects.js'
-import type { CloseReason, DrainReason } from '../metrics/events.js'
-import type { State } from '../state/state.js'
 import { neverServed } from '../messages.js'
+import type { CloseReason, DrainReason } from '../metrics/events.js'
+import { isFailedDial } from '../policy/retry.js'
+import type { ConnectionView } from '../policy/view.js'
+import { beginClosing, drain, end, hurry, noteError } from '../state/dials.js'
+import { revoke } from '../state/sessions.js'
+import type { State } from '../state/state.js'
+import type { Effects } from './effects.js'
 import type { Retry } from './retry.js'
 
 /** How long a polite close may take before the socket is destroyed. */
@@ -17,83 +20,65 @@ export class Closing {
     private readonly effects: Effects,
   ) {}
 
-  drain(connection: Connection, reason: DrainReason): void {
-    connection.drainReason = reason
-    if (reason === 'evicted' || reason === 'fairness') connection.queue.endpoint.madeRoom++
-    connection.to('draining')
-    this.effects.emit(connection.queue, {
-      type: 'draining',
-      host: connection.queue.target.host,
-      connection: connection.id,
-      reason,
-    })
+  drain(connection: ConnectionView, reason: DrainReason): void {
+    const { queue, id } = connection
+    drain(this.state, connection, reason)
+    this.effects.emit(queue, { type: 'draining', host: queue.target.host, connection: id, reason })
   }
 
-  close(connection: Connection): void {
+  close(connection: ConnectionView): void {
     this.hurry(connection)
-    connection.to('closing')
+    beginClosing(this.state, connection)
     connection.link?.end()
   }
 
   /** From now on it has so long to be gone, in whatever state. */
-  hurry(connection: Connection): void {
-    connection.closeBy = Math.min(connection.closeBy, this.state.now() + CLOSE_TIMEOUT_MS)
+  hurry(connection: ConnectionView): void {
+    hurry(connection, this.state.now() + CLOSE_TIMEOUT_MS)
   }
 
   /** Cuts off the leases of a connection, and with them the connection. */
-  revoke(connection: Connection): void {
+  revoke(connection: ConnectionView): void {
     if (connection.state === 'open') this.drain(connection, 'closing')
     this.#revokeLeases(connection)
     connection.link?.destroy()
   }
 
-  #revokeLeases(connection: Connection): void {
+  #revokeLeases(connection: ConnectionView): void {
+    const { queue, id } = connection
     for (const session of connection.sessions) {
       if (!session.leased) continue
-      session.leased = false
-      session.releasedAt = this.state.now()
-      this.state.leases--
-      connection.revoked++
-      this.effects.emit(connection.queue, {
-        type: 'revoked',
-        host: connection.queue.target.host,
-        connection: connection.id,
-      })
+      revoke(this.state, connection, session)
+      this.effects.emit(queue, { type: 'revoked', host: queue.target.host, connection: id })
     }
   }
 
   /** News of the transport: the socket is shut. */
-  ended(connection: Connection, end: LinkEnd): void {
+  ended(connection: ConnectionView, how: LinkEnd): void {
     this.effects.update(() => {
-      const { state } = this
-      const { queue } = connection
-      const turnedAway = connection.turnedAway(state.now())
-      const byUs = connection.state === 'closing' || end.reason === 'closed'
-      const reason: CloseReason = byUs
-        ? (connection.drainReason ?? 'closing')
-        : end.reason === 'keepalive'
-          ? 'keepalive'
-          : 'lost'
+      const { queue, id } = connection
+      const { host } = queue.target
+      const byUs = connection.state === 'closing' || how.reason === 'closed'
       this.#revokeLeases(connection)
-      connection.sessions.clear()
-      connection.to('closed')
-      state.remove(connection)
-      this.effects.emit(queue, {
-        type: 'closed',
-        host: queue.target.host,
-        connection: connection.id,
-        reason,
-        inFlight: connection.revoked,
-      })
-      if (!byUs) {
-        queue.endpoint.lastError = `${queue.target.host}: Connection closed (${end.detail})`
-        this.retry.lost(queue)
-      }
-      if (!byUs && turnedAway && (queue.waiting > 0 || (connection.carriedTotal === 0 && queue.wanted))) {
-        // It let us in and hung up: without a series this would be dialled for ever.
-        const error = neverServed(queue, connection.carriedTotal > 0, end.detail)
-        if (this.retry.failed(queue, error, connection.attempt, 'transient') === null) this.retry.giveUp(queue, error)
-      }
+      end(this.state, connection)
+      const reason = reasonOf(connection, byUs, how)
+      this.effects.emit(queue, { type: 'closed', host, connection: id, reason, inFlight: connection.revoked })
+      if (byUs) return
+      noteError(queue, `${host}: Connection closed (${how.detail})`)
+      this.retry.lost(queue)
+      // It let us in and hung up: without a series this would be dialled for ever.
+      if (isFailedDial(connection, this.state.now()))
+        this.retry.failed(
+          queue,
+          neverServed(queue, connection.carriedTotal > 0, how.detail),
+          connection.attempt,
+          'transient',
+        )
     })
   }
+}
+
+function reasonOf({ drainReason }: ConnectionView, byUs: boolean, how: LinkEnd): CloseReason {
+  if (byUs) return drainReason ?? 'closing'
+  return how.reason === 'keepalive' ? 'keepalive' : 'lost'
 }

@@ -1,21 +1,16 @@
 /** A dial from the slot it takes to an authenticated connection, or to the news that there is none. */
 import { isXecError, messageOf, type XecError } from '../../errors.js'
 import { DialError, type Link, type Reached, type Transport } from '../../transport/transport.js'
-import { announceDial } from './announce.js'
-import { Connection } from '../state/connection.js'
-import type { Effects } from './effects.js'
-import type { Closing } from './close.js'
+import type { ConnectionView, QueueView } from '../policy/view.js'
+import { beginDial, beginHandshake, end, endHandshake, noteError, open, reach } from '../state/dials.js'
 import type { State } from '../state/state.js'
-import type { Queue } from '../state/queue.js'
-import type { Retry } from './retry.js'
 import type { Attempt } from '../types.js'
-
-/** A connection's lifetime is shortened by up to this share, so that a fleet's do not all end at once. */
-const LIFETIME_JITTER = 0.025
+import { announceDial } from './announce.js'
+import type { Closing } from './close.js'
+import type { Effects } from './effects.js'
+import type { Retry } from './retry.js'
 
 export class Dials {
-  #nextId = 1
-
   constructor(
     private readonly state: State,
     private readonly transport: Transport,
@@ -24,18 +19,12 @@ export class Dials {
     private readonly effects: Effects,
   ) {}
 
-  /** Takes a slot at once; the rest is awaited. */
-  dial(queue: Queue, jump: Connection | null): void {
-    const { state } = this
-    const { endpoint } = queue
-    const attempt = endpoint.failures + 1
-    const again = endpoint.madeRoom > 0
-    if (again) endpoint.madeRoom--
-    const connection = new Connection(this.#nextId++, queue, jump, state.now(), attempt, (c) => state.moved(c))
-    state.add(connection)
-    state.leaveJump(queue)
+  /** Takes a slot at once; the rest is awaited (law 1). */
+  dial(queue: QueueView, jump: ConnectionView | null): void {
+    const { connection, again } = beginDial(this.state, queue, jump)
+    const { id, attempt } = connection
     this.retry.dialled(queue)
-    this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: connection.id, attempt, again })
+    this.effects.emit(queue, { type: 'dialling', host: queue.target.host, connection: id, attempt, again })
     announceDial(queue)
     const options = {
       signal: connection.abort.signal,
@@ -46,11 +35,8 @@ export class Dials {
     this.transport.reach(queue.met ?? queue.target, options).then(
       (reached) =>
         this.effects.update(() => {
-          connection.reached = reached
-          connection.reachedAt = state.now()
-          connection.stage = 'reached'
+          reach(this.state, connection, reached)
           if (connection.abort.signal.aborted) this.#abandon(connection, reached)
-          else state.changed(connection)
         }),
       (error: unknown) => this.effects.update(() => this.#failed(connection, error)),
     )
@@ -60,12 +46,12 @@ export class Dials {
    * Gives up a dial that nobody may use any more. Its slot is held until the transport says that it has stopped; one that
    * waits for its permit is shut, and gives its slot back, at once.
    */
-  abort(connection: Connection): void {
+  abort(connection: ConnectionView): void {
     connection.abort.abort()
     if (connection.stage === 'reached' && connection.reached) this.#abandon(connection, connection.reached)
   }
 
-  #abandon(connection: Connection, reached: Reached): void {
+  #abandon(connection: ConnectionView, reached: Reached): void {
     const { host } = connection.queue.target
     reached.abandon()
     this.#failed(
@@ -75,85 +61,55 @@ export class Dials {
   }
 
   /** Spends a handshake permit. */
-  authenticate(connection: Connection): void {
+  authenticate(connection: ConnectionView): void {
     const { state } = this
     const { reached } = connection
     if (!reached) throw new Error(`bug: connection ${connection.id} has nothing to authenticate on`)
-    connection.permitMs = state.now() - connection.reachedAt
-    connection.stage = 'authenticating'
-    state.handshakes++
+    beginHandshake(state, connection)
+    const over = (news: () => void): void =>
+      this.effects.update(() => {
+        endHandshake(state)
+        news()
+      })
     reached.authenticate(connection.abort.signal).then(
-      (link) =>
-        this.effects.update(() => {
-          state.handshakes--
-          this.#opened(connection, link)
-        }),
-      (error: unknown) =>
-        this.effects.update(() => {
-          state.handshakes--
-          this.#failed(connection, error)
-        }),
+      (link) => over(() => this.#opened(connection, link)),
+      (error: unknown) => over(() => this.#failed(connection, error)),
     )
   }
 
-  #opened(connection: Connection, link: Link): void {
+  #opened(connection: ConnectionView, link: Link): void {
     const { state } = this
-    const { queue } = connection
-    const { endpoint } = queue
-    const now = state.now()
-    connection.link = link
-    connection.openedAt = now
-    connection.dialMs = connection.dialledFor(now)
-    connection.expiresAt = now + queue.options.maxLifetime * (1 - LIFETIME_JITTER * state.random.next())
-    connection.idleSince = now
-    queue.proven = true
-    queue.sticky = null
-    endpoint.lastOpenedAt = now
-    endpoint.shortSince = null
-    endpoint.dialLimit = endpoint.dialLimit >= state.maxConcurrentDials ? Infinity : endpoint.dialLimit + 1
-    connection.to('open')
-    this.effects.emit(queue, {
-      type: 'opened',
-      host: queue.target.host,
-      connection: connection.id,
-      dialMs: connection.dialMs,
-      permitMs: connection.permitMs,
-    })
-    this.retry.attempted(queue, { phase: 'connect', outcome: 'ok', ms: connection.dialMs })
+    const { queue, id } = connection
+    open(state, connection, link)
+    const { dialMs, permitMs } = connection
+    this.effects.emit(queue, { type: 'opened', host: queue.target.host, connection: id, dialMs, permitMs })
+    this.retry.attempted(queue, { phase: 'connect', outcome: 'ok', ms: dialMs })
     this.retry.heard(queue)
-    void link.ended.then((end) => this.closing.ended(connection, end))
+    void link.ended.then((how) => this.closing.ended(connection, how))
     // A dial that was aborted and succeeded all the same goes the ordinary way out.
     if (connection.abort.signal.aborted && state.mode === 'running') this.closing.drain(connection, 'reset')
   }
 
-  #failed(connection: Connection, thrown: unknown): void {
-    const { state } = this
-    const { queue } = connection
+  #failed(connection: ConnectionView, thrown: unknown): void {
+    const { queue, id, abort, attempt } = connection
     const { host } = queue.target
+    const ms = connection.dialledFor(this.state.now())
+    end(this.state, connection)
+    if (abort.signal.aborted) {
+      this.effects.emit(queue, { type: 'dialCancelled', host, connection: id, ms })
+      return
+    }
     const error = isXecError(thrown)
       ? thrown
       : new DialError('XEC_CONNECT', `${host}: ${messageOf(thrown)}`, { host, verdict: 'final', cause: thrown })
-    connection.to('closed')
-    state.remove(connection)
-    const ms = connection.dialledFor(state.now())
-    if (connection.abort.signal.aborted) {
-      this.effects.emit(queue, { type: 'dialCancelled', host, connection: connection.id, ms })
-    } else {
-      queue.endpoint.lastError = error.message
-      const retryInMs = this.retry.failed(queue, error, connection.attempt)
-      this.effects.emit(queue, {
-        type: 'dialFailed',
-        host,
-        connection: connection.id,
-        code: error.code,
-        phase: error.phase,
-        message: error.message,
-        ...(retryInMs === null ? {} : { retryInMs }),
-      })
-      this.retry.attempted(queue, { phase: 'connect', outcome: outcomeOf(error), ms, message: error.message })
-      if (retryInMs === null) this.retry.giveUp(queue, error)
-      this.retry.giveUpOutage(queue, error)
-    }
+    const { code, phase, message } = error
+    noteError(queue, message)
+    this.retry.failed(queue, error, attempt, undefined, (retryInMs) => {
+      const more = retryInMs === null ? {} : { retryInMs }
+      this.effects.emit(queue, { type: 'dialFailed', host, connection: id, code, phase, message, ...more })
+      this.retry.attempted(queue, { phase: 'connect', outcome: outcomeOf(error), ms, message })
+    })
+    this.retry.giveUpOutage(queue, error)
   }
 }
 

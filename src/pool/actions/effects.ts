@@ -1,14 +1,14 @@
-/** What the rooms that act on connections may ask of the pool. */
+/** What the actions may ask of the pool. */
 import type { XecError } from '../../errors.js'
 import type { EventDetails } from '../metrics/events.js'
-import type { Queue } from '../state/queue.js'
+import type { QueueView } from '../policy/view.js'
 
 export interface Effects {
-  emit(queue: Queue, event: EventDetails): void
-  /** Rejects everybody who waits in a queue; who is behind it may still be carried. */
-  failWaiters(queue: Queue, error: XecError): void
+  emit(queue: QueueView, event: EventDetails): void
+  /** Rejects everybody who waits in a queue; those behind it may still be carried. */
+  failWaiters(queue: QueueView, error: XecError): void
   /** Rejects everybody who waits in a queue, and everybody behind it. */
-  failQueue(queue: Queue, error: XecError): void
+  failQueue(queue: QueueView, error: XecError): void
   /** Takes in a piece of news as a whole, whoever is told of it meanwhile and asks for something; then decides again. */
   update(news: () => void): void
 }

@@ -1,8 +1,7 @@
 /** The event log, which counts every event once and tells it to listeners; and the snapshot, one synchronous pass over the live set. */
 import { notifySafely } from '../../runtime/notify.js'
 import type { PoolOptions } from '../options.js'
-import type { Endpoint } from '../state/endpoint.js'
-import type { Queue } from '../state/queue.js'
+import type { EndpointView, QueueView } from '../policy/view.js'
 import type { State } from '../state/state.js'
 import type { EventDetails, PoolEvent, PoolListener } from './events.js'
 import type { HostFigures, PoolSnapshot } from './snapshot.js'
@@ -12,7 +11,7 @@ export class EventLog {
 
   constructor(private readonly state: State) {}
 
-  write(queue: Queue, details: EventDetails): void {
+  write(queue: QueueView, details: EventDetails): void {
     const event = { at: this.state.now(), ...details } as PoolEvent
     this.state.figures.count(event)
     queue.endpoint.figures.count(event)
@@ -41,7 +40,7 @@ export function takeSnapshot(state: State): PoolSnapshot {
   })
 }
 
-function rowOf(endpoint: Endpoint, { enabled }: PoolOptions, now: number): HostFigures {
+function rowOf(endpoint: EndpointView, { enabled }: PoolOptions, now: number): HostFigures {
   let waiting = 0
   let oldestWaitMs = 0
   for (const queue of endpoint.queues) {

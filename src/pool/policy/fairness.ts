@@ -26,20 +26,20 @@ export function decideSlot(queue: QueueView, jump: ConnectionView | null, pool: 
   const rings = pool.slotWaitlists
   const asking = rings.size + (rings.has(queue) ? 0 : 1)
   if (pool.slots - pool.freeing + asking - 1 + need <= pool.maxConnections) return wait(Infinity, lacks)
-  // The head of a ring makes room for all who are behind it.
+  // The head of a waiting list makes room for all who are behind it.
   const [first] = rings[lacks]
   if (first && first !== queue) return wait(Infinity, lacks)
   for (const idle of pool.idle)
     if (!idle.queue.wanted && !leadsTo(idle, queue)) return { do: 'evict', connection: idle, reason: 'evicted' }
   // Jump hosts that wait to carry something: kept by each, they could hold for ever what the other one needs. One
-  // that has carried has had its turn; one that has not has it after the head of those whose turn it is.
+  // that has carried has had its time slice; one that has not has it after the head of those whose turn it is.
   if (pool.slots - pool.freeing + need > pool.maxConnections) {
     for (const idle of pool.idle) {
       if ((isEvictable(idle, queue) || (idle.queue.waiting === 0 && lacks === 'chainSlot')) && !leadsTo(idle, queue))
         return { do: 'evict', connection: idle, reason: 'evicted' }
     }
   }
-  // Likewise the first of those who have no connection asks for a turn, for all of them whose quantum is over.
+  // Likewise the first of those who have no connection asks for a turn, for all of them whose time slice is over.
   const enoughUntil = (): number => {
     let missing = pool.slots + need - pool.maxConnections - pool.freeing - pool.preempted
     let until = Infinity
@@ -87,7 +87,7 @@ function leadsTo(connection: ConnectionView, queue: QueueView): boolean {
   return false
 }
 
-/** How long a stranger waits at a full pool before somebody gives a connection up for it: so many grants, or this time. */
+/** How long a starved target waits at a full pool before somebody gives a connection up for it: so many grants, or this time. */
 export const TIME_SLICE_GRANTS = 8
 export const TIME_SLICE_MS = 1_000
 
@@ -100,10 +100,10 @@ export interface TimeSlices {
 }
 
 /**
- * A full pool, or a full endpoint, without an idle connection. Who has no connection at all gets one after a quantum: of those whose own
- * queue would go on using theirs, and that have had their quantum too, the one whose oldest command began last gives way,
- * because it is likely to be gone first. If it is not gone after another quantum, one more has to; after twice that
- * time the next, and so on, so that commands of hours on all of them do not stop the whole pool for one stranger.
+ * A full pool, or a full endpoint, without an idle connection. Who has no connection at all gets one after a time slice: of those whose own
+ * queue would go on using theirs, and that have had their time slice too, the one whose oldest command began last gives way,
+ * because it is likely to be gone first. If it is not gone after another time slice, one more has to; after twice that
+ * time the next, and so on, so that commands of hours on all of them do not stop the whole pool for one starved target.
  */
 export function decideTimeSlice(
   queue: QueueView,
@@ -113,7 +113,7 @@ export function decideTimeSlice(
   now: number,
 ): QueueStep {
   if (queue.served) return wait(Infinity, lacks)
-  // Not yet in a ring: it will be, and be asked again.
+  // Not yet in a waiting list: it will be, and be asked again.
   if (!(waited >= TIME_SLICE_MS)) return wait(queue.lackingSince + TIME_SLICE_MS, lacks)
   if (!preemptible || timeSliceEnd(preemptible) > now) return wait(until, lacks)
   const enough = enoughUntil()
@@ -141,7 +141,7 @@ export function timeSlicesAt(endpoint: EndpointView, now: number): TimeSlices {
   return { preemptible, enoughUntil: () => (preempted > 0 ? Infinity : 0), until }
 }
 
-/** When an open connection has had its turn; Infinity when nobody would go on using it, or when it carries others. */
+/** When an open connection has had its time slice; Infinity when nobody would go on using it, or when it carries others. */
 export function timeSliceEnd({ grants, queue, carried, openedAt }: ConnectionView): number {
   if (grants === 0 || queue.waiting === 0 || carried.size > 0) return Infinity
   return grants >= TIME_SLICE_GRANTS ? openedAt : openedAt + TIME_SLICE_MS

@@ -1,16 +1,35 @@
 /**
- * Who may use which connection, when: every decision of the pool, pure. A subject (a queue, a connection) and the
- * time go in, one step comes out; `pump.ts` applies it and asks again until the answer is `wait`. The steps of a queue are
- * tried in this order:
+ * Which connection may be used by whom, and when: every decision of the pool, pure. A view and the time go in, one step
+ * comes out; scheduler.ts carries it out and asks again until the answer is `wait`.
+ *
+ * The laws hold after every run of the scheduler; docs/pool.md explains them.
+ *    1  slots held ≤ maxConnections; per endpoint ≤ maxConnectionsPerHost;        decideDial, decideSlot (fairness.ts)
+ *       handshakes ≤ maxConcurrentDials                                           decideConnection
+ *    2  1 ≤ capacity; leases ≤ capacity                                           nextStep, capacity.ts
+ *    3  a lease begins on an open connection whose key is the target's            nextStep
+ *    4  no lost wake-up                                                           every `wait`; state/dirty.ts
+ *    5  first in, first out within a target; no target blocks another             state/queue.ts; nextStep
+ *    6  no more dials for a target than its waiters could use                     nextStep
+ *    7  every acquire settles exactly once                                        state/waiter.ts; retry.ts says when
+ *    8  states move only down                                                     state/connection.ts
+ *    9  requested = granted + rejected + waiting                                  metrics/figures.ts
+ *   10  dialled = opened + failed + cancelled + opening                           metrics/figures.ts
+ *   11  at most one timer; it holds the process while somebody waits              scheduler.ts; State.busy
+ *   12  close and drain always resolve                                            Scheduler.#cut
+ *   13  a freed slot or permit goes to the head of its waiting list               fairness.ts; state/places.ts
+ *   14  a starved target gets a connection after 8 grants or 1 s                  fairness.ts
+ *
+ * The steps of a queue are tried in this order:
  *
  *   fail sticky · grant a confirmed channel · ask an open connection for a channel · ask the jump host for a connection ·
  *   evict for room at the host · dial · evict for a slot · wait
  *
  * and of an open connection: drain when suspect, too old or not pooled · drop a channel that nobody wants · drain when
- * idle for too long · wait; one that opens waits for its permit, one that drains is closed, one that closes in vain is
- * destroyed.
- * A `wait` names its own deadline, computed from state and never remembered, and what it lacks, so that the pool
- * knows which ring to keep the subject in.
+ * idle for too long · wait. One that opens waits for its permit, one that drains is closed, one that closes in vain is
+ * destroyed. evict.ts says which idle connection may be closed, retry.ts what a failure means.
+ *
+ * A `wait` names its deadline, computed from the state and never remembered, and what it lacks, so that the state knows
+ * which waiting list to keep the queue in.
  */
 import { firstToGo } from './evict.js'
 import { decideTimeSlice, timeSliceEnd, timeSlicesAt } from './fairness.js'
@@ -95,7 +114,7 @@ function decideDial(queue: QueueView, pool: PoolView, dials: number, now: number
   return decideSlot(queue, jump, pool, now)
 }
 
-/** An endpoint has no room: a connection of another user of it may have to go that nobody uses, or one that has had its turn. */
+/** An endpoint has no room: a connection of another user of it may have to go that nobody uses, or one that has had its time slice. */
 function decideRoom(queue: QueueView, now: number): QueueStep {
   const { endpoint } = queue
   if (endpoint.freeing > 0) return wait(Infinity, 'endpoint')

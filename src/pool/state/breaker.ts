@@ -3,7 +3,7 @@
  * all again and again helps nobody; so one dial at a time probes until one succeeds, and then the rest follow by twos.
  */
 import type { XecError } from '../../errors.js'
-import type { Endpoint } from './endpoint.js'
+import type { EndpointView } from '../policy/view.js'
 
 /** Failures that are this close together count as one event. */
 const WINDOW_MS = 2_000
@@ -38,7 +38,7 @@ interface Trip {
 export class CircuitBreaker {
   /** Who failed, when last, and with what: within the window, or since the outage began. A lost connection has no error. */
   readonly #failed = new Map<
-    Endpoint,
+    EndpointView,
     { readonly at: number; readonly connected: boolean; readonly error: XecError | null }
   >()
   /** How many connections there are to them. */
@@ -53,7 +53,7 @@ export class CircuitBreaker {
   }
 
   /** Whether an endpoint is one of those that failed. */
-  concerns(endpoint: Endpoint): boolean {
+  concerns(endpoint: EndpointView): boolean {
     return this.#failed.has(endpoint)
   }
 
@@ -65,7 +65,7 @@ export class CircuitBreaker {
   }
 
   /** An endpoint got so many connections more. */
-  took(endpoint: Endpoint, connections: number): void {
+  took(endpoint: EndpointView, connections: number): void {
     if (this.#failed.has(endpoint)) this.#ofFailed += connections
   }
 
@@ -87,7 +87,7 @@ export class CircuitBreaker {
    * @param all how many connections there are, or wait for a slot
    * @returns true when this begins an outage
    */
-  failed(endpoint: Endpoint, error: XecError | null, now: number, all: number): boolean {
+  failed(endpoint: EndpointView, error: XecError | null, now: number, all: number): boolean {
     const before = this.#failed.get(endpoint)
     // In order of time, so that the oldest are the first.
     this.#forget(endpoint)
@@ -113,7 +113,7 @@ export class CircuitBreaker {
   }
 
   /** An endpoint was heard from. @param held how many wait for an outage to end. @returns true when that ends one */
-  opened(endpoint: Endpoint, held: number, now: number): boolean {
+  opened(endpoint: EndpointView, held: number, now: number): boolean {
     this.#forget(endpoint)
     const state = this.#current(now)
     if (!state) return false
@@ -124,7 +124,7 @@ export class CircuitBreaker {
   }
 
   /** Those that have failed and been probed for long enough; null before that. The outage is over then. */
-  exhausted(now: number): ReadonlyMap<Endpoint, { readonly error: XecError | null }> | null {
+  exhausted(now: number): ReadonlyMap<EndpointView, { readonly error: XecError | null }> | null {
     const state = this.#current(now)
     if (!state || state.followers > 0 || state.probes <= this.options.maxReconnectAttempts) return null
     if (state.wasConnected && now - state.since < PATIENCE_MS) return null
@@ -146,7 +146,7 @@ export class CircuitBreaker {
     this.#ofFailed = 0
   }
 
-  #forget(endpoint: Endpoint): void {
+  #forget(endpoint: EndpointView): void {
     if (this.#failed.delete(endpoint)) this.#ofFailed -= endpoint.connections.size
   }
 

@@ -10,6 +10,7 @@ import type { Channel, Link, Reached } from '../../transport/transport.js'
 import type { HeapEntry } from '../../runtime/deadline-heap.js'
 import type { DrainReason } from '../metrics/events.js'
 import { LinkedList, type LinkedNode } from '../../runtime/linked-list.js'
+import type { Endpoint } from './endpoint.js'
 import type { Queue } from './queue.js'
 
 /** A connection that lasted for so long without a command was not hung up on for coming in. */
@@ -65,16 +66,15 @@ export class Connection implements LinkedNode<Connection> {
   drainReason: DrainReason | null = null
   /** Whether another one of its queue was dialled since it began to drain. */
   succeeded = false
-  /** Until when a stranger for whom it is given up waits for no other. */
+  /** Until when a starved target for whom it is given up waits for no other. */
   preemptedUntil = 0
-  /** Its place among those that have had their turn. */
+  /** Its place among those that have had their time slice. */
   readonly preemptionEntry: { heapEntry: HeapEntry | null; readonly connection: Connection } = {
     heapEntry: null,
     connection: this,
   }
   /** Whether the pool has it among the idle ones, and among those to be decided. */
   listedIdle = false
-  dirty = false
   /** Its place among the deadlines. */
   heapEntry: HeapEntry | null = null
   #state: ConnectionState = 'opening'
@@ -87,9 +87,11 @@ export class Connection implements LinkedNode<Connection> {
     readonly dialledAt: number,
     /** Which dial of its endpoint's series it is, from 1; dials side by side are the same one. */
     readonly attempt: number,
-    /** Tells the pool of a move, so that everything derived from it is looked at again. */
-    readonly moved: (connection: Connection) => void,
   ) {}
+
+  get endpoint(): Endpoint {
+    return this.queue.endpoint
+  }
 
   get state(): ConnectionState {
     return this.#state
@@ -99,7 +101,6 @@ export class Connection implements LinkedNode<Connection> {
     if (CONNECTION_STATES.indexOf(next) <= CONNECTION_STATES.indexOf(this.#state))
       throw new Error(`bug: connection ${this.id} cannot go from ${this.#state} to ${next}`)
     this.#state = next
-    this.moved(this)
   }
 
   get leases(): number {

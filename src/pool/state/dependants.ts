@@ -1,8 +1,6 @@
 /** Those behind a jump host, in the order in which the next connection to it carries them. */
-import type { Queue } from './queue.js'
-
 /** Who was never carried comes first, then who was carried least recently. */
-export class Dependants implements Iterable<Queue> {
+export class Dependants<Queue> implements Iterable<Queue> {
   readonly #never = new Set<Queue>()
   readonly #carried = new Set<Queue>()
 
@@ -19,7 +17,7 @@ export class Dependants implements Iterable<Queue> {
     this.#carried.delete(queue)
   }
 
-  /** It had its turn: it is the last now. */
+  /** It had its time slice: it is the last now. */
   wasCarried(queue: Queue): void {
     this.delete(queue)
     this.#carried.add(queue)

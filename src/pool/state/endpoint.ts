@@ -1,22 +1,23 @@
 /** Where targets are reached, whoever logs in: the holder of limits, backoff and learned capacity. */
-import type { Connection } from './connection.js'
+import type { ConnectionView, QueueView } from '../policy/view.js'
 import { Figures } from '../metrics/figures.js'
-import type { Queue } from './queue.js'
 
 /** How long what was learned from refusals is believed: sshd's MaxSessions rarely changes. */
 const MEMORY_MS = 600_000
 
 export class Endpoint {
-  readonly queues = new Set<Queue>()
+  readonly queues = new Set<QueueView>()
   /** Everything that holds a slot here. */
-  readonly connections = new Set<Connection>()
+  readonly connections = new Set<ConnectionView>()
   /** Those of its queues that lack room here, in the order in which they asked. */
-  readonly roomWaitlist = new Set<Queue>()
+  readonly roomWaitlist = new Set<QueueView>()
   readonly figures = new Figures()
   readonly names = new Set<string>()
   /** Strictest of what its targets ask for. */
   maxConnections = Infinity
   maxChannels = Infinity
+  /** Whether it is to be looked at again. */
+  dirty = false
   /** Connections that were closed to make room for others, and have no successor yet. */
   madeRoom = 0
   /** Dials that failed since the last channel, or since somebody began to wait where nobody did: the series. */

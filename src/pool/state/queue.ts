@@ -2,10 +2,11 @@
 import type { XecError } from '../../errors.js'
 import type { KeepAlive } from '../../transport/transport.js'
 import { Dependants } from './dependants.js'
-import type { Connection } from './connection.js'
 import type { HeapEntry } from '../../runtime/deadline-heap.js'
 import type { Endpoint } from './endpoint.js'
 import { LinkedList } from '../../runtime/linked-list.js'
+import { capacityOf } from '../policy/capacity.js'
+import type { ConnectionView } from '../policy/view.js'
 import type { PoolOptions } from '../options.js'
 import type { PoolTarget } from '../types.js'
 import type { Waiter } from './waiter.js'
@@ -14,9 +15,9 @@ export class Queue {
   /** In order of arrival; a waiter leaves when it settles. */
   readonly waiters = new LinkedList<Waiter>()
   /** Everything that holds a slot for this key: opening to closing. */
-  readonly connections = new Set<Connection>()
+  readonly connections = new Set<ConnectionView>()
   /** Queues of targets behind this one. */
-  readonly dependants = new Dependants()
+  readonly dependants = new Dependants<Queue>()
   /** Of these, the ones that wait for it to open, to be carried. */
   readonly waitingDependants = new Set<Queue>()
   /** The target that was acquired last. */
@@ -24,7 +25,6 @@ export class Queue {
   /** Strictest of what its names ask for. */
   maxChannels = Infinity
   idleTimeoutMs = Infinity
-  dirty = false
   /** Its place among the deadlines. */
   heapEntry: HeapEntry | null = null
   /** True once its pool has forgotten it. */
@@ -38,7 +38,7 @@ export class Queue {
   lackingSinceGrants = Infinity
   /** Whether it had a connection all the while. */
   lackingServed = false
-  /** Which of all it was to begin so, in order: where it stands in every ring. */
+  /** Which of all it was to begin so, in order: where it stands in every waiting list. */
   ticket = 0
   /** An authentication or host-key failure: the same would happen again. */
   sticky: { readonly error: XecError; readonly until: number } | null = null
@@ -87,7 +87,7 @@ export class Queue {
   forgettable(now: number): boolean {
     return (
       !this.wanted &&
-      !this.dirty &&
+      !this.endpoint.dirty &&
       !this.heapEntry &&
       this.connections.size === 0 &&
       this.dependants.size === 0 &&
@@ -112,18 +112,4 @@ export class Queue {
       countMax: pool?.keepAliveCountMax ?? options.keepAliveCountMax,
     }
   }
-}
-
-/**
- * Session channels that one connection may carry.
- * @param maxChannels what is configured, or the strictest of several
- * @param endpoint null: nothing is known of it
- */
-export function capacityOf(
-  maxChannels: number,
-  endpoint: Endpoint | null,
-  { enabled }: PoolOptions,
-  now: number,
-): number {
-  return enabled ? Math.min(maxChannels, endpoint?.learned(now) ?? Infinity) : 1
 }

@@ -60,6 +60,17 @@ export class Registry {
     this.#sweepAt = Math.max(SWEEP_AT, this.queues.size * 2)
   }
 
+  /** How many connections the longest chain of jump hosts needs. */
+  longestChain(): number {
+    let longest = 1
+    for (const queue of this.queues.values()) {
+      let length = 1
+      for (let { jump } = queue; jump; { jump } = jump) length++
+      longest = Math.max(longest, length)
+    }
+    return longest
+  }
+
   meetEndpoint(target: PoolTarget): Endpoint {
     const id = endpointOf(target)
     let endpoint = this.endpoints.get(id)

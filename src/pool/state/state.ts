@@ -1,54 +1,48 @@
 /**
- * Everything a pool knows: the live sets, and the indexes that make a pump cheap. Every change goes through
- * `touch`, which puts the subject back among those to be decided; nothing here decides anything.
+ * Everything that a pool knows. Only the files of this folder write it; everybody else has the read-only types of
+ * policy/view.ts. What a change concerns is looked at again: that list is in dirty.ts, and nowhere else.
  */
-import type { Random } from '../../runtime/random.js'
-import type { Connection } from './connection.js'
 import { DeadlineHeap } from '../../runtime/deadline-heap.js'
-import type { Endpoint } from './endpoint.js'
+import type { Random } from '../../runtime/random.js'
 import { Figures } from '../metrics/figures.js'
-import { LinkedList } from '../../runtime/linked-list.js'
 import type { PoolOptions } from '../options.js'
+import type {
+  ConnectionView,
+  Lack,
+  PoolMode,
+  PoolView,
+  QueueView,
+  SlotWaitlistsView,
+  WaiterView,
+} from '../policy/view.js'
+import type { AcquireOptions, PoolTarget } from '../types.js'
 import { CircuitBreaker } from './breaker.js'
+import type { Connection } from './connection.js'
+import { Dirty } from './dirty.js'
+import type { Endpoint } from './endpoint.js'
+import { LiveConnections } from './live.js'
+import { Places } from './places.js'
 import type { Queue } from './queue.js'
 import { Registry } from './registry.js'
+import { Waiter } from './waiter.js'
 import { SlotWaitlists } from './waitlists.js'
-import type { Preemption } from '../policy/view.js'
-import type { PoolTarget } from '../types.js'
-import type { PoolMode, PoolView } from '../policy/view.js'
-import type { Waiter } from './waiter.js'
-
-export type Subject = Queue | Connection | Waiter
 
 export class State implements PoolView {
-  mode: PoolMode = 'running'
-  cutAt = Infinity
-  handshakes = 0
-  leases = 0
   readonly registry: Registry
-  /** Everything that holds a slot of maxConnections. */
-  readonly connections = new Set<Connection>()
-  /** How many wait, in all queues. */
-  waiting = 0
-  /** Least recently used first. */
-  readonly idle = new LinkedList<Connection>()
-  readonly slotWaitlists = new SlotWaitlists()
-  readonly permitWaitlist = new Set<Connection>()
-  readonly heldWaitlist = new Set<Queue>()
-  /** Older than they ought to be, and in use where the pool has no room for a successor. */
-  readonly overdue = new Set<Connection>()
-  readonly deadlines = new DeadlineHeap<Subject>()
-  /** Subjects whose next step is not known. */
-  readonly dirty: Subject[] = []
   readonly figures = new Figures()
   readonly breaker: CircuitBreaker
-  #learnedMost = Infinity
-  readonly #freeing = new Set<Connection>()
-  readonly #retiring = new Set<Connection>()
-  readonly #opening = new Set<Connection>()
-  /** Those that have had their turn. A heap of times serves: the later its oldest command began, the nearer to its top. */
-  readonly #preemptible = new DeadlineHeap<Connection['preemptionEntry']>()
-  readonly #preempted = new Set<Connection>()
+  readonly dirty = new Dirty()
+  readonly deadlines = new DeadlineHeap<Queue | Connection | Waiter>()
+  /** The live connections, and their indexes. */
+  readonly live: LiveConnections
+  readonly #slotWaitlists = new SlotWaitlists()
+  readonly #heldWaitlist = new Set<Queue>()
+  readonly #places: Places
+  #mode: PoolMode = 'running'
+  #cutAt = Infinity
+  #waiting = 0
+  /** Connections that this machine turned out to have room for. */
+  #most = Infinity
 
   constructor(
     readonly options: PoolOptions,
@@ -57,6 +51,52 @@ export class State implements PoolView {
   ) {
     this.registry = new Registry(options, now)
     this.breaker = new CircuitBreaker(options)
+    this.live = new LiveConnections(this.dirty, this.deadlines, this.breaker, now)
+    this.#places = new Places(this.#slotWaitlists, this.#heldWaitlist, this.dirty, () => this.grants)
+  }
+
+  get mode(): PoolMode {
+    return this.#mode
+  }
+
+  /** When a drain's grace is over. */
+  get cutAt(): number {
+    return this.#cutAt
+  }
+
+  get handshakes(): number {
+    return this.live.handshakes
+  }
+
+  get leases(): number {
+    return this.live.leases
+  }
+
+  /** How many wait, in all queues. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Everything that holds a slot of maxConnections. */
+  get connections(): ReadonlySet<ConnectionView> {
+    return this.live.connections
+  }
+
+  /** Least recently used first. */
+  get idle(): Iterable<ConnectionView> & { readonly size: number } {
+    return this.live.idle
+  }
+
+  get slotWaitlists(): SlotWaitlistsView {
+    return this.#slotWaitlists
+  }
+
+  get permitWaitlist(): ReadonlySet<ConnectionView> {
+    return this.live.permitWaitlist
+  }
+
+  get heldWaitlist(): ReadonlySet<QueueView> {
+    return this.#heldWaitlist
   }
 
   heldUntil(now: number): number {
@@ -67,25 +107,18 @@ export class State implements PoolView {
     return this.options.enabled
   }
 
-  /** As configured, or as few as this machine turned out to have room for. */
   get maxConnections(): number {
-    return Math.min(this.options.maxConnections, this.#learnedMost)
+    return Math.min(this.options.maxConnections, this.#most)
   }
 
   /**
-   * This machine had no room for one connection more than there are now. Room for the longest chain of jump hosts is
-   * kept: fewer could never carry anybody.
+   * This machine had no room for one connection more than there are now. Room for the longest chain is kept: fewer could
+   * never carry anybody.
    * @returns true the first time
    */
   learnMost(): boolean {
-    let longest = 1
-    for (const queue of this.registry.queues.values()) {
-      let length = 1
-      for (let jump = queue.jump; jump; jump = jump.jump) length++
-      longest = Math.max(longest, length)
-    }
-    const first = this.#learnedMost === Infinity
-    this.#learnedMost = Math.min(this.#learnedMost, Math.max(longest, this.slots))
+    const first = this.#most === Infinity
+    this.#most = Math.min(this.#most, Math.max(this.registry.longestChain(), this.slots))
     return first
   }
 
@@ -98,184 +131,116 @@ export class State implements PoolView {
   }
 
   get slots(): number {
-    return this.connections.size
+    return this.live.connections.size
   }
 
   get freeing(): number {
-    return this.#freeing.size
+    return this.live.freeing
   }
 
   get retiring(): number {
-    return this.#retiring.size
+    return this.live.retiring
   }
 
-  get preemptible(): Connection | null {
-    return this.#preemptible.nearest?.connection ?? null
+  get preemptible(): ConnectionView | null {
+    return this.live.preemptible
   }
 
   get preempted(): number {
-    return this.#preempted.size
+    return this.live.preempted
   }
 
-  /** Work that must keep the process alive: somebody waits for it. */
+  /** Work that must keep the process alive: somebody waits for it (law 11). */
   get busy(): boolean {
-    if (this.waiting > 0 || this.leases > 0 || this.#opening.size > 0) return true
-    return this.mode !== 'running' && this.connections.size > 0
-  }
-
-  /** Another target may share the key of those before it, and have a name and limits of its own. */
-  meet(queue: Queue, target: PoolTarget): void {
-    if (queue.met === target) return
-    queue.meet(target)
-    this.registry.meetEndpoint(target)
-    for (const connection of queue.connections) this.markDirty(connection)
-    if (queue.jump && target.jump) this.meet(queue.jump, target.jump)
+    if (this.#waiting > 0 || this.leases > 0 || this.live.opening > 0) return true
+    return this.#mode !== 'running' && this.slots > 0
   }
 
   /** Everybody who waits, queue by queue. */
-  *waiters(): Generator<Waiter, void> {
+  *waiters(): Generator<WaiterView, void> {
     for (const queue of this.registry.queues.values()) yield* queue.waiters
   }
 
-  markDirty(subject: Subject): void {
-    if (subject.dirty) return
-    subject.dirty = true
-    this.dirty.push(subject)
+  /** The queue of a target's key. Another target may share the key of those before it, and have a name and limits of its own. */
+  meet(target: PoolTarget): QueueView {
+    const queue = this.registry.queueOf(target)
+    this.#meet(queue, target)
+    return queue
   }
 
-  /** A fact of a connection changed: its indexes follow, and whoever may profit is looked at again. */
-  changed(connection: Connection): void {
-    const { endpoint } = connection.queue
-    if (connection.idle !== connection.listedIdle) {
-      connection.listedIdle = connection.idle
-      if (connection.idle) {
-        connection.idleSince = this.now()
-        this.idle.add(connection)
-      } else this.idle.delete(connection)
-    }
-    // Other users of the endpoint may be waiting for this one to be evictable, or to have had its turn.
-    if (endpoint.queues.size > 1) this.markEndpointDirty(endpoint)
-    this.#markCarriersDirty(connection)
-    if (connection.freeing) this.#freeing.add(connection)
-    else this.#freeing.delete(connection)
-    if (connection.retiring) this.#retiring.add(connection)
-    else if (this.#retiring.delete(connection)) this.#markOverdueDirty()
-    if (connection.state !== 'opening') this.#opening.delete(connection)
-    connection.link?.setRef(connection.holding)
-    this.markDirty(connection)
-    this.markDirty(connection.queue)
+  #meet(queue: Queue, target: PoolTarget): void {
+    if (queue.met === target) return
+    queue.meet(target)
+    this.registry.meetEndpoint(target)
+    this.dirty.changed(queue)
+    if (queue.jump && target.jump) this.#meet(queue.jump, target.jump)
   }
 
-  /** Where a connection stands among those that are given up for strangers. */
-  keepPreemption(connection: Connection, preemption: Preemption): void {
-    if (preemption === 'preemptible') this.#preemptible.set(connection.preemptionEntry, -connection.runningSince)
-    else if (connection.preemptionEntry.heapEntry) this.#preemptible.set(connection.preemptionEntry, Infinity)
-    if (preemption === 'preempted') this.#preempted.add(connection)
-    else if (this.#preempted.size > 0) this.#preempted.delete(connection)
+  /** A drain begins, or a later and stricter one shortens its grace. */
+  drainBegan(cutAt: number): void {
+    if (this.#mode === 'running') this.#mode = 'draining'
+    if (this.#mode === 'draining') this.#cutAt = Math.min(this.#cutAt, cutAt)
+    this.#markAll()
   }
 
-  /** A connection changed its state: those it may carry are concerned too. */
-  moved(connection: Connection): void {
-    // What stops taking work can be given up no more, and may be on its way out for a stranger: also before it is looked at.
-    this.keepPreemption(
-      connection,
-      connection.state === 'draining' && connection.preemptedUntil > this.now() ? 'preempted' : null,
-    )
-    this.changed(connection)
-    // The dial over it is over, or the connection that it was for.
-    connection.jump?.link?.setRef(connection.jump.holding)
-    this.#markDependantsDirty(connection.queue)
-    this.#markJumpsDirty(connection.queue)
+  /** The grace of a drain is over. */
+  drainEnded(): void {
+    this.#mode = 'closed'
+    this.#cutAt = Infinity
+    this.#markAll()
   }
 
-  /** Whoever waits for room at a jump host may be waiting for what it carries to be of no use. */
-  #markCarriersDirty(connection: Connection): void {
-    for (let { jump } = connection; jump; { jump } = jump) this.markEndpointDirty(jump.queue.endpoint)
+  #markAll(): void {
+    for (const connection of this.connections) this.dirty.mark(connection.queue.endpoint)
   }
 
-  #markDependantsDirty(jump: Queue): void {
-    for (const queue of jump.dependants) if (queue.wanted) this.markDirty(queue)
-  }
-
-  /** Whether a jump host counts as served depends on those who wait for it: it is looked at again, and the other users of its place. */
-  #markJumpsDirty({ jump }: Queue): void {
-    for (let each = jump; each?.wanted; each = each.jump) this.markEndpointDirty(each.endpoint)
-  }
-
-  add(connection: Connection): void {
-    this.connections.add(connection)
-    this.#opening.add(connection)
-    connection.queue.connections.add(connection)
-    connection.queue.endpoint.connections.add(connection)
-    this.breaker.took(connection.queue.endpoint, 1)
-    // Other users of the endpoint may wait for this dial now, or for its room.
-    if (connection.queue.endpoint.queues.size > 1) this.markEndpointDirty(connection.queue.endpoint)
-    for (const old of connection.queue.connections) {
-      if (!this.#retiring.delete(old)) continue
-      old.succeeded = true
-      break
-    }
-    if (connection.jump) {
-      connection.jump.carried.add(connection)
-      connection.jump.carriedTotal++
-      // Who was to be carried by it before all others is one of many now.
-      if (connection.jump.carriedTotal === 1) this.#markDependantsDirty(connection.jump.queue)
-      connection.jump.queue.dependants.wasCarried(connection.queue)
-      this.changed(connection.jump)
-    }
-  }
-
-  /** Gives a closed connection's slot back. */
-  remove(connection: Connection): void {
-    this.connections.delete(connection)
-    connection.queue.connections.delete(connection)
-    connection.queue.endpoint.connections.delete(connection)
-    this.breaker.took(connection.queue.endpoint, -1)
-    this.permitWaitlist.delete(connection)
-    this.overdue.delete(connection)
-    this.deadlines.clear(connection)
-    this.#preemptible.clear(connection.preemptionEntry)
-    this.#preempted.delete(connection)
-    this.#retiring.delete(connection)
-    connection.dirty = false
-    if (connection.jump) {
-      connection.jump.carried.delete(connection)
-      this.changed(connection.jump)
-    }
-    // There is room for the successor of one that is too old: at its host, and in the pool.
-    this.#markOverdueDirty()
-  }
-
-  #markOverdueDirty(): void {
-    for (const connection of this.overdue) this.markDirty(connection)
-  }
-
-  /** A limit or a backoff of an endpoint moved. */
-  markEndpointDirty(endpoint: Endpoint): void {
-    for (const queue of endpoint.queues) this.markDirty(queue)
-  }
-
-  /** A waiter takes its place. */
-  want(waiter: Waiter): void {
-    const { queue } = waiter
+  /** A caller takes its place in its queue. */
+  enqueue(
+    view: QueueView,
+    host: string,
+    options: AcquireOptions,
+    settle: Pick<WaiterView, 'resolve' | 'reject' | 'onSettled'>,
+  ): WaiterView {
+    const queue = view as Queue
+    const now = this.now()
+    const deadline = options.queueTimeoutMs === undefined ? Infinity : now + options.queueTimeoutMs
+    const waiter = new Waiter(queue, host, now, deadline, options, settle.resolve, settle.reject, settle.onSettled)
     this.#begin(queue.endpoint)
-    this.waiting++
+    this.#waiting++
     queue.waiters.add(waiter)
     this.deadlines.set(waiter, waiter.deadline)
-    this.markDirty(queue)
-    if (queue.waiting === 1) for (const connection of queue.connections) this.markDirty(connection)
-    // Where it begins to want more of what it has, another user of the endpoint may ask for its turn.
-    if (queue.endpoint.queues.size > 1) this.markEndpointDirty(queue.endpoint)
-    this.#markJumpsDirty(queue)
+    this.dirty.changed(queue)
+    return waiter
+  }
+
+  /** A waiter settles, and leaves its queue; false when it had settled already (law 7). */
+  settle(view: WaiterView): boolean {
+    const waiter = view as Waiter
+    const queue = waiter.queue as Queue
+    if (!waiter.settle()) return false
+    this.#waiting--
+    this.deadlines.clear(waiter)
+    queue.waiters.delete(waiter)
+    if (!queue.wanted) this.leaveJump(queue)
+    this.dirty.changed(queue)
+    return true
   }
 
   /** A queue wishes to be carried by a jump host that is not open. */
-  askJump(queue: Queue): void {
-    const { jump } = queue
-    if (!jump) return
-    this.#begin(jump.endpoint)
-    jump.waitingDependants.add(queue)
-    this.#markJumpsDirty(queue)
+  askJump(view: QueueView): void {
+    const queue = view as Queue
+    if (!queue.jump) return
+    this.#begin(queue.jump.endpoint)
+    queue.jump.waitingDependants.add(queue)
+    this.dirty.changed(queue)
+  }
+
+  /** A queue's wish to be carried is over: it dials, or nobody waits in it any more. */
+  leaveJump(view: QueueView): void {
+    const queue = view as Queue
+    if (!queue.jump?.waitingDependants.delete(queue)) return
+    this.dirty.changed(queue)
+    if (!queue.jump.wanted) this.leaveJump(queue.jump)
   }
 
   /** Somebody begins to wait. Where nobody did and nothing is under way, what failed before is another story. */
@@ -283,29 +248,15 @@ export class State implements PoolView {
     if (endpoint.failing && !endpoint.wanted && endpoint.opening === 0) endpoint.endSeries()
   }
 
-  /** A queue's wish to be carried is over: it dials, or nobody waits in it any more. */
-  leaveJump(queue: Queue): void {
-    if (!queue.jump?.waitingDependants.delete(queue)) return
-    this.markEndpointDirty(queue.jump.endpoint)
-    this.#markJumpsDirty(queue.jump)
-    if (!queue.jump.wanted) {
-      this.leaveJump(queue.jump)
-      for (const connection of queue.jump.connections) this.markDirty(connection)
-    }
+  /** A queue waits: for what, and until when. */
+  queueWaits(view: QueueView, lacks: Lack, until: number, now: number): void {
+    const queue = view as Queue
+    this.deadlines.set(queue, until)
+    if (this.#places.keep(queue, lacks, now)) this.dirty.mark(queue.endpoint)
   }
 
-  /** A waiter has settled: it leaves its queue. */
-  forget(waiter: Waiter): void {
-    const { queue } = waiter
-    this.waiting--
-    this.deadlines.clear(waiter)
-    waiter.dirty = false
-    queue.waiters.delete(waiter)
-    this.markDirty(queue)
-    for (const connection of queue.connections) this.markDirty(connection)
-    if (!queue.wanted) this.leaveJump(queue)
-    else this.#markJumpsDirty(queue)
-    // Nobody waits here any more: what idles here may now go for another user of the endpoint.
-    if (queue.waiting === 0 && queue.endpoint.queues.size > 1) this.markEndpointDirty(queue.endpoint)
+  /** A queue got what it lacked, or gave up its turn: it goes to the end. */
+  queueMovesOn(view: QueueView, now: number): void {
+    this.#places.keep(view as Queue, null, now)
   }
 }

@@ -2,24 +2,21 @@
 import type { XecError } from '../../errors.js'
 import type { HeapEntry } from '../../runtime/deadline-heap.js'
 import type { LinkedNode } from '../../runtime/linked-list.js'
-import type { Queue } from './queue.js'
+import type { QueueView } from '../policy/view.js'
 import type { AcquireOptions, Attempt, Lease } from '../types.js'
 
 export class Waiter implements LinkedNode<Waiter> {
   previous: Waiter | null = null
   next: Waiter | null = null
-  dirty = false
   /** Its place among the deadlines. */
   heapEntry: HeapEntry | null = null
   readonly attempts: Attempt[] = []
   /** Whether the last that it was told is that a dial is under way. */
   connecting = false
-  /** Set when the pool may forget the abort listener. */
-  onSettled: (() => void) | null = null
   #settled = false
 
   constructor(
-    readonly queue: Queue,
+    readonly queue: QueueView,
     readonly host: string,
     readonly since: number,
     /** When the queue timeout strikes; Infinity for never. */
@@ -27,6 +24,8 @@ export class Waiter implements LinkedNode<Waiter> {
     readonly options: AcquireOptions,
     readonly resolve: (lease: Lease) => void,
     readonly reject: (error: XecError) => void,
+    /** Called when the pool may forget the caller's signal. */
+    readonly onSettled: () => void,
   ) {}
 
   get settled(): boolean {
@@ -37,7 +36,7 @@ export class Waiter implements LinkedNode<Waiter> {
   settle(): boolean {
     if (this.#settled) return false
     this.#settled = true
-    this.onSettled?.()
+    this.onSettled()
     return true
   }
 }

@@ -1,12 +1,12 @@
-/** Who lacks only a slot of the pool: a free one belongs to the first of the first ring that is not empty. */
+/** Who lacks only a slot of the pool: a free one belongs to the first of the first waiting list that is not empty. */
 import type { Queue } from './queue.js'
-import { SLOT_WAITLISTS, type SlotLack, type SlotWaitlistsView } from '../policy/view.js'
+import { SLOT_WAITLISTS, type QueueView, type SlotLack, type SlotWaitlistsView } from '../policy/view.js'
 
 export class SlotWaitlists implements SlotWaitlistsView {
   readonly chainSlot = new Set<Queue>()
   readonly firstSlot = new Set<Queue>()
   readonly moreSlot = new Set<Queue>()
-  /** The latest number that ever stood in a ring: who has a later one comes to the end. */
+  /** The latest number that ever stood in a waiting list: who has a later one comes to the end. */
   #latest = -1
 
   get size(): number {
@@ -18,8 +18,8 @@ export class SlotWaitlists implements SlotWaitlistsView {
     return this.chainSlot.size + this.firstSlot.size
   }
 
-  has(queue: Queue): boolean {
-    return SLOT_WAITLISTS.some((name) => this[name].has(queue))
+  has(queue: QueueView): boolean {
+    return SLOT_WAITLISTS.some((name) => this[name].has(queue as Queue))
   }
 
   /** Puts it where it belongs; one that is there already keeps its place. */
