@@ -3,8 +3,9 @@ import type { ResolvedTarget } from '../inventory/resolve.js'
 import { checkNames, shown } from './check.js'
 import { sshContext, type SshContext } from './context.js'
 import { SETTING_NAMES } from './options.js'
-import { runContext, type RunAdapter, type RunContext } from './run-context.js'
+import { runContext, type RunContext } from './run-context.js'
 import type { RunOptions } from './run-options.js'
+import type { RunAdapter } from './run-promise.js'
 import { resolveTarget, type SshTarget } from './target.js'
 
 /** A host as a program gives it, or as `loadInventory` resolved it. */

@@ -2,9 +2,7 @@
  * Output in a pipe: complete lines, each behind the name of its host, the bytes as they came.
  * Lines of different hosts may come in any order, but no line is ever inside another.
  */
-
-/** A line longer than this goes out in pieces, each marked, so that a host without newlines cannot fill our memory. */
-export const LONGEST_LINE = 64 * 1024
+import { LONGEST_LINE } from '../../run/line-splitter.js'
 
 /** Stands behind each piece but the last. */
 export const CUT_MARK = ' [xec: line cut at 64 KiB, goes on]'

@@ -4,7 +4,7 @@
  */
 import type { RunEvent } from '../../run/events.js'
 import { hostDocument, streamText } from '../../run/report.js'
-import { LineSplitter } from './line-splitter.js'
+import { LineSplitter } from '../../run/line-splitter.js'
 import { flush, outletsOf, release, type RunRenderer, type RunRendererOptions } from './renderer.js'
 
 type OutputEvent = Extract<RunEvent, { type: 'output' }>

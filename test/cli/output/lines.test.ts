@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { CUT_MARK, LinePrefixer, LONGEST_LINE } from '../../../src/cli/output/lines.js'
+import { CUT_MARK, LinePrefixer } from '../../../src/cli/output/lines.js'
+import { LONGEST_LINE } from '../../../src/run/line-splitter.js'
 
 const all = (lines: LinePrefixer, ...chunks: (string | Buffer)[]): Buffer =>
   Buffer.concat([...chunks.map((chunk) => lines.push(Buffer.from(chunk))), lines.end()])

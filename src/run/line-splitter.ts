@@ -1,5 +1,7 @@
 /** One stream of one host as lines: chunks in, whole lines out, without their newlines. Pure. */
-import { LONGEST_LINE } from './lines.js'
+
+/** A longer line comes in pieces, so that a host without newlines cannot fill our memory. */
+export const LONGEST_LINE = 64 * 1024
 
 const NEWLINE = 0x0a
 
@@ -7,7 +9,10 @@ export class LineSplitter {
   #partial: Buffer[] = []
   #length = 0
 
-  /** The lines that this chunk completes. A line longer than LONGEST_LINE comes in pieces of that size. */
+  /** @param longest bytes of the longest line; a longer one comes in pieces of about that size */
+  constructor(private readonly longest: number = LONGEST_LINE) {}
+
+  /** The lines that this chunk completes. No piece ends inside of a UTF-8 character, so that each can be decoded alone. */
   push(chunk: Buffer): Buffer[] {
     const lines: Buffer[] = []
     let start = 0
@@ -28,11 +33,14 @@ export class LineSplitter {
 
   #take(bytes: Buffer, lines: Buffer[]): void {
     let rest = bytes
-    while (this.#length + rest.length > LONGEST_LINE) {
-      const room = LONGEST_LINE - this.#length
+    while (this.#length + rest.length > this.longest) {
+      const room = this.longest - this.#length
       this.#keep(rest.subarray(0, room))
-      lines.push(this.#whole())
       rest = rest.subarray(room)
+      const piece = this.#whole()
+      const end = endOfCharacters(piece)
+      lines.push(piece.subarray(0, end))
+      this.#keep(piece.subarray(end))
     }
     this.#keep(rest)
   }
@@ -49,4 +57,15 @@ export class LineSplitter {
     this.#length = 0
     return line
   }
+}
+
+/** The bytes before a UTF-8 character that is not whole (RFC 3629 §3); all of them where the end is no such character. */
+function endOfCharacters(bytes: Buffer): number {
+  for (let back = 1; back <= 3 && back < bytes.length; back += 1) {
+    const byte = bytes[bytes.length - back] ?? 0
+    if ((byte & 0xc0) === 0x80) continue
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1
+    return length > back ? bytes.length - back : bytes.length
+  }
+  return bytes.length
 }
