@@ -19,7 +19,7 @@ const ROOMS: readonly (readonly string[])[] = [
   ['pool'],
   ['adapter'],
   ['inventory', 'run', 'stats', 'tunnel', 'files'],
-  ['config'],
+  ['config', 'records'],
   ['xec.ts'],
   ['shell'],
   ['ssh-adapter.ts'],

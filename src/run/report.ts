@@ -99,8 +99,35 @@ function head(report: Report): Omit<ReportDocument, 'hosts' | 'pool'> {
 
 /** One host of the JSON document. */
 export function hostDocument(result: Result): HostDocument {
+  const { host, address, outcome, exitCode, signal, executed, remoteProcess, ...rest } = resultDocument(result)
+  return {
+    host,
+    address,
+    outcome,
+    exitCode,
+    signal,
+    executed,
+    remoteProcess,
+    ...outputDocument(result),
+    ...rest,
+  }
+}
+
+type OutputDocument = Pick<HostDocument, 'stdout' | 'stdoutEncoding' | 'stderr' | 'stderrEncoding'>
+
+function outputDocument(result: Result): OutputDocument {
   const stdout = streamText(result.stdout)
   const stderr = streamText(result.stderr)
+  return {
+    stdout: stdout.text,
+    stdoutEncoding: stdout.encoding,
+    stderr: stderr.text,
+    stderrEncoding: stderr.encoding,
+  }
+}
+
+/** One host of the JSON document without its output. */
+export function resultDocument(result: Result): Omit<HostDocument, keyof OutputDocument> {
   return {
     host: result.host,
     address: result.address,
@@ -109,10 +136,6 @@ export function hostDocument(result: Result): HostDocument {
     signal: result.signal,
     executed: result.executed,
     remoteProcess: result.remoteProcess ?? (result.exitCode !== null || result.signal !== null ? 'exited' : null),
-    stdout: stdout.text,
-    stdoutEncoding: stdout.encoding,
-    stderr: stderr.text,
-    stderrEncoding: stderr.encoding,
     truncated: result.truncated,
     durationMs: Math.round(result.durationMs),
     waitMs: Math.round(result.waitMs),
