@@ -15,6 +15,7 @@ import { metricsForm } from './output/metrics.js'
 import { withProgress } from './output/progress-line.js'
 import type { RunRenderer, RunRendererOptions } from './output/renderer.js'
 import { openOutputDir, type OutputDir } from './output-dir.js'
+import { recorderOf, type Recording } from './recording.js'
 import { withSession, type Session } from './session.js'
 
 /** Questions and notices stand where the live picture is, which comes later than the first of them. */
@@ -48,6 +49,8 @@ export interface FleetRun {
   readonly picture: Picture
   /** Sent to every host. */
   readonly stdin?: Readable | undefined
+  /** What is written down of the run; absent: nothing. */
+  readonly recording?: Recording | undefined
 }
 
 /** Runs, shows and reports it, or with `dryRun` says what would run. @returns the exit status */
@@ -108,12 +111,13 @@ interface Shown {
 
 async function shownRun(
   io: Io,
-  { commands, title, options, stdin }: FleetRun,
+  { commands, title, options, stdin, recording, picture }: FleetRun,
   { xec, interrupts }: Session,
   { renderer, files, captures }: Shown,
 ): Promise<number> {
   const abandon = (): void => renderer.abandon()
   const release = io.onExit(abandon)
+  const recorder = recorderOf(io, recording, xec, picture.notices)
   try {
     const report = await xec.run(commands, {
       signal: interrupts.signal,
@@ -125,7 +129,11 @@ async function shownRun(
       // What a pipe has been given line by line is not shown a second time.
       ...(captures ? {} : { captureBytes: 0 }),
       stdin,
-      observers: [(event) => renderer.onEvent(event), ...(files ? [files.observer] : [])],
+      observers: [
+        (event) => renderer.onEvent(event),
+        ...(files ? [files.observer] : []),
+        ...(recorder ? [recorder.observer] : []),
+      ],
       commandText: title,
     })
     await files?.finish(report)
@@ -136,6 +144,7 @@ async function shownRun(
     throw error
   } finally {
     release()
+    await recorder?.stop()
     // A stdin that nobody has read to its end would hold the process open.
     stdin?.destroy()
   }

@@ -4,6 +4,7 @@ import type { Command } from '../adapter/types.js'
 import { openInventory } from '../config/open.js'
 import type { Inventory } from '../inventory/inventory.js'
 import type { HostOverrides, ResolvedTarget } from '../inventory/resolve.js'
+import { runsIn, type SelectionRequest } from '../inventory/selector.js'
 import { loadKeyText } from '../openssh/identity.js'
 import type { SshHostOptions } from '../openssh/ssh-config.js'
 import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
@@ -17,20 +18,31 @@ import type { Io } from './io.js'
 import type { Notices } from './notices.js'
 import type { OptionValues } from './options.js'
 import { poolOptionsOf } from './parse.js'
+import { lookUpRuns } from './run-lookup.js'
 import { usage } from './values.js'
 
 export interface Fleet {
+  /** The configuration's file; null when none was found. */
+  readonly source: string | null
   readonly inventory: Inventory
+  /** Whether the configuration wants runs recorded. */
+  readonly history: boolean
   /** The configuration's, with flags and variables over it. */
   readonly pool: Partial<PoolOptions>
   /**
    * The names that -g, -w, -x, -a and further expressions stand for; without -g, -w and expressions, all.
+   * Reads the records of runs that they name.
    * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when they stand for nothing
    */
   select(
     options: Pick<OptionValues, 'group' | 'hosts' | 'exclude' | 'all'>,
     expressions?: readonly string[],
-  ): readonly string[]
+  ): Promise<readonly string[]>
+  /**
+   * Hosts of an earlier run, as names, less those that are excluded.
+   * @throws XecError XEC_UNKNOWN_HOST for those that are no hosts any more
+   */
+  selectNamed(names: readonly string[], exclude: readonly string[]): Promise<readonly string[]>
   /**
    * @param secrets false for what only looks: no secret is read, no program run for one
    * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST
@@ -38,11 +50,15 @@ export interface Fleet {
   resolve(names: readonly string[], secrets: boolean): Promise<readonly ResolvedTarget[]>
 }
 
-/** @throws XecError XEC_CONFIG for a file, a flag or a variable that is not usable */
+/**
+ * @param from where the search for the configuration begins; default the working directory
+ * @throws XecError XEC_CONFIG for a file, a flag or a variable that is not usable
+ */
 export async function openFleet(
   io: Io,
   { options, fromEnv }: Pick<Invocation, 'options' | 'fromEnv'>,
   notices: Notices,
+  from?: string,
 ): Promise<Fleet> {
   const { home, env } = io
   const overrides = overridesOf(options, fromEnv, notices)
@@ -54,16 +70,25 @@ export async function openFleet(
     ...(overrides.ssh?.serverAliveCountMax === undefined ? present({ keepAliveCountMax }) : {}),
   }
   // Asked for only where it counts: it may have been removed.
-  const cwd = options.config !== undefined && isAbsolute(options.config) ? '/' : io.cwd
+  const cwd = options.config !== undefined && isAbsolute(options.config) ? '/' : (from ?? io.cwd)
   const open = await openInventory({ cwd, home, env, file: options.config, sshConfig: options.sshConfig, overrides })
   for (const warning of open.warnings) notices.warning(warning)
+  const select = async (request: SelectionRequest, names?: readonly string[]): Promise<readonly string[]> => {
+    const texts = [request.hosts ?? [], request.exclude ?? []].flat()
+    const asked = runsIn(open.inventory, texts)
+    const runs = await lookUpRuns(io, asked, (message) => notices.warning(message))
+    return open.select(request, { runs, names })
+  }
   return {
+    source: open.source,
     inventory: open.inventory,
+    history: open.history,
     pool: { ...open.pool, ...flags },
     select: ({ group = [], hosts = [], exclude, all }, expressions = []) => {
       const said = [...hosts, ...expressions]
-      return open.select({ groups: group, hosts: said, exclude, all: all ?? (group.length === 0 && said.length === 0) })
+      return select({ groups: group, hosts: said, exclude, all: all ?? (group.length === 0 && said.length === 0) })
     },
+    selectNamed: (names, exclude) => select({ exclude }, names),
     async resolve(names, secrets) {
       if (secrets)
         for (const path of overrides.identityFiles ?? [])

@@ -58,7 +58,9 @@ async function dispatch(io: Io, heard: (options: OptionValues) => void): Promise
   }
   // `xec pool --help` asks about the one command that begins so.
   const below =
-    second === '--help' || second === '-h' ? COMMANDS.find(({ name }) => name.startsWith(`${first} `)) : undefined
+    (second === '--help' || second === '-h') && !COMMANDS.some(({ name }) => name === first)
+      ? COMMANDS.find(({ name }) => name.startsWith(`${first} `))
+      : undefined
   const asksHelp = first === 'help' || below !== undefined
   const named = below?.name.split(' ') ?? (asksHelp ? argv.slice(1) : argv)
   const spec = specOf(named)
@@ -74,11 +76,11 @@ async function dispatch(io: Io, heard: (options: OptionValues) => void): Promise
   return run(io, parsed)
 }
 
-/** The command that argv begins with: one word, or two for `pool stats`. */
+/** The command that argv begins with: one word, or two for `pool stats` and `runs show`. */
 function specOf(argv: readonly string[]): CommandSpec {
   const [first = '', second] = argv
   const found =
-    COMMANDS.find(({ name }) => name === first) ?? COMMANDS.find(({ name }) => name === `${first} ${second ?? ''}`)
+    COMMANDS.find(({ name }) => name === `${first} ${second ?? ''}`) ?? COMMANDS.find(({ name }) => name === first)
   if (found) return found
   if (first.startsWith('-')) throw usage(`options stand behind the command, as in: xec run ${first} …; see xec --help`)
   const below = COMMANDS.filter(({ name }) => name.startsWith(`${first} `)).map(({ name }) => name)

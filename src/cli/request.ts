@@ -13,8 +13,16 @@ import { usage } from './values.js'
 /** As the inventory file's limit: a script is text that someone wrote. */
 const LARGEST_SCRIPT = 5_000_000
 
+/** A local script, read. */
+export interface Script {
+  /** As it was named. */
+  readonly name: string
+  readonly content: Buffer
+}
+
 /**
  * The command to run: the words joined by single spaces, as ssh does, or a script with the words as its arguments.
+ * @param stored a script that was read before, in place of the one that `--script` names
  * @throws XecError XEC_CONFIG: no command, an unreadable script, a bad variable, a command that cannot be sent
  */
 export async function readCommand(
@@ -22,16 +30,20 @@ export async function readCommand(
   options: OptionValues,
   words: readonly string[],
   pty?: PtyRequest,
+  stored?: Script,
 ): Promise<Command> {
   const { script: path, cwd } = options
-  if (path === undefined && words.join(' ').trim() === '')
+  if (path === undefined && stored === undefined && words.join(' ').trim() === '')
     throw usage('no command given: what should run there? For a shell, say one: xec run -t HOST sh')
   const env = readEnv(options.env ?? [], io.env, pty !== undefined)
-  const script =
-    path === undefined
-      ? undefined
-      : { name: path, content: await readScript(isAbsolute(path) ? path : resolve(io.cwd, path), path), args: words }
-  const command: Command = { line: script ? '' : words.join(' '), script, env, cwd, pty }
+  const script = stored ?? (path === undefined ? undefined : await readScript(io, path))
+  const command: Command = {
+    line: script ? '' : words.join(' '),
+    script: script && { ...script, args: words },
+    env,
+    cwd,
+    pty,
+  }
   encodeCommand(command)
   return command
 }
@@ -41,12 +53,13 @@ export function titleOf({ line, script }: Command): string {
   return script ? [script.name, ...script.args].join(' ') : line
 }
 
-async function readScript(path: string, shown: string): Promise<Buffer> {
+async function readScript(io: Io, name: string): Promise<Script> {
+  const path = isAbsolute(name) ? name : resolve(io.cwd, name)
   try {
-    return (await readBounded(path, { largest: LARGEST_SCRIPT })).bytes
+    return { name, content: (await readBounded(path, { largest: LARGEST_SCRIPT })).bytes }
   } catch (error) {
     const hint = (error as NodeJS.ErrnoException).code === 'EFBIG' ? '; copy it to the hosts and run it there' : ''
-    throw usage(`cannot read the script ${shown}: ${messageOf(error)}${hint}`)
+    throw usage(`cannot read the script ${name}: ${messageOf(error)}${hint}`)
   }
 }
 

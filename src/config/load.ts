@@ -20,6 +20,8 @@ export interface Config {
   readonly source: string | null
   readonly inventory: Inventory
   readonly pool: Partial<PoolOptions>
+  /** Whether a record is kept of each run; default true. */
+  readonly history: boolean
   readonly warnings: readonly string[]
   /** Whether the programs that it names may run; looked up when first asked. @see trust.ts */
   readonly trust: () => Promise<ProgramTrust>
@@ -62,12 +64,13 @@ export async function loadConfig({
       source: null,
       inventory: makeInventory(new Map(), new Map(), {}),
       pool: {},
+      history: true,
       warnings: [],
       trust: noPrograms,
     }
   // Most of what it takes to read a file is of no use where there is none.
   const { parseConfig } = await import('./parse.js')
-  const { inventory, pool, warnings, holdsSecrets, trust } = parseConfig(
+  const { inventory, pool, history, warnings, holdsSecrets, trust } = parseConfig(
     found.file,
     found.text,
     basename(found.file) === PACKAGE ? 'xec' : undefined,
@@ -87,6 +90,7 @@ export async function loadConfig({
     source: found.file,
     inventory,
     pool,
+    history,
     warnings: [...warnings, ...secrets],
     trust: () => (judged ??= trustOf(origin, { home, localUser: localUser(env) })),
   }

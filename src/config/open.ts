@@ -3,7 +3,7 @@ import { XecError } from '../errors.js'
 import type { Inventory } from '../inventory/inventory.js'
 import { checkHost } from '../inventory/outside.js'
 import { resolveTargets, type HostOverrides, type ResolvedTarget } from '../inventory/resolve.js'
-import { select, type SelectionRequest } from '../inventory/selector.js'
+import { select, type SelectionRequest, type SelectionSources } from '../inventory/selector.js'
 import { MatchCommands } from '../openssh/match-exec.js'
 import { loadSshConfig } from '../openssh/ssh-config-load.js'
 import type { PoolOptions } from '../pool/options.js'
@@ -28,9 +28,11 @@ export interface OpenInventory {
   readonly inventory: Inventory
   /** The configuration's. */
   readonly pool: Partial<PoolOptions>
+  /** Whether a record is kept of each run. */
+  readonly history: boolean
   readonly warnings: readonly string[]
   /** @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST; also when nothing is selected */
-  select(request: SelectionRequest): readonly string[]
+  select(request: SelectionRequest, sources?: SelectionSources): readonly string[]
   /**
    * @param secrets false for what only looks: no secret is read, no program run for one
    * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST
@@ -50,17 +52,18 @@ export async function openInventory({
   sshConfig,
   overrides = {},
 }: OpenOptions): Promise<OpenInventory> {
-  const { source, inventory, pool, warnings, trust } = await loadConfig({ cwd, home, env, file })
+  const { source, inventory, pool, history, warnings, trust } = await loadConfig({ cwd, home, env, file })
   const ssh = await loadSshConfig({ home, env, file: sshConfig })
   const commands = new MatchCommands(env)
   return {
     source,
     inventory,
     pool,
+    history,
     warnings,
-    select(request) {
+    select(request, sources) {
       // Who names no host means the inventory's, and wants to know which inventory that is.
-      if (inventory.hosts.size === 0 && (request.hosts ?? []).length === 0)
+      if (inventory.hosts.size === 0 && (request.hosts ?? []).length === 0 && (sources?.names ?? []).length === 0)
         throw new XecError(
           'XEC_CONFIG',
           source === null
@@ -68,7 +71,7 @@ export async function openInventory({
             : `no hosts: ${source} defines none`,
           { phase: 'select' },
         )
-      return select(inventory, request, (name) => void checkHost(name, inventory, ssh), ssh.hosts)
+      return select(inventory, request, (name) => void checkHost(name, inventory, ssh), ssh.hosts, sources)
     },
     resolve: (names, secrets) =>
       resolveTargets(names, {

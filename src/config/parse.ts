@@ -13,6 +13,8 @@ export interface Parsed {
   readonly pool: Partial<PoolOptions>
   /** What `trust` says, and where; undefined when it says nothing. */
   readonly trust: { readonly paths: readonly string[]; readonly place: string } | undefined
+  /** Whether a record is kept of each run; default true. */
+  readonly history: boolean
   /** With their places. */
   readonly warnings: readonly string[]
   /** A password, passphrase or key stands in the file itself. */
@@ -27,7 +29,7 @@ export function parseConfig(file: string, text: string, property?: string): Pars
   const document = readDocument(file, text)
   const root =
     property === undefined ? document : (document.entries().find(({ key }) => key === property)?.value ?? document)
-  const top = root.known(['pool', 'defaults', 'hosts', 'groups', 'trust'])
+  const top = root.known(['pool', 'defaults', 'hosts', 'groups', 'trust', 'history'])
   const pool = top.get('pool')
   const trust = top.get('trust')
   const defaults = readDefaults(top.get('defaults'))
@@ -38,6 +40,7 @@ export function parseConfig(file: string, text: string, property?: string): Pars
     warnings: document.warnings,
     trust: trust && !trust.isNull ? { paths: readTrust(trust), place: trust.place } : undefined,
     pool: pool ? readPool(pool, false) : {},
+    history: top.get('history')?.boolean() ?? true,
     holdsSecrets: [defaults, ...new Set(hosts.values()), ...[...groups.values()].map((group) => group.settings)].some(
       holdsSecret,
     ),

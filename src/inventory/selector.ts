@@ -1,8 +1,10 @@
 /**
  * The selection algebra as a value: names, globs, ranges, `@group`, `all`, `~/regex/`, combined from left to right by
- * union `,`, intersection `&` and exclusion `!`. A selector is parsed once and asked of an inventory; it does no IO.
+ * union `,`, intersection `&` and exclusion `!`. A selector is parsed once and asked of an inventory; it does no IO:
+ * the hosts of a recorded run (`@last:failed`) are looked up before.
  */
-import { XecError } from '../errors.js'
+import { OUTCOMES, type Outcome } from '../adapter/types.js'
+import { isXecError, XecError } from '../errors.js'
 import { hasWildcard, matchPattern } from '../openssh/pattern.js'
 import { nearest } from '../runtime/nearest.js'
 import type { Inventory } from './inventory.js'
@@ -14,7 +16,16 @@ type Term =
   | { readonly kind: 'group'; readonly name: string }
   /** `outright`: it may also mean names that ssh_config has without a wildcard. */
   | { readonly kind: 'match'; readonly outright: boolean; matching(names: readonly string[]): readonly string[] }
+  | { readonly kind: 'run'; readonly text: string; readonly run: RunReference }
   | { readonly kind: 'names'; readonly names: readonly string[] }
+
+/** `@last`, `@run(ID):ok`: the hosts of a recorded run. */
+export interface RunReference {
+  /** As it was written: an id, the beginning of one, or `last`. */
+  readonly id: string
+  /** Only those that ended so; null for all. */
+  readonly outcome: Outcome | null
+}
 
 export type Operator = ',' | '&' | '!'
 
@@ -85,7 +96,9 @@ function readWord(text: string, start: number, fail: (column: number, problem: s
 function termOf(word: string, room: Room, fail: (problem: string) => never): Term {
   if (word === 'all') return { kind: 'all' }
   if (word.startsWith('@'))
-    return word === '@' ? fail('@ needs the name of a group') : { kind: 'group', name: word.slice(1) }
+    return word === '@'
+      ? fail('@ needs the name of a group')
+      : (runTerm(word, fail) ?? { kind: 'group', name: word.slice(1) })
   if (word.startsWith('~/')) {
     try {
       const pattern = new RegExp(word.slice(2, -1), 'u')
@@ -107,6 +120,43 @@ function termOf(word: string, room: Room, fail: (problem: string) => never): Ter
   return { kind: 'names', names }
 }
 
+/** `@last`, `@last:failed`, `@run(ID)`, `@run(ID):ok`; undefined for a group. */
+function runTerm(word: string, fail: (problem: string) => never): Term | undefined {
+  const [, last, id = last, outcome] = /^@(?:(last)|run\(([^()]*)\))(?::(.*))?$/.exec(word) ?? []
+  if (id === undefined) {
+    return word.startsWith('@run(') ? fail(`${word}: a run is said as @run(ID), or @run(ID):failed`) : undefined
+  }
+  if (id === '') return fail(`${word}: a run is said by its id, as in @run(20260131-); xec runs lists them`)
+  if (outcome === undefined) return { kind: 'run', text: word, run: { id, outcome: null } }
+  const known = OUTCOMES.find((each) => each === outcome)
+  if (known) return { kind: 'run', text: word, run: { id, outcome: known } }
+  const near = nearest(outcome, OUTCOMES)
+  return fail(
+    `${word}: ${near === undefined ? `an outcome is one of ${OUTCOMES.join(', ')}` : `did you mean ${word.slice(0, -outcome.length)}${near}?`}`,
+  )
+}
+
+/** The runs that selectors ask for, to be looked up before they are evaluated. A group named `last` wins over `@last`. */
+export function runsIn(inventory: Inventory, texts: readonly string[]): readonly RunReference[] {
+  const room = { left: MOST_NAMES }
+  return texts.flatMap((text) =>
+    parseSelector(text, room).steps.flatMap(({ term }) =>
+      term.kind === 'run' && !isGroup(term.text, inventory) ? [term.run] : [],
+    ),
+  )
+}
+
+/** Whether `@last` is a group here. */
+const isGroup = (word: string, inventory: Inventory): boolean => inventory.groups.has(word.slice(1))
+
+/** What is known of recorded runs. */
+export interface RunLookup {
+  /** The hosts of a run that was asked for by `runsIn`. */
+  hostsOf(run: RunReference): readonly string[]
+  /** Hears that a group wins over a word for a run. */
+  warn(message: string): void
+}
+
 /** Text stands for a list of one. */
 export interface SelectionRequest {
   readonly groups?: string | readonly string[] | undefined
@@ -116,6 +166,14 @@ export interface SelectionRequest {
   readonly exclude?: string | readonly string[] | undefined
   /** Every host of the inventory. */
   readonly all?: boolean | undefined
+}
+
+/** What a selection may know besides. */
+export interface SelectionSources {
+  /** Without it, a selector that names a run is an error. */
+  readonly runs?: RunLookup | undefined
+  /** Hosts of a run that are meant in any case, as names and no selectors. */
+  readonly names?: readonly string[] | undefined
 }
 
 /**
@@ -131,9 +189,10 @@ export function select(
   { groups = [], hosts = [], exclude = [], all = false }: SelectionRequest,
   outside: (name: string) => void,
   outright: readonly string[] = [],
+  { runs, names = [] }: SelectionSources = {},
 ): readonly string[] {
   const said: Said = { groups: [groups].flat(), hosts: [hosts].flat(), exclude: [exclude].flat() }
-  if (!all && said.groups.length === 0 && said.hosts.length === 0)
+  if (!all && said.groups.length === 0 && said.hosts.length === 0 && names.length === 0)
     throw new XecError('XEC_CONFIG', 'the selection names no groups and no hosts; every host is all: true', {
       phase: 'select',
     })
@@ -141,12 +200,45 @@ export function select(
   if (all) for (const name of inventory.hosts.keys()) chosen.add(name)
   for (const name of said.groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
   const room = { left: MOST_NAMES }
-  const named = (text: string): ReadonlySet<string> => evaluate(parseSelector(text, room), inventory, outside, outright)
-  for (const text of said.hosts) for (const name of named(text)) chosen.add(name)
-  for (const text of said.exclude) for (const name of named(text)) chosen.delete(name)
+  const remembered = new Set(names)
+  const world: World = { inventory, outside, outright, runs, remembered }
+  for (const text of said.hosts) for (const name of evaluateIn(parseSelector(text, room), world)) chosen.add(name)
+  for (const name of names) chosen.add(name)
+  // Whoever is chosen may be left out, also a host that is not there any more.
+  const known: World = { ...world, outside: (name) => void (chosen.has(name) || outside(name)) }
+  for (const text of said.exclude) for (const name of evaluateIn(parseSelector(text, room), known)) chosen.delete(name)
   if (chosen.size === 0) throw nothingSelected(inventory, said)
+  checkRemembered(
+    [...chosen].filter((name) => remembered.has(name) && !inventory.hosts.has(name)),
+    outside,
+  )
   const inside = inOrder(inventory, chosen)
   return Object.freeze([...inside, ...[...chosen].filter((name) => !inventory.hosts.has(name))])
+}
+
+/** Hosts that a message names. */
+const MOST_GONE = 5
+
+/** Hosts of a run, each an inventory name then. @throws XecError XEC_UNKNOWN_HOST for those that are no host any more */
+function checkRemembered(names: readonly string[], outside: (name: string) => void): void {
+  const gone = names.filter((name) => {
+    try {
+      outside(name)
+      return false
+    } catch (error) {
+      if (isXecError(error) && error.code === 'XEC_UNKNOWN_HOST') return true
+      throw error
+    }
+  })
+  const [first] = gone
+  if (first === undefined) return
+  const shown = gone.slice(0, MOST_GONE).join(', ')
+  const more = gone.length > MOST_GONE ? ` and ${gone.length - MOST_GONE} more` : ''
+  throw new XecError(
+    'XEC_UNKNOWN_HOST',
+    `${shown}${more}: in the run, but not in the inventory any more; leave ${gone.length === 1 ? 'it' : 'them'} out with -x ${gone.length > MOST_GONE ? `${first},…` : gone.join(',')}`,
+    { host: first },
+  )
 }
 
 type Said = Readonly<Record<'groups' | 'hosts' | 'exclude', readonly string[]>>
@@ -157,43 +249,73 @@ function inOrder(inventory: Inventory, chosen: ReadonlySet<string>): string[] {
   return names
 }
 
-/** What a selector stands for in an inventory. Each step costs no more than the number of hosts. */
+/** What a selector is asked of. */
+interface World {
+  readonly inventory: Inventory
+  readonly outside: (name: string) => void
+  /** Names that ssh_config has without a wildcard. */
+  readonly outright: readonly string[]
+  readonly runs: RunLookup | undefined
+  /** Collects the names that came from runs: they are looked at once all is chosen. */
+  readonly remembered: Set<string>
+}
+
+/** What a selector stands for in an inventory. */
 export function evaluate(
   selector: Selector,
   inventory: Inventory,
   outside: (name: string) => void,
   outright: readonly string[] = [],
 ): Set<string> {
+  return evaluateIn(selector, { inventory, outside, outright, runs: undefined, remembered: new Set() })
+}
+
+/** Each step costs no more than the number of hosts. */
+function evaluateIn(selector: Selector, world: World): Set<string> {
   let chosen = new Set<string>()
   for (const { operator, term } of selector.steps) {
-    if (operator === ',') for (const name of namesOf(term, inventory, outside, outright)) chosen.add(name)
-    else if (operator === '!') for (const name of namesOf(term, inventory, outside, [], chosen)) chosen.delete(name)
-    else chosen = new Set([...namesOf(term, inventory, outside, [], chosen)].filter((name) => chosen.has(name)))
+    if (operator === ',') for (const name of namesOf(term, world)) chosen.add(name)
+    else if (operator === '!') for (const name of namesOf(term, world, chosen)) chosen.delete(name)
+    else chosen = new Set([...namesOf(term, world, chosen)].filter((name) => chosen.has(name)))
   }
   return chosen
 }
 
-/** @param among what a pattern is matched against; default the inventory */
-function namesOf(
-  term: Term,
-  inventory: Inventory,
-  outside: (name: string) => void,
-  outright: readonly string[],
-  among?: ReadonlySet<string>,
-): Iterable<string> {
+/** @param among what a pattern is matched against, and who needs no second look; default the inventory */
+function namesOf(term: Term, world: World, among?: ReadonlySet<string>): Iterable<string> {
+  const { inventory, outside } = world
   switch (term.kind) {
     case 'all':
       return among ?? inventory.hosts.keys()
     case 'group':
       return groupMembers(inventory, term.name)
+    case 'run':
+      return namesOfRun(term, world)
     case 'match': {
-      const more = term.outright ? outright.filter((name) => !inventory.hosts.has(name)) : []
+      const more = term.outright && !among ? world.outright.filter((name) => !inventory.hosts.has(name)) : []
       return term.matching([...(among ?? inventory.hosts.keys()), ...more])
     }
     case 'names':
-      for (const name of term.names) if (!inventory.hosts.has(name)) outside(name)
+      for (const name of term.names) if (!inventory.hosts.has(name) && !among?.has(name)) outside(name)
       return term.names
   }
+}
+
+function namesOfRun(
+  { text, run }: Extract<Term, { kind: 'run' }>,
+  { inventory, runs, remembered }: World,
+): Iterable<string> {
+  if (isGroup(text, inventory)) {
+    runs?.warn(`${text} is the group of that name here; the hosts of the last run are @run(last)`)
+    return groupMembers(inventory, text.slice(1))
+  }
+  if (!runs)
+    throw new XecError('XEC_CONFIG', `${text}: runs are recorded by the command line, and only it can select by them`, {
+      phase: 'select',
+    })
+  const names = runs.hostsOf(run)
+  for (const name of names) remembered.add(name)
+  return names
 }
 
 function groupMembers(inventory: Inventory, name: string): ReadonlySet<string> {

@@ -2,9 +2,15 @@
 import type { Result } from '../adapter/types.js'
 import type { Report } from '../run/events.js'
 
+export interface Changed {
+  readonly host: string
+  readonly before: Result
+  readonly after: Result
+}
+
 export interface Comparison {
   /** Hosts of both runs that ended in another way, or wrote something else; in the order of the second run. */
-  readonly changed: readonly { readonly host: string; readonly before: Result; readonly after: Result }[]
+  readonly changed: readonly Changed[]
   readonly same: readonly string[]
   readonly onlyBefore: readonly string[]
   readonly onlyAfter: readonly string[]
@@ -12,7 +18,7 @@ export interface Comparison {
 
 export function compareRuns(before: Report, after: Report): Comparison {
   const earlier = new Map(before.results.map((result) => [result.host, result]))
-  const changed: Comparison['changed'][number][] = []
+  const changed: Changed[] = []
   const same: string[] = []
   const onlyAfter: string[] = []
   for (const result of after.results) {

@@ -75,9 +75,15 @@ export function toJson(report: Report, snapshot: PoolSnapshot): ReportDocument {
 /**
  * The text of `toJson`'s document in pieces, one host a line, so that captured output near its limit of 256 MiB
  * never has to stand in memory a second time, nor in one string (V8's longest is 512 MiB).
+ * @param snapshot null for a run that was not seen to its end
+ * @param more further fields of the document
  */
-export function* jsonText(report: Report, snapshot: PoolSnapshot): Generator<string> {
-  yield `${JSON.stringify(head(report)).slice(0, -1)},\n"hosts":[`
+export function* jsonText(
+  report: Report,
+  snapshot: PoolSnapshot | null,
+  more: Readonly<Record<string, unknown>> = {},
+): Generator<string> {
+  yield `${JSON.stringify({ ...head(report), ...more }).slice(0, -1)},\n"hosts":[`
   let separator = '\n'
   for (const result of report.results) {
     yield separator + JSON.stringify(hostDocument(result))

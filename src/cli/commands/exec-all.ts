@@ -3,6 +3,7 @@ import type { CommandRunner } from '../command.js'
 import { commandsOf, openFleet } from '../fleet.js'
 import { createPicture, runFleet } from '../fleet-run.js'
 import { createNotices } from '../notices.js'
+import { isRecorded, requestOf } from '../recording.js'
 import { readCommand, titleOf } from '../request.js'
 import { usage } from '../values.js'
 
@@ -20,11 +21,17 @@ export const execAll: CommandRunner = async (io, invocation) => {
   const fleet = await openFleet(io, invocation, picture.notices)
   return runFleet(io, {
     name: 'exec-all',
-    commands: commandsOf(await fleet.resolve(fleet.select(options), !options.dryRun), command),
+    commands: commandsOf(await fleet.resolve(await fleet.select(options), !options.dryRun), command),
     title: titleOf(command),
     pool: fleet.pool,
     options,
     picture,
     stdin: options.stdin && !options.dryRun ? io.stdin : undefined,
+    recording: isRecorded(options, fleet.history)
+      ? {
+          request: requestOf(io, 'exec-all', invocation, command, options.stdin ? 'sent' : 'none'),
+          config: fleet.source,
+        }
+      : undefined,
   })
 }

@@ -12,7 +12,7 @@ import { table } from '../output/table.js'
 export const hosts: CommandRunner = async (io, invocation) => {
   const { options, operands } = invocation
   const fleet = await openFleet(io, invocation, createNotices(io, options))
-  const rows = await fleet.resolve(fleet.select(options, operands), false)
+  const rows = await fleet.resolve(await fleet.select(options, operands), false)
   if (options.json) {
     const documents = rows.map(({ target, groups }) => ({
       host: target.host,

@@ -32,7 +32,7 @@ export const ping: CommandRunner = async (io, invocation) => {
   const { options, operands } = invocation
   const notices = createNotices(io, options)
   const fleet = await openFleet(io, invocation, notices)
-  const targets = (await fleet.resolve(fleet.select(options, operands), true)).map(({ target }) => target)
+  const targets = (await fleet.resolve(await fleet.select(options, operands), true)).map(({ target }) => target)
   const timings = new Map<string, Timing>()
   const wrap = (transport: Transport): Transport => timed(transport, timings)
 

@@ -5,7 +5,7 @@ import { noteOf } from '../../run/fold.js'
 import { systemClock } from '../../runtime/clock.js'
 import type { Xec } from '../../xec.js'
 import { wantsColor, wantsLive } from '../color.js'
-import type { CommandRunner } from '../command.js'
+import type { CommandRunner, Invocation } from '../command.js'
 import { showDryRun } from '../dry-run.js'
 import { BROKEN_PIPE, runStatus } from '../exit-status.js'
 import { commandsOf, openFleet } from '../fleet.js'
@@ -17,6 +17,7 @@ import { askedFormat, format, type FormatName } from '../output/formats.js'
 import { metricsForm, metricsText, type MetricsForm } from '../output/metrics.js'
 import { createPaint } from '../output/paint.js'
 import { PtySession } from '../pty-session.js'
+import { recorderOf, requestOf, type Recording } from '../recording.js'
 import { readCommand, titleOf } from '../request.js'
 import { withSession } from '../session.js'
 import { usage } from '../values.js'
@@ -45,6 +46,11 @@ export const run: CommandRunner = async (io, invocation) => {
   if (options.dryRun) return showDryRun(io, commands, titleOf(command), shown?.document === true)
 
   const createRenderer = (await shown?.load()) ?? bytesRenderer
+  const recording = (): Recording => ({
+    request: requestOf(io, 'run', withTty(invocation, pty), command, stdin ? 'perhaps' : 'none'),
+    config: fleet.source,
+    stdinBytes: () => bytesReadOf(stdin),
+  })
   return withSession(
     io,
     { command: 'run', pool: fleet.pool, verbose: options.verbose, notices, askPasswords: true },
@@ -60,6 +66,7 @@ export const run: CommandRunner = async (io, invocation) => {
         },
       })
       const release = io.onExit(() => renderer.abandon())
+      const recorder = recorderOf(io, options.record ? recording() : undefined, xec, notices)
       let report: Report
       try {
         const run = xec.start(
@@ -70,7 +77,7 @@ export const run: CommandRunner = async (io, invocation) => {
             queueTimeoutMs: options.queueTimeout,
             retryCommands: options.retryCommands,
             ...(shown?.captures ? {} : { captureBytes: 0 }),
-            observers: [(event) => renderer.onEvent(event)],
+            observers: [(event) => renderer.onEvent(event), ...(recorder ? [recorder.observer] : [])],
             commandText: titleOf(command),
           },
           withTerminal(xec, stdin, pty),
@@ -79,6 +86,7 @@ export const run: CommandRunner = async (io, invocation) => {
         await renderer.finish(report, xec.snapshot())
       } finally {
         pty?.end()
+        await recorder?.stop()
         // A stdin that nobody has read to its end would hold the process open.
         stdin?.destroy()
         renderer.abandon()
@@ -91,6 +99,16 @@ export const run: CommandRunner = async (io, invocation) => {
       return runStatus(result)
     },
   )
+}
+
+/** Also a terminal that ssh_config asked for is one that a rerun has not got. */
+function withTty({ options, ...rest }: Invocation, pty: PtySession | undefined): Invocation {
+  return { ...rest, options: { ...options, tty: pty ? (options.tty ?? 1) : undefined } }
+}
+
+/** Streams of files, pipes and terminals count what was read of them; undefined for any other. */
+function bytesReadOf(stdin: Io['stdin'] | undefined): number | undefined {
+  return (stdin as { readonly bytesRead?: number } | undefined)?.bytesRead
 }
 
 function looksOf(io: Io, options: OptionValues, xec: Xec) {
