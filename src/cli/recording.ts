@@ -14,6 +14,11 @@ import type { OptionName, OptionValues } from './options.js'
 const NOT_STORED: readonly string[] = [
   'output',
   'json',
+  'diff',
+  'foldSimilar',
+  'onlyFailures',
+  'stream',
+  'outputDir',
   'metrics',
   'quiet',
   'verbose',

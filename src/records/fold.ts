@@ -28,7 +28,6 @@ export interface RunRecord {
 
 interface ItemState {
   sent: boolean
-  sentAt: string | null
   stdout: Buffer[]
   stderr: Buffer[]
   cut: boolean
@@ -68,7 +67,7 @@ export class RecordFold {
         this.#items = line.items
         return
       case 'sent':
-        this.#states.set(line.item, { ...newState(), sent: true, sentAt: line.at })
+        this.#states.set(line.item, { ...newState(), sent: true })
         return
       case 'output':
         this.#of(line.item)[line.stream].push(bytesOf(line))
@@ -91,8 +90,11 @@ export class RecordFold {
     }
   }
 
-  /** @param alive whether the process that writes the record is still there */
-  finish(alive: boolean): RunRecord | undefined {
+  /**
+   * @param alive whether the process that writes the record is still there
+   * @param lastMs when the last line was written, in ms since the epoch
+   */
+  finish(alive: boolean, lastMs: number): RunRecord | undefined {
     const head = this.#head
     if (!head) return undefined
     const state = this.#end ? 'ended' : alive ? 'running' : 'interrupted'
@@ -113,7 +115,7 @@ export class RecordFold {
         id: head.id,
         command: head.command,
         startedAt: head.startedAt,
-        durationMs: this.#end?.durationMs ?? 0,
+        durationMs: this.#end?.durationMs ?? Math.max(0, lastMs - Date.parse(head.startedAt)),
         ok: open.length === 0 && counts.ok === counts.total,
         counts,
         results,
@@ -151,7 +153,7 @@ export class RecordFold {
 }
 
 function newState(): ItemState {
-  return { sent: false, sentAt: null, stdout: [], stderr: [], cut: false, result: null }
+  return { sent: false, stdout: [], stderr: [], cut: false, result: null }
 }
 
 function resultOf({ error, truncated, ...stored }: StoredResult, { stdout, stderr, cut }: ItemState): Result {

@@ -58,7 +58,7 @@ export async function readRecord(path: string, output: boolean): Promise<RunReco
       if (fold.head === null) return undefined
     }
     const { head } = fold
-    return head === null ? undefined : fold.finish(!fold.ended && (await isAlive(head, Date.now() - mtimeMs)))
+    return head === null ? undefined : fold.finish(!fold.ended && (await isAlive(head, Date.now() - mtimeMs)), mtimeMs)
   })
 }
 

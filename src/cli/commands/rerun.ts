@@ -1,4 +1,5 @@
 /** `xec rerun`: a recorded run again, on those of its hosts where that is safe, or where the options say so. */
+import { OUTCOMES } from '../../adapter/types.js'
 import { findRecord, pick, type PickName, type RunRecord } from '../../records/records.js'
 import { bytesOf } from '../../records/format.js'
 import type { CommandRunner, Invocation } from '../command.js'
@@ -65,17 +66,18 @@ function takenHosts(record: RunRecord, options: OptionValues, notices: Notices):
     unknown.length === 0
       ? ''
       : `left out: ${count(unknown.length)} whose command may have run (${foldNames(unknown.map(({ host }) => host))}); --lost and --timeout name such hosts, and it may then run twice there`
-  if (taken.length === 0) {
-    const ok = results.filter((result) => result.ok).length
-    const why =
-      ok === results.length
-        ? `all ${count(ok)} of it were ok`
-        : `none of its ${count(results.length)} is one of those asked for`
-    throw usage(`nothing of run ${record.head.id} to run again: ${left === '' ? why : left}`)
-  }
+  if (taken.length === 0)
+    throw usage(`nothing of run ${record.head.id} to run again: ${[countsOf(record), left].filter(Boolean).join('; ')}`)
   notices.note(`run ${record.head.id} again on ${taken.length} of its ${count(results.length)}`)
   if (left !== '') notices.note(left)
   return taken.map(({ host }) => host)
+}
+
+/** `of its 5 hosts 2 are lost, 3 skipped`. */
+function countsOf({ report: { counts } }: RunRecord): string {
+  const each = OUTCOMES.flatMap((outcome) => (counts[outcome] > 0 ? [`${counts[outcome]} ${outcome}`] : []))
+  const started = counts.skipped > 0 ? ' (--not-started takes those that were skipped)' : ''
+  return `its ${count(counts.total)}: ${each.join(', ')}${started}`
 }
 
 const count = (hosts: number): string => `${hosts} host${hosts === 1 ? '' : 's'}`
@@ -95,8 +97,9 @@ function again({ head: { request } }: RunRecord, { options, fromEnv }: Invocatio
   const flagged = new Set(flags.map(([name]) => name))
   const storedFromEnv = request.fromEnv.filter((name) => !flagged.has(name)) as OptionName[]
   const today = [...fromEnv].filter((name) => !Object.hasOwn(request.options, name))
-  const { exclude: _, ...merged }: OptionValues = { ...options, ...Object.fromEntries([...stored, ...flags]) }
+  const merged: OptionValues = { ...options, ...Object.fromEntries([...stored, ...flags]) }
   return {
+    // What was excluded now is no part of the command line that a further rerun repeats.
     options: { ...merged, exclude: request.options['exclude'] as OptionValues['exclude'] },
     fromEnv: new Set([...storedFromEnv, ...today]),
     operands: [],

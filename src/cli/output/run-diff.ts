@@ -2,6 +2,7 @@
 import type { Result } from '../../adapter/types.js'
 import { foldNames } from '../../inventory/fold-names.js'
 import type { Changed } from '../../records/records.js'
+import type { Patch } from './diff.js'
 import type { Paint } from './paint.js'
 import { sanitizeLine, sanitizeText } from './sanitize.js'
 import { displayWidth } from './width.js'
@@ -13,59 +14,47 @@ export function endingWord({ outcome, exitCode, signal }: Pick<Result, 'outcome'
   return outcome
 }
 
+export interface ChangeOptions {
+  readonly paint: Paint
+  readonly columns: number
+  readonly patch: Patch
+}
+
 /** One change of some hosts: a heading with both endings, then the lines that differ. */
 export function changeLines(
   { hosts, before, after }: Pick<Changed, 'before' | 'after'> & { readonly hosts: readonly string[] },
-  paint: Paint,
-  columns: number,
+  options: ChangeOptions,
 ): string[] {
+  const { paint, columns } = options
   const [was, is] = [endingWord(before), endingWord(after)]
   const names = hosts.length === 1 ? (hosts[0] ?? '') : `${foldNames(hosts)} (${hosts.length})`
   const title = `── ${sanitizeLine(names)} · ${was === is ? was : `${was}, now ${is}`} `
   const rule = '─'.repeat(Math.max(0, Math.min(columns, 80) - displayWidth(title)))
   return [
     `${after.outcome === 'ok' ? paint.strong(title) : paint.bad(title)}${paint.faint(rule)}`,
-    ...streamLines('', before.stdout, after.stdout, paint),
-    ...streamLines('stderr:', before.stderr, after.stderr, paint),
+    ...streamLines('', before.stdout, after.stdout, options),
+    ...streamLines('stderr:', before.stderr, after.stderr, options),
   ]
 }
 
-function streamLines(heading: string, before: Buffer, after: Buffer, paint: Paint): string[] {
+function streamLines(
+  heading: string,
+  before: Buffer,
+  after: Buffer,
+  { paint, patch }: Pick<ChangeOptions, 'paint' | 'patch'>,
+): string[] {
   if (before.equals(after)) return []
-  const changed = changedLines(linesOf(before), linesOf(after))
+  const lines = patch(sanitizeText(before), sanitizeText(after), 'before', 'after')
   return [
     ...(heading === '' ? [] : [paint.faint(heading)]),
-    ...(changed.before > 0
-      ? [paint.faint(`  ${changed.before} equal ${changed.before === 1 ? 'line' : 'lines'}`)]
-      : []),
-    ...changed.gone.map((line) => paint.bad(`- ${line}`)),
-    ...changed.come.map((line) => paint.good(`+ ${line}`)),
-    ...(changed.behind > 0
-      ? [paint.faint(`  ${changed.behind} equal ${changed.behind === 1 ? 'line' : 'lines'}`)]
-      : []),
+    ...(lines?.slice(2).map((line) => painted(line, paint)) ?? [
+      'too different to be compared: xec runs show has both',
+    ]),
   ]
 }
 
-function linesOf(bytes: Buffer): string[] {
-  const lines = sanitizeText(bytes).split('\n')
-  if (lines.at(-1) === '') lines.pop()
-  return lines
-}
-
-interface ChangedLines {
-  /** Equal lines before the first change and behind the last. */
-  readonly before: number
-  readonly behind: number
-  readonly gone: readonly string[]
-  readonly come: readonly string[]
-}
-
-/** What stands between the equal lines at both ends. */
-function changedLines(was: readonly string[], is: readonly string[]): ChangedLines {
-  const shorter = Math.min(was.length, is.length)
-  let before = 0
-  while (before < shorter && was[before] === is[before]) before++
-  let behind = 0
-  while (behind < shorter - before && was.at(-1 - behind) === is.at(-1 - behind)) behind++
-  return { before, behind, gone: was.slice(before, was.length - behind), come: is.slice(before, is.length - behind) }
+function painted(line: string, paint: Paint): string {
+  if (line.startsWith('-')) return paint.bad(line)
+  if (line.startsWith('+')) return paint.good(line)
+  return line.startsWith('@@') ? paint.faint(line) : line
 }
