@@ -150,7 +150,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'runs show',
     usage: '[options] [run] [host...]',
     summary: 'show a recorded run: what was run where, outcomes and outputs',
-    options: ['json', 'quiet', 'color'],
+    options: ['json', 'diff', 'foldSimilar', 'quiet', 'color'],
     operands: Infinity,
     words: false,
     examples: [

@@ -7,7 +7,6 @@ import { wantsColor, wantsUnicode } from '../color.js'
 import type { CommandRunner } from '../command.js'
 import { createArt } from '../output/art.js'
 import { unifiedDiff } from '../output/diff.js'
-import { unifiedDiff } from '../output/diff.js'
 import { changeLines, endingWord } from '../output/run-diff.js'
 import { createPaint } from '../output/paint.js'
 import { usage } from '../values.js'
@@ -32,8 +31,8 @@ export const runsDiff: CommandRunner = async (io, { options, operands }) => {
   const paint = createPaint(wantsColor(options.color, io.env, io.stdout))
   const art = createArt(wantsUnicode(io.env))
   const line = (text: string): void => void io.stdout.write(`${art(text)}\n`)
-  const options = { paint, columns: io.stdout.columns || 80, patch: await unifiedDiff() }
-  for (const group of groupsOf(changed)) for (const each of changeLines(group, options)) line(each)
+  const shown = { paint, columns: io.stdout.columns || 80, patch: await unifiedDiff() }
+  for (const group of groupsOf(changed)) for (const each of changeLines(group, shown)) line(each)
   for (const [hosts, id] of [
     [onlyBefore, a.head.id],
     [onlyAfter, b.head.id],

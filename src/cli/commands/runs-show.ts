@@ -10,7 +10,9 @@ import type { CommandRunner } from '../command.js'
 import { createArt } from '../output/art.js'
 import { createPaint, type Paint } from '../output/paint.js'
 import { headLines } from '../output/recorded-run.js'
-import { failureLines, foldedOutputs, noteLines, summaryLine } from '../output/run-summary.js'
+import { unifiedDiff } from '../output/diff.js'
+import { foldedOutputs } from '../output/folded.js'
+import { failureLines, noteLines, summaryLine } from '../output/run-summary.js'
 
 export const runsShow: CommandRunner = async (io, { options, operands }) => {
   const [id = 'last', ...expressions] = operands
@@ -30,7 +32,14 @@ export const runsShow: CommandRunner = async (io, { options, operands }) => {
     ...(options.quiet ? [] : [summaryLine(report, painted)]),
   ]
   if (!options.quiet) for (const each of headLines(record, paint)) line(each)
-  const folded = { paint, art, columns: io.stdout.columns || 80, closing: ending(createPaint(false)).map(art) }
+  const folded = {
+    paint,
+    art,
+    columns: io.stdout.columns || 80,
+    similar: options.foldSimilar === true,
+    patch: options.diff ? await unifiedDiff() : undefined,
+    closing: ending(createPaint(false)).map(art),
+  }
   for (const text of foldedOutputs(report.results, folded)) io.stdout.write(text)
   for (const each of ending(paint)) line(each)
   return 0
