@@ -118,11 +118,10 @@ describeWorld('ssh and known_hosts', () => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
       return state / 2 ** 32
     }
-    const all = Array.from({ length: cases(300) }, (_, i) => ({
-      i,
-      text: makeFile(random),
-      mode: random() < 0.5 ? 'yes' : 'accept-new',
-    }))
+    const all = Array.from({ length: cases(300) }, (_, i) => {
+      const mode: Word = random() < 0.5 ? 'yes' : 'accept-new'
+      return { i, text: makeFile(random), mode }
+    })
     const wrong: unknown[] = []
     const counts = { both: 0, neither: 0, sshAlone: 0 }
     const next = all[Symbol.iterator]()
