@@ -93,6 +93,18 @@ describe('two users of one place', () => {
     ])
   })
 
+  test('a host may have a number of further dials of its own', async () => {
+    const sim = new Sim({ maxReconnectAttempts: 3 })
+    const once = sim.acquire(target('once', { pool: { maxReconnectAttempts: 0 } }))
+    const often = sim.acquire(target('often'))
+    await sim.settle()
+    for (const dial of [...sim.dials])
+      dial.failWith(new DialError('XEC_CONNECT', 'refused', { phase: 'tcp', verdict: 'transient', answered: true }))
+    await sim.settle()
+    expect(once.error()).toMatchObject({ code: 'XEC_CONNECT' })
+    expect(often.error()).toBeUndefined()
+  })
+
   test('a key of one that cannot be used is no news of the place, and nothing the other waits for', async () => {
     const sim = new Sim({ maxReconnectAttempts: 3 })
     const broken = sim.acquire(deploy)

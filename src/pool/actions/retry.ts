@@ -37,7 +37,7 @@ export class Retry {
     }
     if (error.code !== 'XEC_CONFIG') this.#observe(queue, error, verdict)
     const failure = { code: error.code, verdict, attempt }
-    const next = afterFailure(queue.endpoint, failure, queue.options, state.now(), state.random)
+    const next = afterFailure(queue.endpoint, failure, retryOptions(queue), state.now(), state.random)
     if (next.do === 'stick') stick(state, queue, error, next.until)
     if (next.do === 'retry' || next.do === 'giveUp') keepSeries(state, queue, next.series)
     told(next.do === 'retry' ? next.inMs : null)
@@ -149,4 +149,10 @@ export class Retry {
 
 function verdictOf(error: XecError): DialVerdict {
   return error instanceof DialError ? error.verdict : 'final'
+}
+
+/** A host's own number of further dials, in place of the pool's. */
+function retryOptions({ options, met, target }: QueueView): QueueView['options'] {
+  const { maxReconnectAttempts = options.maxReconnectAttempts } = (met ?? target).pool ?? {}
+  return { ...options, maxReconnectAttempts }
 }
