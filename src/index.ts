@@ -19,6 +19,7 @@ export { Secret } from './runtime/secret.js'
 export { CommandError, ShellResult, type ShellFields } from './shell/result.js'
 export type { ShellValue, ShellWord } from './shell/values.js'
 export { CommandPromise } from './shell/promise.js'
+export type { Reason } from './shell/run-command.js'
 export type { SshContext } from './shell/context.js'
 export type { ContextFiles } from './shell/files.js'
 export type { ContextTunnels, Tunnels } from './shell/tunnels.js'
@@ -51,7 +52,7 @@ export {
   type RemoteProcess,
   type Result,
 } from './adapter/types.js'
-export type { Given, HostPoolOptions, PoolOptions } from './pool/options.js'
+export type { DurationName, Given, HostPoolOptions, PoolOptions } from './pool/options.js'
 export type { PoolSnapshot, PoolFigures, HostFigures, HostLimits, Latency } from './pool/metrics/snapshot.js'
 export type { CloseReason, DrainReason, FullLimit, PoolEvent, PoolListener } from './pool/metrics/events.js'
 export type { AcquireOptions, Admission, Attempt, DrainOptions, DrainReport, Pool, PoolTarget } from './pool/types.js'

@@ -130,8 +130,8 @@ export const DEFAULT_POOL_OPTIONS = Object.freeze(
   Object.fromEntries(POOL_OPTION_NAMES.map((name) => [name, POOL_OPTIONS[name].default])),
 ) as unknown as PoolOptions
 
-/** The options that are durations. */
-type DurationName = 'idleTimeout' | 'maxLifetime' | 'keepAliveInterval' | 'reconnectDelay' | 'maxReconnectDelay'
+/** Pool options that are times: ms, or a text with a unit. */
+export type DurationName = 'idleTimeout' | 'maxLifetime' | 'keepAliveInterval' | 'reconnectDelay' | 'maxReconnectDelay'
 
 /** Some of them, as programs give them: `undefined` is the same as absent, a duration is ms or a text such as `'30s'`. */
 export type Given<T> = { readonly [K in keyof T]?: T[K] | (K extends DurationName ? string : never) | undefined }

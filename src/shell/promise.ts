@@ -29,7 +29,10 @@ export class CommandPromise implements Promise<ShellResult>, AsyncIterable<strin
   #control: RemoteControl | null = null
   #over = false
 
-  /** @param site where the command stands in the program; its errors show that */
+  /**
+   * @param site where the command stands in the program; its errors show that
+   * @internal
+   */
   constructor(run: RunCommand, settings: Settings = {}, site: CallSite | null = null) {
     this.#run = run
     this.#settings = settings

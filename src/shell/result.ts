@@ -115,6 +115,7 @@ export class CommandError extends XecError implements ShellFields {
   /**
    * @param command the line that was run
    * @param secrets values that no message may show
+   * @internal
    */
   constructor(result: Result, error: XecError, command = '', secrets: readonly string[] = []) {
     const shown = redacted(command, secrets)
@@ -136,7 +137,10 @@ export class CommandError extends XecError implements ShellFields {
       Object.defineProperty(this, name, { value: result[name].toString('utf8') })
   }
 
-  /** Shows the place in the program that the command came from, in place of where its failure was noticed. */
+  /**
+   * Shows the place in the program that the command came from, in place of where its failure was noticed.
+   * @internal
+   */
   from(site: CallSite): this {
     const frames = framesOf(site)
     if (frames !== '' || site === this)

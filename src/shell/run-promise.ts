@@ -36,6 +36,7 @@ export class RunPromise implements Promise<RunReport>, AsyncIterable<ShellResult
   /** Wake the iterators that have given all there was. */
   readonly #wake = new Set<() => void>()
 
+  /** @internal */
   constructor(
     adapter: () => RunAdapter,
     commands: readonly HostCommand[],

@@ -39,9 +39,15 @@ export interface Settings {
   readonly onStderr?: OutputSink | undefined
   /** Is given control of the command once it runs. */
   readonly onStarted?: ((control: RemoteControl) => void) | undefined
-  /** Cancels as `signal` does, and is set by the command promise: it is what `kill()` and leaving a loop use. */
+  /**
+   * Cancels as `signal` does, and is set by the command promise: it is what `kill()` and leaving a loop use.
+   * @internal
+   */
   readonly stop?: AbortSignal | undefined
-  /** The output is read as it comes, so that what the result does not keep is not missing. */
+  /**
+   * The output is read as it comes, so that what the result does not keep is not missing.
+   * @internal
+   */
   readonly reading?: boolean | undefined
 }
 

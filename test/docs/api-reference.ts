@@ -49,7 +49,6 @@ const UNEXPLAINED: ReadonlySet<string> = new Set([
   'Random',
   'Transport',
   'XecErrorOptions',
-  'RunCommand',
   'CaptureStore',
   'Lease',
   'Target',
@@ -59,7 +58,7 @@ const UNEXPLAINED: ReadonlySet<string> = new Set([
 function mentionsOf(symbol: ts.Symbol, checker: ts.TypeChecker): string[] {
   const found = new Set<string>()
   const look = (node: ts.Node): void => {
-    if (ts.isBlock(node) || (ts.isClassElement(node) && !isPublic(node))) return
+    if (ts.isBlock(node) || isInternal(node) || (ts.isClassElement(node) && !isPublic(node))) return
     if (ts.isPropertyDeclaration(node) && node.initializer) return void (node.type && look(node.type))
     if (ts.isTypeReferenceNode(node) || ts.isExpressionWithTypeArguments(node)) {
       const at = checker.getSymbolAtLocation(ts.isTypeReferenceNode(node) ? node.typeName : node.expression)
@@ -82,8 +81,9 @@ function mentionsOf(symbol: ts.Symbol, checker: ts.TypeChecker): string[] {
 function sectionOf(name: string, symbol: ts.Symbol, checker: ts.TypeChecker): string {
   const [declaration] = symbol.declarations ?? []
   if (!declaration) throw new Error(`${name} is declared nowhere`)
-  const file = relative(join(ROOT, 'docs'), declaration.getSourceFile().fileName)
-  const head = `## ${name}\n${kindOf(declaration)} · [${relative('../src', file)}](${file})\n`
+  // Not a link: the package has the page, and not the source.
+  const file = relative(ROOT, declaration.getSourceFile().fileName)
+  const head = `## ${name}\n${kindOf(declaration)} · \`${file}\`\n`
   const doc = docOf(symbol, checker)
   return [head, doc && `${doc}\n`, bodyOf(symbol, declaration, checker)].filter(Boolean).join('\n')
 }
@@ -115,6 +115,11 @@ function bodyOf(symbol: ts.Symbol, node: ts.Declaration, checker: ts.TypeChecker
   return `${code(type.length > 300 ? `${type.slice(0, 299)}…` : type)}\n`
 }
 
+/** What the declarations of the package leave out (tsconfig.build.json, stripInternal). */
+function isInternal(node: ts.Node): boolean {
+  return ts.getJSDocTags(node).some(({ tagName }) => tagName.text === 'internal')
+}
+
 function isPublic(member: ts.ClassElement): boolean {
   const modifiers = ts.canHaveModifiers(member) ? (ts.getModifiers(member) ?? []) : []
   const hidden = modifiers.some(
@@ -125,7 +130,7 @@ function isPublic(member: ts.ClassElement): boolean {
 
 function table(members: Iterable<ts.TypeElement | ts.ClassElement>, checker: ts.TypeChecker): string {
   const rows = [...members]
-    .filter((member) => !member.name?.getText().includes('Symbol.toStringTag'))
+    .filter((member) => !member.name?.getText().includes('Symbol.toStringTag') && !isInternal(member))
     .map((member) => {
       const symbol = member.name && checker.getSymbolAtLocation(member.name)
       const signature = symbol ? undefined : checker.getSignatureFromDeclaration(member as ts.SignatureDeclaration)

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/parse.js'
@@ -18,23 +18,57 @@ function anchorsOf(page: string): Set<string> {
   )
 }
 
-describe('links', () => {
-  const links = pages.flatMap((page) =>
-    [
-      ...read(page)
-        .replace(/^```[^]*?^```/gm, '')
-        .matchAll(/\]\((?!https?:)([^)\s]+)\)/g),
-    ].map(([, to = '']) => ({ page, to })),
-  )
+const links = pages.flatMap((page) =>
+  [
+    ...read(page)
+      .replace(/^```[^]*?^```/gm, '')
+      .matchAll(/\]\((?!https?:)([^)\s]+)\)/g),
+  ].map(([, to = '']) => ({ page, to })),
+)
 
+/** What a link leads to, from the top of the project. */
+function fileOf(page: string, to: string): string {
+  const [path = ''] = to.split('#')
+  return path === '' ? page : normalize(join(dirname(page), path))
+}
+
+describe('links', () => {
   test('there are some', () => expect(links.length).toBeGreaterThan(10))
 
   test.each(links)('$page → $to', ({ page, to }) => {
-    const [path = '', anchor] = to.split('#')
-    const file = path === '' ? page : normalize(join(dirname(page), path))
+    const [, anchor] = to.split('#')
+    const file = fileOf(page, to)
     expect(existsSync(join(ROOT, file)), `${file} exists`).toBe(true)
     if (anchor !== undefined) expect([...anchorsOf(file)]).toContain(anchor)
   })
+})
+
+/** `*` stands for anything in a name. */
+function globMatches(file: string, glob: string): boolean {
+  return new RegExp(`^${glob.replace(/[.+?]/g, '\\$&').replaceAll('*', '[^/]*')}$`).test(file)
+}
+
+/** Whether npm packs it: what `files` of package.json names, and what npm always packs. */
+function isPacked(file: string): boolean {
+  const { files } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    readonly files: readonly string[]
+  }
+  return ['package.json', ...files].some(
+    (each) => globMatches(file, each) || file.startsWith(`${each}/`) || file.replace(/\/$/, '') === each,
+  )
+}
+
+test('a page of the package links to nothing that the package does not have', () => {
+  const packed = links.filter(({ page }) => isPacked(page))
+  expect(new Set(packed.map(({ page }) => page)).size).toBeGreaterThan(5)
+  expect(
+    packed
+      .map(({ page, to }) => ({ page, to, file: fileOf(page, to) }))
+      .filter(({ file }) => !isPacked(file))
+      .map(({ page, to }) => `${page} → ${to}`),
+  ).toEqual([])
+  expect(isPacked('examples/first-script.ts')).toBe(true)
+  expect(isPacked('test/docs/pages.ts')).toBe(false)
 })
 
 describe('yaml', () => {

@@ -41,10 +41,11 @@ const rows: readonly Row[] = readFileSync(join(ROOT, 'docs/faults.md'), 'utf8')
       fault: fault ?? '',
       expected: expected ?? '',
       seen: seen ?? '',
-      tests: [...(tests ?? '').matchAll(/\[([^\]]+)\]\(\.\.\/test\/([^)]+)\)/g)].map(([, name = '', file = '']) => ({
-        file,
-        name,
-      })),
+      tests: (tests ?? '').split(' · ').map((cell) => {
+        // Not a link: the package has the page, and not the tests.
+        const [, file = '', name = ''] = /^`test\/([^`]+)` › (.+?) *$/.exec(cell) ?? []
+        return { file, name }
+      }),
     }
   })
 
