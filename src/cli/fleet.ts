@@ -70,8 +70,17 @@ export async function openFleet(
     ...(overrides.ssh?.serverAliveCountMax === undefined ? present({ keepAliveCountMax }) : {}),
   }
   // Asked for only where it counts: it may have been removed.
-  const cwd = options.config !== undefined && isAbsolute(options.config) ? '/' : (from ?? io.cwd)
-  const open = await openInventory({ cwd, home, env, file: options.config, sshConfig: options.sshConfig, overrides })
+  const named = [...(options.config === undefined ? [] : [options.config]), ...(options.inventory ?? [])]
+  const cwd = options.config !== undefined && named.every(isAbsolute) ? '/' : (from ?? io.cwd)
+  const open = await openInventory({
+    cwd,
+    home,
+    env,
+    file: options.config,
+    inventories: options.inventory,
+    sshConfig: options.sshConfig,
+    overrides,
+  })
   for (const warning of open.warnings) notices.warning(warning)
   const select = async (request: SelectionRequest, names?: readonly string[]): Promise<readonly string[]> => {
     const texts = [request.hosts ?? [], request.exclude ?? []].flat()

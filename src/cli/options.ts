@@ -157,6 +157,25 @@ export const OPTIONS = {
   },
   all: { topic: 'Selection', short: '-a', long: '--all', kind: 'flag', env: null, doc: 'every host of the inventory' },
 
+  from: {
+    topic: 'Selection',
+    long: '--from',
+    value: 'KIND',
+    kind: 'choice',
+    choices: ['ansible', 'genders', 'hosts', 'ssh-config', 'command'],
+    env: null,
+    doc: 'the kind of the inventory that FILE is: ansible, genders, hosts, ssh-config or command',
+  },
+  inventory: {
+    topic: 'Selection',
+    long: '--inventory',
+    value: 'FILE',
+    kind: 'list',
+    env: 'XEC_INVENTORY',
+    doc: 'an inventory of another tool: Ansible, genders, ssh_config, a list of hosts, a program (repeatable)',
+    default: 'inventory: of the configuration',
+  },
+
   env: {
     topic: 'Command',
     short: '-e',

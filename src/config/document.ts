@@ -17,6 +17,7 @@ import {
   type YAMLSeq,
 } from 'yaml'
 import { XecError } from '../errors.js'
+import type { PlainValue } from '../inventory/inventory.js'
 import { parseDuration } from '../runtime/duration.js'
 import { nearest } from '../runtime/nearest.js'
 import { PlainList, PlainMap, PlainScalar, readPlainLines, type PlainNode } from './plain-lines.js'
@@ -249,6 +250,17 @@ export class Reader {
       place: placeOf(this.source, offset),
       fail: refuse,
     }
+  }
+
+  /** Whatever stands here, as plain data. */
+  plain(): PlainValue {
+    const node = this.#resolved
+    if (isMapNode(node)) return Object.fromEntries(this.entries().map(({ key, value }) => [key, value.plain()]))
+    if (isListNode(node)) return this.items().map((item) => item.plain())
+    const value = isScalarNode(node) ? node.value : null
+    if (value === null || value === undefined) return null
+    if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') return value
+    return this.fail(`must be plain data, not ${this.shown}`)
   }
 
   /** The entries of a map whose keys are known. */

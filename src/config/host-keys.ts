@@ -4,7 +4,7 @@
  */
 import { isIP } from 'node:net'
 import { messageOf } from '../errors.js'
-import { LIFTING_KEYS, type HostSettings, type SecretSource } from '../inventory/inventory.js'
+import { LIFTING_KEYS, type HostSettings, type SecretSource, type WrittenSettings } from '../inventory/inventory.js'
 import { addressFault, parseMention } from '../inventory/outside.js'
 import { HOST_KEY_CHECKING, NO_MEANS_ACCEPT_NEW } from '../openssh/host-options.js'
 import { keywordOf, readOption } from '../openssh/keywords.js'
@@ -19,7 +19,7 @@ import {
 import type { HostKeyPolicy } from '../transport/transport.js'
 import type { Reader } from './document.js'
 
-const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) => HostSettings[K] } = {
+const READERS: { readonly [K in keyof Required<WrittenSettings>]: (value: Reader) => HostSettings[K] } = {
   host: (v) => {
     const address = v.string('a host name or an address')
     if (address === '' || /[\s\0]/.test(address) || address.startsWith('-'))
@@ -91,6 +91,7 @@ const READERS: { readonly [K in keyof Required<HostSettings>]: (value: Reader) =
       ),
     ),
   pool: (v) => readPool(v, true),
+  vars: (v) => Object.freeze(Object.fromEntries(v.entries().map(({ key, value }) => [key, value.plain()]))),
   ...liftingReaders(),
 }
 
@@ -115,7 +116,7 @@ function wordOf(v: Reader, keyword: string): string {
 }
 
 /** `user` is accepted for `username`, as many write it. */
-export const HOST_KEYS = [...(Object.keys(READERS) as (keyof HostSettings)[]), 'user'] as const
+export const HOST_KEYS = [...(Object.keys(READERS) as (keyof WrittenSettings)[]), 'user'] as const
 
 /** Reads the settings among `values`, leaving out keys that have no value. */
 export function readSettings(values: ReadonlyMap<string, Reader>): HostSettings {
@@ -125,7 +126,7 @@ export function readSettings(values: ReadonlyMap<string, Reader>): HostSettings 
     const name = key === 'user' ? 'username' : key
     if (name in settings) value.fail('user and username are the same; keep one')
     if (!Object.hasOwn(READERS, name)) continue
-    const read: (value: Reader) => unknown = READERS[name as keyof HostSettings]
+    const read: (value: Reader) => unknown = READERS[name as keyof WrittenSettings]
     settings[name] = read(value)
   }
   const { proxyJump, proxyCommand } = settings

@@ -9,10 +9,14 @@ import { lstat, stat } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path'
 import { messageOf, XecError } from '../errors.js'
 import { makeInventory, type Inventory } from '../inventory/inventory.js'
+import { NO_SOURCE } from '../inventory/sources/merge.js'
+import type { CommandSurroundings } from '../inventory/sources/command.js'
+import type { Source } from '../inventory/sources/source.js'
 import type { ProgramTrust } from '../inventory/resolve.js'
 import type { PoolOptions } from '../pool/options.js'
 import { localUser } from '../runtime/local-user.js'
 import { readBounded } from '../runtime/read-file.js'
+import type { Draft } from './parse.js'
 import { isOwn, trustOf } from './trust.js'
 
 export interface Config {
@@ -33,6 +37,8 @@ export interface LoadConfigOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Replaces the search, as XEC_CONFIG does. */
   readonly file?: string
+  /** Inventories of other tools that the user named, in place of those of the configuration. Relative to `cwd`. */
+  readonly inventories?: readonly string[]
 }
 
 const PACKAGE = 'package.json'
@@ -54,12 +60,14 @@ export async function loadConfig({
   home,
   env,
   file = env['XEC_CONFIG'] || undefined,
+  inventories,
 }: LoadConfigOptions): Promise<Config> {
   const found =
     file === undefined
       ? ((await search(cwd)) ?? (await foundAt(userConfig(home, env))))
       : await named(resolve(cwd, file), file)
-  if (!found)
+  const around = { env, home }
+  if (!found && inventories === undefined)
     return {
       source: null,
       inventory: makeInventory(new Map(), new Map(), {}),
@@ -68,32 +76,66 @@ export async function loadConfig({
       warnings: [],
       trust: noPrograms,
     }
+  if (!found) {
+    const { inventoryOf, loadNamed } = await import('./inventories.js')
+    const named = await loadNamed(inventories ?? [], cwd, around)
+    const { inventory, warnings } = inventoryOf(named)
+    return { source: inventories?.[0] ?? null, inventory, pool: {}, history: true, warnings, trust: noPrograms }
+  }
   // Most of what it takes to read a file is of no use where there is none.
-  const { parseConfig } = await import('./parse.js')
-  const { inventory, pool, history, warnings, holdsSecrets, trust } = parseConfig(
-    found.file,
-    found.text,
-    basename(found.file) === PACKAGE ? 'xec' : undefined,
-  )
+  const { draftConfig } = await import('./parse.js')
+  const { foreignHint } = await import('./foreign.js')
+  let draft: Draft
+  try {
+    draft = draftConfig(found.file, found.text, basename(found.file) === PACKAGE ? 'xec' : undefined)
+  } catch (error) {
+    // Found by its name, it is meant for a configuration.
+    const hint = file === undefined ? undefined : foreignHint(file, found.text)
+    throw hint === undefined ? error : new XecError('XEC_CONFIG', hint, { cause: error })
+  }
+  const origin = { file: found.file, searched: file === undefined, ownFile: userConfig(home, env) }
+  let judged: Promise<ProgramTrust> | undefined
+  const trustIn = (): Promise<ProgramTrust> => (judged ??= trustOf(origin, { home, localUser: localUser(env) }))
+  const source = await sourceOf(draft, { inventories, cwd, around, trustIn })
+  const { inventory, pool, history, warnings, holdsSecrets, trust } = draft.complete(source)
   const secrets =
     holdsSecrets && (await othersMayRead(found.file))
       ? [
           `${found.file} holds a password, passphrase or key and can be read by others: chmod 600 it, or use { env: NAME } or { command: [...] }`,
         ]
       : []
-  const origin = { file: found.file, searched: file === undefined, ownFile: userConfig(home, env) }
   // A project could otherwise trust itself.
   if (trust && !(await isOwn(origin)))
     throw new XecError('XEC_CONFIG', `${trust.place}: trust counts in your own ${origin.ownFile} only; move it there`)
-  let judged: Promise<ProgramTrust> | undefined
   return {
     source: found.file,
     inventory,
     pool,
     history,
     warnings: [...warnings, ...secrets],
-    trust: () => (judged ??= trustOf(origin, { home, localUser: localUser(env) })),
+    trust: trustIn,
   }
+}
+
+/** What the inventories beside a configuration's own hosts come to; nothing is loaded for a configuration without any. */
+async function sourceOf(
+  draft: Draft,
+  {
+    inventories,
+    cwd,
+    around,
+    trustIn,
+  }: {
+    readonly inventories: readonly string[] | undefined
+    readonly cwd: string
+    readonly around: CommandSurroundings
+    readonly trustIn: () => Promise<ProgramTrust>
+  },
+): Promise<Source> {
+  if (inventories === undefined && draft.inventories.length === 0) return NO_SOURCE
+  const { loadNamed, loadSpecs } = await import('./inventories.js')
+  if (inventories !== undefined) return loadNamed(inventories, cwd, around)
+  return loadSpecs(draft.inventories, { ...around, mayRun: async () => (await trustIn()).proxyCommand })
 }
 
 const PLACES = ['xec.config.yaml', 'xec.config.yml', 'xec.config.json', '.xecrc', PACKAGE]

@@ -16,6 +16,8 @@ export interface OpenOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** The configuration file, in place of the search. */
   readonly file?: string
+  /** Inventories of other tools, in place of those of the configuration; its own hosts stand beside them. */
+  readonly inventories?: readonly string[]
   /** In place of ssh's usual two files; `none` for no file. */
   readonly sshConfig?: string
   /** Wins over every layer of the inventory. */
@@ -49,10 +51,11 @@ export async function openInventory({
   home,
   env,
   file,
+  inventories,
   sshConfig,
   overrides = {},
 }: OpenOptions): Promise<OpenInventory> {
-  const { source, inventory, pool, history, warnings, trust } = await loadConfig({ cwd, home, env, file })
+  const { source, inventory, pool, history, warnings, trust } = await loadConfig({ cwd, home, env, file, inventories })
   const ssh = await loadSshConfig({ home, env, file: sshConfig })
   const commands = new MatchCommands(env)
   return {

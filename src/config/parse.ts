@@ -1,11 +1,18 @@
 /** A configuration document becomes an inventory and pool options. No IO. */
-import { isXecError } from '../errors.js'
+import { dirname } from 'node:path'
+import { isXecError, XecError } from '../errors.js'
+import { circleOf } from '../inventory/group-circle.js'
 import { makeInventory, type Group, type HostSettings, type Inventory } from '../inventory/inventory.js'
 import { checkName, expandRange, hasRange, MOST_NAMES } from '../inventory/names.js'
+import type { InventorySpec } from '../inventory/sources/load.js'
+import { mergeSettings, NO_SOURCE } from '../inventory/sources/merge.js'
+import type { Source } from '../inventory/sources/source.js'
 import type { PoolOptions } from '../pool/options.js'
 import { nearest } from '../runtime/nearest.js'
 import { readDocument, type Entry, type Reader } from './document.js'
 import { HOST_KEYS, readPool, readSettings } from './host-keys.js'
+import { readInventoryKey } from './inventory-key.js'
+import { TOP_KEYS } from './top-keys.js'
 import { readTrust } from './trust.js'
 
 export interface Parsed {
@@ -21,30 +28,64 @@ export interface Parsed {
   readonly holdsSecrets: boolean
 }
 
+/** A configuration that may name inventories of other tools, which are read before its own hosts and groups are. */
+export interface Draft {
+  /** What `inventory` names, in its order. */
+  readonly inventories: readonly InventorySpec[]
+  /**
+   * @param source what those inventories came to
+   * @throws XecError XEC_CONFIG with file:line:col
+   */
+  complete(source: Source): Parsed
+}
+
+/** A configuration without inventories of other tools. @see draftConfig */
+export function parseConfig(file: string, text: string, property?: string): Parsed {
+  return draftConfig(file, text, property).complete(NO_SOURCE)
+}
+
 /**
  * @param property read the value of this key only (`xec` of a package.json)
  * @throws XecError XEC_CONFIG with file:line:col
  */
-export function parseConfig(file: string, text: string, property?: string): Parsed {
+export function draftConfig(file: string, text: string, property?: string): Draft {
   const document = readDocument(file, text)
   const root =
     property === undefined ? document : (document.entries().find(({ key }) => key === property)?.value ?? document)
-  const top = root.known(['pool', 'defaults', 'hosts', 'groups', 'trust', 'history'])
+  const top = root.known(TOP_KEYS)
   const pool = top.get('pool')
   const trust = top.get('trust')
   const defaults = readDefaults(top.get('defaults'))
-  const hosts = readHosts(top.get('hosts'))
-  const groups = readGroups(top.get('groups'), hosts)
+  const own = readHosts(top.get('hosts'))
+  const inventory = top.get('inventory')
   return {
-    inventory: makeInventory(hosts, groups, defaults),
-    warnings: document.warnings,
-    trust: trust && !trust.isNull ? { paths: readTrust(trust), place: trust.place } : undefined,
-    pool: pool ? readPool(pool, false) : {},
-    history: top.get('history')?.boolean() ?? true,
-    holdsSecrets: [defaults, ...new Set(hosts.values()), ...[...groups.values()].map((group) => group.settings)].some(
-      holdsSecret,
-    ),
+    inventories: inventory && !inventory.isNull ? readInventoryKey(inventory, dirname(file)) : [],
+    complete(source) {
+      const hosts = withSource(own, source)
+      const groups = readGroups(top.get('groups'), hosts, source)
+      return {
+        inventory: makeInventory(hosts, groups, defaults),
+        warnings: [...document.warnings, ...source.warnings],
+        trust: trust && !trust.isNull ? { paths: readTrust(trust), place: trust.place } : undefined,
+        pool: pool ? readPool(pool, false) : {},
+        history: top.get('history')?.boolean() ?? true,
+        holdsSecrets: [defaults, ...new Set(own.values()), ...[...groups.values()].map((group) => group.settings)].some(
+          holdsSecret,
+        ),
+      }
+    },
   }
+}
+
+/** The configuration's hosts first, each with what a source adds to it, then the others of the source. */
+function withSource(own: ReadonlyMap<string, HostSettings>, source: Source): ReadonlyMap<string, HostSettings> {
+  if (source.hosts.size === 0) return own
+  const hosts = new Map(own)
+  for (const [name, settings] of source.hosts) {
+    const above = own.get(name)
+    hosts.set(name, above ? mergeSettings(above, settings) : settings)
+  }
+  return hosts
 }
 
 function readDefaults(value: Reader | undefined): HostSettings {
@@ -86,7 +127,11 @@ function namesOf(entry: Entry): string[] {
 /** Names in the lists of all groups together, each counted as often as it is listed. */
 const MOST_MEMBERS = 4_000_000
 
-function readGroups(value: Reader | undefined, hosts: ReadonlyMap<string, HostSettings>): Map<string, Group> {
+function readGroups(
+  value: Reader | undefined,
+  hosts: ReadonlyMap<string, HostSettings>,
+  source: Source,
+): Map<string, Group> {
   const groups = new Map<string, Group>()
   const written = new Map<string, Reader[]>()
   let listed = 0
@@ -121,12 +166,24 @@ function readGroups(value: Reader | undefined, hosts: ReadonlyMap<string, HostSe
   for (const items of written.values())
     for (const item of items) {
       const name = item.string('the name of a group')
-      if (groups.has(name)) continue
-      const meant = nearest(name, groups.keys())
+      if (groups.has(name) || source.groups.has(name)) continue
+      const meant = nearest(name, [...groups.keys(), ...source.groups.keys()])
       item.fail(
         `no group ${name}${hosts.has(name) ? '; it is a host, and belongs under hosts' : meant ? `; did you mean ${meant}?` : ' is defined here'}`,
       )
     }
+  for (const [name, { hosts: members, groups: inner }] of source.groups) {
+    const above = groups.get(name)
+    groups.set(
+      name,
+      Object.freeze({
+        name,
+        hosts: above ? [...new Set([...above.hosts, ...members])] : members,
+        groups: above ? [...new Set([...above.groups, ...inner])] : inner,
+        settings: above?.settings ?? {},
+      }),
+    )
+  }
   refuseCycles(groups, written)
   return groups
 }
@@ -144,33 +201,16 @@ function membersOf(item: Reader, hosts: ReadonlyMap<string, HostSettings>): stri
   return names
 }
 
-/** Walked on a path of our own: a chain of groups may be longer than the stack is deep. */
 function refuseCycles(groups: ReadonlyMap<string, Group>, written: ReadonlyMap<string, readonly Reader[]>): void {
-  const done = new Set<string>()
-  for (const start of groups.keys()) {
-    /** The groups on the way, each with the place in it that comes next. */
-    const path = [{ name: start, next: 0 }]
-    const onPath = new Set([start])
-    for (let at = path.at(-1); at !== undefined; at = path.at(-1)) {
-      const i = at.next++
-      const inner = groups.get(at.name)?.groups[i]
-      if (inner === undefined) {
-        done.add(at.name)
-        onPath.delete(at.name)
-        path.pop()
-      } else if (onPath.has(inner)) {
-        const names = path.map(({ name }) => name)
-        written
-          .get(at.name)
-          ?.[i]?.fail(
-            `a circle of groups: ${[...names.slice(names.indexOf(inner)), inner].join(' → ')}; a group cannot be in itself`,
-          )
-      } else if (!done.has(inner)) {
-        path.push({ name: inner, next: 0 })
-        onPath.add(inner)
-      }
-    }
+  const circle = circleOf(groups)
+  if (!circle) return
+  const problem = `a circle of groups: ${circle.join(' → ')}; a group cannot be in itself`
+  // The one that closes it, as far as it is written here.
+  for (const [i, name] of [...circle.entries()].reverse()) {
+    const item = written.get(name)?.find((each) => each.string() === circle[i + 1])
+    if (item) item.fail(problem)
   }
+  throw new XecError('XEC_CONFIG', problem)
 }
 
 /** An error of something that knows no places, said at this one. */

@@ -12,6 +12,10 @@ export type SecretSource =
   | { readonly kind: 'env'; readonly name: string; readonly place: Place }
   | { readonly kind: 'command'; readonly argv: readonly string[]; readonly place: Place }
 
+/** Plain data of variables, as JSON and YAML have it. */
+export type PlainValue =
+  string | number | boolean | null | readonly PlainValue[] | { readonly [key: string]: PlainValue }
+
 /** The keys that say the same as a keyword of ssh_config and take its place: `passwordAuthentication: true`. */
 export const LIFTING_KEYS = [
   ...CONNECTION_RULES,
@@ -24,8 +28,19 @@ export const LIFTING_KEYS = [
 
 type LiftingSettings = { readonly [K in (typeof LIFTING_KEYS)[number]]?: SshHostOptions[K] }
 
+/** What an inventory of another tool says of a host that no configuration can say. */
+export interface SourceMarks {
+  /** Why the host is never dialled, with its place. */
+  readonly notDialled?: string
+  /** For a setting that could not be read: what is wrong, with its place. It counts where no layer above says the setting. */
+  readonly faults?: { readonly [K in keyof WrittenSettings]?: string }
+}
+
 /** What one layer (a host, a group, the defaults) says. Names as in the file; everything optional. */
-export interface HostSettings extends LiftingSettings {
+export interface HostSettings extends WrittenSettings, SourceMarks {}
+
+/** The keys that a configuration may say. */
+export interface WrittenSettings extends LiftingSettings {
   readonly host?: string
   readonly port?: number
   readonly username?: string
@@ -46,6 +61,8 @@ export interface HostSettings extends LiftingSettings {
   readonly serverAliveCountMax?: number
   readonly env?: Readonly<Record<string, SecretSource>>
   readonly pool?: HostPoolOptions
+  /** Plain data for templates; no secret. */
+  readonly vars?: Readonly<Record<string, PlainValue>>
 }
 
 export interface Group {

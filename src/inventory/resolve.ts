@@ -24,7 +24,7 @@ import {
   type ProxyCommand,
   type Target,
 } from '../transport/transport.js'
-import { LIFTING_KEYS, type HostSettings, type Inventory, type SecretSource } from './inventory.js'
+import { LIFTING_KEYS, type HostSettings, type Inventory, type PlainValue, type SecretSource } from './inventory.js'
 import { checkHost, type Mention } from './outside.js'
 import { Secrets } from './secrets.js'
 import { wayOf, type Way } from './way.js'
@@ -73,6 +73,8 @@ export interface ResolvedTarget {
   readonly env: Readonly<Record<string, string | Secret>>
   /** The groups that it is in, nearest first. */
   readonly groups: readonly string[]
+  /** The inventory's variables: the host's, its groups' nearest first, the defaults'. */
+  readonly vars: Readonly<Record<string, PlainValue>>
   /** What is said of commands, not of the connection. */
   readonly session: SessionRules
 }
@@ -86,7 +88,8 @@ export interface SessionRules {
 }
 
 /**
- * @returns one target a name, in the same order; a jump host is the same object for everything behind it
+ * @returns one target a name, in the same order; a jump host is the same object for everything behind it. A host that its
+ *   inventory says not to dial is left out with a warning.
  * @throws XecError XEC_CONFIG, XEC_UNKNOWN_HOST, before anything is dialled
  */
 export async function resolveTargets(
@@ -95,7 +98,15 @@ export async function resolveTargets(
 ): Promise<{ readonly targets: readonly ResolvedTarget[]; readonly warnings: readonly string[] }> {
   const resolver = new Resolver(context)
   const targets: ResolvedTarget[] = []
-  for (const name of names) targets.push(await resolver.resolve(name))
+  const left: string[] = []
+  for (const name of names) {
+    const reason = resolver.reasonNotToDial(name)
+    if (reason === undefined) targets.push(await resolver.resolve(name))
+    else left.push(`${name} is not dialled: ${reason}`)
+  }
+  if (targets.length === 0 && left[0] !== undefined)
+    throw new XecError('XEC_CONFIG', `${left[0]}${left.length > 1 ? `; so are ${left.length - 1} more` : ''}`)
+  for (const warning of left) resolver.warnings.add(warning)
   return { targets, warnings: [...resolver.warnings] }
 }
 
@@ -108,6 +119,13 @@ class Resolver {
   constructor(private readonly context: ResolveContext) {
     this.#secrets = new Secrets(context.env)
     this.#commands = context.commands ?? new MatchCommands(context.env)
+  }
+
+  /** Of the host that a name stands for; undefined for one that is dialled. */
+  reasonNotToDial(name: string): string | undefined {
+    const { inventory, ssh } = this.context
+    const { base } = inventory.hosts.has(name) ? { base: name } : checkHost(name, inventory, ssh)
+    return inventory.hosts.get(base)?.notDialled
   }
 
   async resolve(name: string): Promise<ResolvedTarget> {
@@ -124,6 +142,7 @@ class Resolver {
       target,
       env: Object.freeze(env),
       groups: inventory.groupsOf(mention.base).map((group) => group.name),
+      vars: varsOf(host.layers),
       session: sessionOf(host, overrides),
     }
   }
@@ -137,6 +156,12 @@ class Resolver {
       ...(own ? [own, ...inventory.groupsOf(mention.base).map((group) => group.settings)] : []),
       inventory.defaults,
     ]
+    for (const [key, problem] of Object.entries(own?.faults ?? {}))
+      if (!isSaid(key, overrides, mention))
+        this.#refuse(
+          name,
+          `${problem}; say ${key} for it under hosts: of the configuration, or leave it out: -x ${mention.base}`,
+        )
     const address = first(layers, 'host')?.replaceAll('{name}', mention.base) ?? mention.base
     const username =
       overrides.username ?? mention.username ?? overrides.variables?.username ?? first(layers, 'username')
@@ -349,6 +374,34 @@ const PROXY_OPTIONS: ReadonlySet<keyof SshHostOptions> = new Set(['proxyCommand'
 interface Reach {
   readonly jump: PoolTarget | null
   readonly proxyCommand: ProxyCommand | null
+}
+
+/** Whether the command line says what an inventory says in a way that cannot be read. */
+function isSaid(
+  key: string,
+  { username, port, identityFiles, proxyJump, ssh = {} }: HostOverrides,
+  mention: Mention,
+): boolean {
+  switch (key) {
+    case 'username':
+      return (username ?? mention.username) !== undefined
+    case 'port':
+      return (port ?? mention.port) !== undefined
+    case 'privateKey':
+      return identityFiles !== undefined || ssh.identityFiles !== undefined
+    case 'proxyJump':
+      return (proxyJump ?? ssh.proxyJump ?? ssh.proxyCommand) !== undefined
+    default:
+      return false
+  }
+}
+
+/** Key by key, the nearest layer that has it. */
+function varsOf(layers: readonly HostSettings[]): Readonly<Record<string, PlainValue>> {
+  const said = layers.flatMap(({ vars }) => (vars ? [vars] : []))
+  return said.length === 1 && said[0]
+    ? said[0]
+    : Object.freeze(Object.fromEntries(said.reverse().flatMap((vars) => Object.entries(vars))))
 }
 
 /** Whether the inventory says something else where ssh_config says what cannot be honoured. */

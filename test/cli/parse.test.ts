@@ -61,7 +61,7 @@ describe('what is refused, and in which words', () => {
     ['exec-all -a --fanout 0 id', '--fanout 0: at least 1'],
     ['exec-all -a --output xml id', '--output xml: choose text, grouped, lines, json, ndjson, csv, junit'],
     ['exec-all -a --json --output text id', '--json and --output text contradict each other'],
-    ['init somewhere', 'xec init takes no somewhere; see xec init --help'],
+    ['init some where', 'xec init takes no where; see xec init --help'],
   ])('%s', (line, message) => {
     expect(() => parse(line)).toThrowError(expect.objectContaining({ code: 'XEC_CONFIG', message }))
   })

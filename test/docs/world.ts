@@ -63,6 +63,8 @@ groups:
   staging: [cache1]
 `,
   )
+  mkdirSync(join(cwd, 'inventory'))
+  writeFileSync(join(cwd, 'inventory', 'hosts'), '[web]\nweb[01:03]\n')
   writeFileSync(join(cwd, 'deploy.sh'), '#!/bin/sh\necho "deploying $1"\n')
   writeFileSync(join(cwd, 'check.sh'), '#!/bin/sh\necho "checking"\n')
   writeFileSync(join(cwd, 'notes.txt'), 'some notes\n')

@@ -14,13 +14,14 @@ export const hosts: CommandRunner = async (io, invocation) => {
   const fleet = await openFleet(io, invocation, createNotices(io, options))
   const rows = await fleet.resolve(await fleet.select(options, operands), false)
   if (options.json) {
-    const documents = rows.map(({ target, groups }) => ({
+    const documents = rows.map(({ target, groups, vars }) => ({
       host: target.host,
       address: addressOf(target),
       user: target.username,
       jump: jumpsOf(target),
       proxyCommand: endOf(target).proxyCommand != null,
       groups,
+      ...(Object.keys(vars).length > 0 ? { vars } : {}),
     }))
     io.stdout.write(`${JSON.stringify({ schemaVersion: 1, hosts: documents })}\n`)
     return 0
