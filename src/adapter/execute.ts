@@ -214,16 +214,24 @@ export function neverSent(
   })
 }
 
-/** Once the server has closed the channel its session slot is free; one that does not answer is not waited for. */
+/**
+ * Once the server has closed the channel its session slot is free; one that does not answer is not waited for. With
+ * `enabled: false` the connection is closed by then, too, or on its way for as long as its goodbye may take.
+ */
 export async function giveBack(lease: Lease, clock: Clock): Promise<void> {
   const { channel } = lease
   channel.close()
+  await waitFor(channel.closed, clock)
+  lease.release()
+  if (lease.gone) await waitFor(lease.gone, clock)
+}
+
+async function waitFor(what: Promise<void>, clock: Clock): Promise<void> {
   await new Promise<void>((resolve) => {
     const timer = clock.timer(CLOSE_WAIT_MS, resolve)
-    void channel.closed.then(() => {
+    void what.then(() => {
       timer.clear()
       resolve()
     })
   })
-  lease.release()
 }

@@ -47,6 +47,8 @@ export interface Lease {
   readonly attempts: readonly Attempt[]
   /** Gives the channel back, closing it if it is still open. Idempotent. */
   release(): void
+  /** Of a pool with `enabled: false`: resolves when the lease's connection, and each one that carried it alone, is closed. Never rejects. */
+  readonly gone?: Promise<void> | undefined
 }
 
 export interface DrainOptions {

@@ -95,6 +95,7 @@ export class Sessions {
       waitMs,
       connectMs: grants > 1 ? 0 : dialMs,
       attempts: waiter.attempts,
+      gone: this.state.enabled ? undefined : closedWithJumps(connection),
       release: () => {
         if (session.leased) this.effects.update(() => this.#release(connection, session, waiter.host))
       },
@@ -116,4 +117,11 @@ export class Sessions {
     sessions.drop(this.state, connection, session)
     session.channel.close()
   }
+}
+
+/** The closing of a connection, and after it of each that carried nothing else. */
+async function closedWithJumps(connection: ConnectionView): Promise<void> {
+  await connection.link?.ended
+  const { jump } = connection
+  if (jump && jump.carried.size === 0 && jump.used === 0) await closedWithJumps(jump)
 }
