@@ -29,6 +29,13 @@ const NOT_STORED: readonly string[] = [
   'script',
   'stdin',
   'noStdin',
+  // Which hosts a rerun takes.
+  'failed',
+  'unreachable',
+  'lost',
+  'timedOut',
+  'notStarted',
+  'notOk',
 ] satisfies readonly OptionName[]
 
 /** What a record shall say of a run. */

@@ -14,7 +14,7 @@ import { usage } from './values.js'
 const LARGEST_SCRIPT = 5_000_000
 
 /** A local script, read. */
-export interface Script {
+interface Script {
   /** As it was named. */
   readonly name: string
   readonly content: Buffer

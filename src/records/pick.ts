@@ -27,7 +27,7 @@ function isNotStarted({ outcome, executed }: Ended): boolean {
 }
 
 /** Whether a result is one that a plain `rerun` takes. */
-export function isPlain(result: Ended): boolean {
+function isPlain(result: Ended): boolean {
   return PLAIN.includes(result.outcome) && !isUnknown(result)
 }
 
