@@ -152,8 +152,22 @@ pool: { maxReconnectAttempts: 0 }
       hosts: object[]
     }
     expect(document.hosts).toEqual([
-      { host: 'web01', address: `127.0.0.1:${sshd.port}`, user: sshd.user, jump: [], groups: ['web', 'good'] },
-      { host: 'web03', address: `127.0.0.1:${sshd.port}`, user: sshd.user, jump: [], groups: ['web', 'good'] },
+      {
+        host: 'web01',
+        address: `127.0.0.1:${sshd.port}`,
+        user: sshd.user,
+        jump: [],
+        proxyCommand: false,
+        groups: ['web', 'good'],
+      },
+      {
+        host: 'web03',
+        address: `127.0.0.1:${sshd.port}`,
+        user: sshd.user,
+        jump: [],
+        proxyCommand: false,
+        groups: ['web', 'good'],
+      },
     ])
   })
 
@@ -232,7 +246,7 @@ pool: { maxReconnectAttempts: 0 }
     [
       'an ssh option that is none',
       ['run', '-o', 'Prot=2', 'web01', 'id'],
-      /^xec: -o Prot is not supported; did you mean Port\?\n$/,
+      /^xec: -o Prot: ssh_config has no such keyword; did you mean Port\?\n$/,
     ],
     [
       'an ssh configuration that is not there',

@@ -74,7 +74,7 @@ describeWorld('xec at a terminal', () => {
     )
     silent.close()
     expect(screen).toMatch(/\^C\r\n(?:.*\r\n)*xec: 127\.0\.0\.1.*cancelled.*\r\n/)
-    expect(screen).toMatch(/^pool {2}0\/256/m)
+    expect(screen).toMatch(/^pool {2}0 connections opened/m)
     expect(screen).toContain('status 130')
   })
 

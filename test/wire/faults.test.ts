@@ -46,7 +46,7 @@ describe('what answers is no SSH server, or a bad one', () => {
 
   async function against(port: number, queueTimeoutMs?: number): Promise<{ result: Result; ms: number }> {
     const before = held()
-    const xec = createXec({ pool: { autoReconnect: false, reconnectDelay: 5, maxReconnectDelay: 20 } })
+    const xec = createXec({ pool: { maxReconnectAttempts: 0, reconnectDelay: 5, maxReconnectDelay: 20 } })
     const began = performance.now()
     const target = makeTarget({ port, user: 'nobody' }, place.knownHosts, {
       credentials: { keys: [keyFile(place.path('key'))] },
