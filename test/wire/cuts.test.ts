@@ -59,7 +59,7 @@ describeWorld('a conversation that is cut', () => {
   /** A batch of commands at once, each on a connection of its own, over one pool that is closed at the end. */
   async function converse(plans: readonly (Plan | null)[]) {
     const xec = createXec({
-      pool: { autoReconnect: false, reconnectDelay: 5, maxReconnectDelay: 50, maxConcurrentDials: BATCH },
+      pool: { maxReconnectAttempts: 0, reconnectDelay: 5, maxReconnectDelay: 50, maxConcurrentDials: BATCH },
     })
     const ran = await Promise.all(
       plans.map(async (plan) => {

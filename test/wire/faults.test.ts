@@ -248,7 +248,7 @@ describeWorld('a real conversation, damaged', () => {
   let total = { toClient: 2_300, toServer: 1_600 }
 
   async function converse(plans: readonly (Plan | null)[]) {
-    const xec = createXec({ pool: { autoReconnect: false, reconnectDelay: 5, maxReconnectDelay: 50, ...KEEPALIVE } })
+    const xec = createXec({ pool: { maxReconnectAttempts: 0, reconnectDelay: 5, maxReconnectDelay: 50, ...KEEPALIVE } })
     const ran = await Promise.all(
       plans.map(async (plan) => {
         const id = `f${String(next++).padStart(5, '0')}`
@@ -355,7 +355,7 @@ describeWorld('a real conversation, damaged', () => {
     const keepalive = { keepAliveInterval: 150, keepAliveCountMax: 2 }
     const sleeping = async (address: string, plan: Plan | null) => {
       tap.plan(address, plan)
-      const xec = createXec({ pool: { autoReconnect: false, ...keepalive, keepAlive: plan !== null } })
+      const xec = createXec({ pool: { maxReconnectAttempts: 0, ...keepalive, keepAlive: plan !== null } })
       const abort = new AbortController()
       const running = new Promise<number>((resolve) => {
         const target = makeTarget({ port: tap.port, user: sshd.user }, place.path('real'), {
@@ -406,7 +406,7 @@ describeWorld('a real conversation, damaged', () => {
   test('hosts that take connections and say nothing hold no permit that a healthy one could use', async () => {
     const silent = await startRawServer(() => {})
     const abort = new AbortController()
-    const xec = createXec({ pool: { maxConcurrentDials: 1, autoReconnect: false } })
+    const xec = createXec({ pool: { maxConcurrentDials: 1, maxReconnectAttempts: 0 } })
     const waiting = Array.from({ length: 5 }, (_, i) =>
       xec.execute(
         makeTarget({ port: silent.port, user: 'nobody' }, place.path('real'), {
@@ -434,8 +434,8 @@ describeWorld('a real conversation, damaged', () => {
 
   test('dripping byte by byte it is slow, and whole', async () => {
     const proxy = await startProxy({ port: sshd.port, dripMs: 0 })
-    const xec = createXec({ pool: { autoReconnect: false, ...KEEPALIVE } })
-    const hurried = createXec({ pool: { autoReconnect: false } })
+    const xec = createXec({ pool: { maxReconnectAttempts: 0, ...KEEPALIVE } })
+    const hurried = createXec({ pool: { maxReconnectAttempts: 0 } })
     const target = (connectTimeoutMs: number) =>
       makeTarget({ port: proxy.port, user: sshd.user }, place.path('real'), {
         credentials: { keys: [keyFile(sshd.privateKeyPath)] },

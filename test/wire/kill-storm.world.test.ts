@@ -195,7 +195,7 @@ describeWorld('a kill storm', () => {
     const holes = hosts / 4
     const each = FULL ? 20 : 6
     const xec = createXec({
-      pool: { keepAliveInterval: 1_000, keepAliveCountMax: 2, autoReconnect: false, maxConcurrentDials: 16 },
+      pool: { keepAliveInterval: 1_000, keepAliveCountMax: 2, maxReconnectAttempts: 0, maxConcurrentDials: 16 },
     })
     const round = async (
       net: number,

@@ -189,7 +189,7 @@ describeWorld('a real server', () => {
   }
 
   test('case 2: the listener is killed alone', () =>
-    on({}, { autoReconnect: false }, async (sshd, _, run) => {
+    on({}, { maxReconnectAttempts: 0 }, async (sshd, _, run) => {
       expect((await run('true')).outcome).toBe('ok')
       const [connection] = sshd.connections()
       process.kill(sshd.pid, 'SIGKILL')
@@ -202,9 +202,9 @@ describeWorld('a real server', () => {
     }))
 
   test('case 9: a reset in the middle of output', () =>
-    on({}, { autoReconnect: false }, async (sshd) => {
+    on({}, { maxReconnectAttempts: 0 }, async (sshd) => {
       const tap = await startTap(sshd.port)
-      const xec = createXec({ pool: { autoReconnect: false } })
+      const xec = createXec({ pool: { maxReconnectAttempts: 0 } })
       let first: () => void = () => {}
       const flowing = new Promise<void>((resolve) => (first = resolve))
       const target = makeTarget({ ...sshd, port: tap.port }, place.path('reset'), {
@@ -267,7 +267,7 @@ describeWorld('a real server', () => {
     }))
 
   test('case 25: a name that is unknown, and one whose first address is dead', () =>
-    on({ address: '127.0.0.1' }, { autoReconnect: false }, async (sshd, _, run) => {
+    on({ address: '127.0.0.1' }, { maxReconnectAttempts: 0 }, async (sshd, _, run) => {
       const lookup = vi.spyOn(dns, 'lookup') as unknown as {
         mockImplementation(
           fn: (name: string, options: { all?: boolean }, reply: (error: Error | null, found?: unknown) => void) => void,

@@ -40,7 +40,7 @@ export interface Expected {
 const RAN_WHOLE = { outcome: 'ok', executed: 'yes', phase: [], runs: [1, 1], truncated: false } as const
 const UNREACHED = { again: false, outcome: 'unreachable', executed: 'no', runs: [0, 0], truncated: false } as const
 
-/** With `autoReconnect: false`. A close before the banner is throttling, which costs no attempt. */
+/** With `maxReconnectAttempts: 0`. A close before the banner is throttling, which costs no attempt. */
 export function expected({ sent, arrived, received, heard }: WhatPassed): Expected {
   const got = (packet: string): boolean => received.includes(packet)
   if (!heard) return { stage: 'before the banner', again: true, ...RAN_WHOLE }

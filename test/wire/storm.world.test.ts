@@ -91,7 +91,7 @@ describeWorld('a storm', () => {
     // No jitter: each dial comes at its time, not before.
     const delayMs = 60
     const xec = createXec({
-      pool: { autoReconnect: false, reconnectDelay: delayMs, maxReconnectDelay: 500 },
+      pool: { maxReconnectAttempts: 0, reconnectDelay: delayMs, maxReconnectDelay: 500 },
       random: { next: () => 0.999 },
     })
     const results = await Promise.all(
