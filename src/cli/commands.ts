@@ -3,7 +3,15 @@ import type { CommandSpec } from './command.js'
 import type { OptionName } from './options.js'
 
 const SSH = ['login', 'port', 'identity', 'jump', 'sshConfig', 'sshOption'] as const satisfies readonly OptionName[]
-const SELECTION = ['group', 'hosts', 'exclude', 'all'] as const satisfies readonly OptionName[]
+const SELECTION = [
+  'group',
+  'hosts',
+  'exclude',
+  'all',
+  'pick',
+  'pickSeed',
+  'order',
+] as const satisfies readonly OptionName[]
 const DIALLING = ['connectTimeout', 'queueTimeout', 'retries'] as const satisfies readonly OptionName[]
 const LIMITS = [
   'maxConnections',
@@ -189,12 +197,13 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'hosts',
     usage: '[selection] [options]',
     summary: 'list the hosts of the inventory as they would be dialled: name, address, user, groups',
-    options: [...SELECTION, ...SSH, 'json', 'quiet', 'color', 'inventory', 'config'],
+    options: [...SELECTION, ...SSH, 'names', 'fold', 'groups', 'json', 'quiet', 'color', 'inventory', 'config'],
     operands: Infinity,
     words: false,
     examples: [
       ['xec hosts', 'all of them'],
       ['xec hosts -g web -x web03', 'what a selection means'],
+      ["xec hosts '@web[0:3]' --fold", 'the first three of a group, folded'],
       ["xec hosts 'web[01-05]' --json", 'for programs'],
       ['xec hosts --inventory /etc/ansible/hosts', 'an inventory of another tool'],
     ],

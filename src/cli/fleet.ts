@@ -4,7 +4,7 @@ import type { Command } from '../adapter/types.js'
 import { openInventory } from '../config/open.js'
 import type { Inventory } from '../inventory/inventory.js'
 import type { HostOverrides, ResolvedTarget } from '../inventory/resolve.js'
-import { runsIn, type SelectionRequest } from '../inventory/selector.js'
+import { listsIn, runsIn, type SelectionRequest } from '../inventory/selector.js'
 import { loadKeyText } from '../openssh/identity.js'
 import type { SshHostOptions } from '../openssh/ssh-config.js'
 import { parseSshOption, sshOptionWarning } from '../openssh/ssh-option.js'
@@ -13,7 +13,10 @@ import type { PoolTarget } from '../pool/types.js'
 import type { HostCommand } from '../run/local.js'
 import { expandTilde } from '../runtime/home.js'
 import { localUser } from '../runtime/local-user.js'
+import { parseAmount, pickHosts } from '../inventory/pick.js'
+import { systemRandom } from '../runtime/random.js'
 import type { Invocation } from './command.js'
+import { checkStdinUsers, readHostLists } from './host-lists.js'
 import type { Io } from './io.js'
 import type { Notices } from './notices.js'
 import type { OptionValues } from './options.js'
@@ -86,7 +89,10 @@ export async function openFleet(
     const texts = [request.hosts ?? [], request.exclude ?? []].flat()
     const asked = runsIn(open.inventory, texts)
     const runs = await lookUpRuns(io, asked, (message) => notices.warning(message))
-    return open.select(request, { runs, names })
+    const wanted = listsIn(texts)
+    checkStdinUsers(options, wanted)
+    const lists = await readHostLists(io, wanted)
+    return picked(open.select(request, { runs, lists, names }), options, notices)
   }
   return {
     source: open.source,
@@ -108,6 +114,23 @@ export async function openFleet(
       return targets.map((resolved) => ({ ...resolved, target: over(resolved.target) }))
     },
   }
+}
+
+/** What --pick and --order leave of a selection, and the seed that repeats it. */
+function picked(names: readonly string[], options: OptionValues, notices: Notices): readonly string[] {
+  const { pick, order, pickSeed } = options
+  if (pick === undefined && order !== 'random') {
+    if (pickSeed !== undefined) throw usage('--pick-seed repeats what --pick or --order random chose; say one of them')
+    return names
+  }
+  const amount = pick === undefined ? undefined : parseAmount(pick)
+  if (pick !== undefined && amount === undefined)
+    throw usage(`--pick ${pick}: a number of hosts from 1, or a share such as 10%`)
+  const seed = pickSeed ?? Math.floor(systemRandom.next() * 1_000_000_000)
+  const taken = pickHosts(names, { amount, order: order === 'random' ? 'random' : 'inventory', seed })
+  const what = pick === undefined ? 'in random order' : `picked ${taken.length} of ${names.length} hosts`
+  notices.note(`${what}; --pick-seed ${seed} repeats it`)
+  return taken
 }
 
 /**

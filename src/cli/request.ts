@@ -53,9 +53,22 @@ export function titleOf({ line, script }: Command): string {
   return script ? [script.name, ...script.args].join(' ') : line
 }
 
+async function readStdin(io: Io): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of io.stdin as AsyncIterable<Buffer | string>) {
+    const bytes = Buffer.from(chunk)
+    length += bytes.length
+    if (length > LARGEST_SCRIPT) throw Object.assign(new Error('it is longer than 5 MB'), { code: 'EFBIG' })
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks)
+}
+
 async function readScript(io: Io, name: string): Promise<Script> {
   const path = isAbsolute(name) ? name : resolve(io.cwd, name)
   try {
+    if (name === '-') return { name, content: await readStdin(io) }
     return { name, content: (await readBounded(path, { largest: LARGEST_SCRIPT })).bytes }
   } catch (error) {
     const hint = (error as NodeJS.ErrnoException).code === 'EFBIG' ? '; copy it to the hosts and run it there' : ''

@@ -1,15 +1,17 @@
 /**
  * The selection algebra as a value: names, globs, ranges, `@group`, `all`, `~/regex/`, combined from left to right by
- * union `,`, intersection `&` and exclusion `!`. A selector is parsed once and asked of an inventory; it does no IO:
+ * union `,` (or blanks, or newlines), intersection `&` and exclusion `!`; slices `@web[0:3]`; lists `^FILE` and `-`. A selector is parsed once and asked of an inventory; it does no IO:
  * the hosts of a recorded run (`@last:failed`) are looked up before.
  */
 import { OUTCOMES, type Outcome } from '../adapter/types.js'
-import { isXecError, XecError } from '../errors.js'
+import { isXecError, messageOf, XecError } from '../errors.js'
 import { hasWildcard, matchPattern } from '../openssh/pattern.js'
 import { nearest } from '../runtime/nearest.js'
 import type { Inventory } from './inventory.js'
 import { expandWithin, hasRange, MOST_NAMES } from './names.js'
+import type { ListedWord } from './name-list.js'
 import { matching } from './regex.js'
+import { splitSlice, takeSlice, type Slice } from './slice.js'
 
 type Term =
   | { readonly kind: 'all' }
@@ -17,6 +19,9 @@ type Term =
   /** `outright`: it may also mean names that ssh_config has without a wildcard. */
   | { readonly kind: 'match'; readonly outright: boolean; matching(names: readonly string[]): readonly string[] }
   | { readonly kind: 'run'; readonly text: string; readonly run: RunReference }
+  /** `name`: a path, or `-` for standard input. */
+  | { readonly kind: 'list'; readonly name: string }
+  | { readonly kind: 'slice'; readonly text: string; readonly base: Term; readonly slice: Slice }
   | { readonly kind: 'names'; readonly names: readonly string[] }
 
 /** `@last`, `@run(ID):ok`: the hosts of a recorded run. */
@@ -39,6 +44,8 @@ interface Room {
   left: number
 }
 
+const BLANK = /[ \t\r\n]/
+
 /** @throws XecError XEC_CONFIG with the column of what is not understood */
 export function parseSelector(text: string, room: Room = { left: MOST_NAMES }): Selector {
   const steps: { operator: Operator; term: Term }[] = []
@@ -50,7 +57,7 @@ export function parseSelector(text: string, room: Room = { left: MOST_NAMES }): 
     })
   }
   for (;;) {
-    while (text[at] === ' ') at++
+    while (BLANK.test(text[at] ?? '')) at++
     const mark = text[at]
     if (mark === undefined) break
     if (mark === ',' || mark === '&' || mark === '!') {
@@ -62,7 +69,6 @@ export function parseSelector(text: string, room: Room = { left: MOST_NAMES }): 
       at++
       continue
     }
-    if (steps.length > 0 && operator === null) fail(at, 'an operator is missing: , for or, & for and, ! for but not')
     const [word, end] = readWord(text, at, fail)
     // A selector that begins with an exclusion excludes from everything.
     if (steps.length === 0 && operator === '!') steps.push({ operator: ',', term: { kind: 'all' } })
@@ -88,13 +94,18 @@ function readWord(text: string, start: number, fail: (column: number, problem: s
     const mark = text[end] ?? ''
     if (mark === '[') depth++
     else if (mark === ']') depth--
-    else if (depth === 0 && ',&! '.includes(mark)) break
+    else if (BLANK.test(mark) || (depth === 0 && ',&!'.includes(mark))) break
   }
   return [text.slice(start, end), end]
 }
 
 function termOf(word: string, room: Room, fail: (problem: string) => never): Term {
   if (word === 'all') return { kind: 'all' }
+  if (word === '-') return { kind: 'list', name: '-' }
+  if (word.startsWith('^'))
+    return word === '^' ? fail('^ needs the path of a list of hosts') : { kind: 'list', name: word.slice(1) }
+  const sliced = splitSlice(word)
+  if (sliced) return { kind: 'slice', text: word, base: termOf(sliced.base, room, fail), slice: sliced.slice }
   if (word.startsWith('@'))
     return word === '@'
       ? fail('@ needs the name of a group')
@@ -141,9 +152,14 @@ export function runsIn(inventory: Inventory, texts: readonly string[]): readonly
   const room = { left: MOST_NAMES }
   return texts.flatMap((text) =>
     parseSelector(text, room).steps.flatMap(({ term }) =>
-      term.kind === 'run' && !isGroup(term.text, inventory) ? [term.run] : [],
+      runsOf(term).flatMap(({ text: word, run }) => (isGroup(word, inventory) ? [] : [run])),
     ),
   )
+}
+
+/** A run may stand behind a slice. */
+function runsOf(term: Term): readonly Extract<Term, { kind: 'run' }>[] {
+  return term.kind === 'run' ? [term] : term.kind === 'slice' ? runsOf(term.base) : []
 }
 
 /** Whether `@last` is a group here. */
@@ -155,6 +171,20 @@ export interface RunLookup {
   hostsOf(run: RunReference): readonly string[]
   /** Hears that a group wins over a word for a run. */
   warn(message: string): void
+}
+
+/** The lists that selectors name, to be read before they are evaluated: paths, and `-`. */
+export function listsIn(texts: readonly string[]): readonly string[] {
+  const room = { left: MOST_NAMES }
+  return texts.flatMap((text) =>
+    parseSelector(text, room).steps.flatMap(({ term }) => (term.kind === 'list' ? [term.name] : [])),
+  )
+}
+
+/** The words of lists. */
+export interface ListLookup {
+  /** Of a list that was asked for by `listsIn`. */
+  wordsOf(name: string): readonly ListedWord[]
 }
 
 /** Text stands for a list of one. */
@@ -172,6 +202,8 @@ export interface SelectionRequest {
 export interface SelectionSources {
   /** Without it, a selector that names a run is an error. */
   readonly runs?: RunLookup | undefined
+  /** Without it, a selector that names a list is an error. */
+  readonly lists?: ListLookup | undefined
   /** Hosts of a run that are meant in any case, as names and no selectors. */
   readonly names?: readonly string[] | undefined
 }
@@ -189,7 +221,7 @@ export function select(
   { groups = [], hosts = [], exclude = [], all = false }: SelectionRequest,
   outside: (name: string) => void,
   outright: readonly string[] = [],
-  { runs, names = [] }: SelectionSources = {},
+  { runs, lists, names = [] }: SelectionSources = {},
 ): readonly string[] {
   const said: Said = { groups: [groups].flat(), hosts: [hosts].flat(), exclude: [exclude].flat() }
   if (!all && said.groups.length === 0 && said.hosts.length === 0 && names.length === 0)
@@ -201,7 +233,7 @@ export function select(
   for (const name of said.groups) for (const host of groupMembers(inventory, name)) chosen.add(host)
   const room = { left: MOST_NAMES }
   const remembered = new Set(names)
-  const world: World = { inventory, outside, outright, runs, remembered }
+  const world: World = { inventory, outside, outright, runs, lists, room, remembered }
   for (const text of said.hosts) for (const name of evaluateIn(parseSelector(text, room), world)) chosen.add(name)
   for (const name of names) chosen.add(name)
   // Whoever is chosen may be left out, also a host that is not there any more.
@@ -256,6 +288,8 @@ interface World {
   /** Names that ssh_config has without a wildcard. */
   readonly outright: readonly string[]
   readonly runs: RunLookup | undefined
+  readonly lists: ListLookup | undefined
+  readonly room: Room
   /** Collects the names that came from runs: they are looked at once all is chosen. */
   readonly remembered: Set<string>
 }
@@ -267,7 +301,15 @@ export function evaluate(
   outside: (name: string) => void,
   outright: readonly string[] = [],
 ): Set<string> {
-  return evaluateIn(selector, { inventory, outside, outright, runs: undefined, remembered: new Set() })
+  return evaluateIn(selector, {
+    inventory,
+    outside,
+    outright,
+    runs: undefined,
+    lists: undefined,
+    room: { left: MOST_NAMES },
+    remembered: new Set(),
+  })
 }
 
 /** Each step costs no more than the number of hosts. */
@@ -291,6 +333,10 @@ function namesOf(term: Term, world: World, among?: ReadonlySet<string>): Iterabl
       return groupMembers(inventory, term.name)
     case 'run':
       return namesOfRun(term, world)
+    case 'list':
+      return namesOfList(term.name, world, among)
+    case 'slice':
+      return sliceOf(term, world)
     case 'match': {
       const more = term.outright && !among ? world.outright.filter((name) => !inventory.hosts.has(name)) : []
       return term.matching([...(among ?? inventory.hosts.keys()), ...more])
@@ -298,6 +344,41 @@ function namesOf(term: Term, world: World, among?: ReadonlySet<string>): Iterabl
     case 'names':
       for (const name of term.names) if (!inventory.hosts.has(name) && !among?.has(name)) outside(name)
       return term.names
+  }
+}
+
+/** A list holds names and ranges; what else an expression may hold is a mistake in it. */
+function namesOfList(name: string, world: World, among?: ReadonlySet<string>): string[] {
+  const { lists, room } = world
+  const shown = name === '-' ? '-' : `^${name}`
+  if (!lists)
+    throw new XecError('XEC_CONFIG', `${shown}: lists are read by the command line, and only it can select by them`, {
+      phase: 'select',
+    })
+  return lists.wordsOf(name).flatMap(({ word, line }) => {
+    const fail = (problem: string): never => {
+      throw new XecError('XEC_CONFIG', `${shown}, line ${line}: ${problem}`, { phase: 'select' })
+    }
+    try {
+      const term = termOf(word, room, fail)
+      return term.kind === 'names'
+        ? [...namesOf(term, world, among)]
+        : fail(`${word} is no name; a list holds names and ranges`)
+    } catch (error) {
+      if (!isXecError(error) || error.message.startsWith(`${shown}, line`)) throw error
+      throw new XecError(error.code, `${shown}, line ${line}: ${error.message}`, { phase: 'select', cause: error })
+    }
+  })
+}
+
+/** Of the hosts in the order of the inventory, then those outside it. */
+function sliceOf({ text, base, slice }: Extract<Term, { kind: 'slice' }>, world: World): readonly string[] {
+  const chosen = new Set(namesOf(base, world))
+  const { hosts } = world.inventory
+  try {
+    return takeSlice([...inOrder(world.inventory, chosen), ...[...chosen].filter((name) => !hosts.has(name))], slice)
+  } catch (error) {
+    throw new XecError('XEC_CONFIG', `${text}: ${messageOf(error)}`, { phase: 'select' })
   }
 }
 

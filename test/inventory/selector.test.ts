@@ -53,6 +53,9 @@ describe('an expression', () => {
     ['[2001:db8::1]:22', '[2001:db8::1]:22'],
     ['2001:db8::1', '2001:db8::1'],
     ['ssh://u@h:22', 'ssh://u@h:22'],
+    ['web02\nweb01 db1', 'web01 web02 db1'],
+    ['@web[0:2]', 'web01 web02'],
+    ['@web[-1]&@web', 'web06'],
     ['myalias', 'myalias'],
   ])('%s', (text, names) => expect(chosen(text)).toBe(names))
 
@@ -61,10 +64,8 @@ describe('an expression', () => {
     ['web01,', 'the selection "web01,", column 7: nothing follows ,'],
     ['&web01', 'the selection "&web01", column 1: nothing stands before &'],
     ['web01,&web02', 'the selection "web01,&web02", column 7: & follows ,; a name belongs between them'],
-    [
-      'web01 web02',
-      'the selection "web01 web02", column 7: an operator is missing: , for or, & for and, ! for but not',
-    ],
+    ['@web[9]', '@web[9]: there are 6 hosts, and none at 9; the first is 0'],
+    ['^hosts.ok', '^hosts.ok: lists are read by the command line, and only it can select by them'],
     ['~/web', 'the selection "~/web", column 1: the regular expression has no closing /'],
     ['a,~/(/', 'the selection "a,~/(/", column 3: Invalid regular expression: /(/u: Unterminated group'],
     ['@', 'the selection "@", column 1: @ needs the name of a group'],

@@ -1,5 +1,7 @@
 /** `xec exec-all`: one command on many hosts, through the pool. */
+import { listsIn } from '../../inventory/selector.js'
 import type { CommandRunner } from '../command.js'
+import { checkStdinUsers } from '../host-lists.js'
 import { commandsOf, openFleet } from '../fleet.js'
 import { createPicture, runFleet } from '../fleet-run.js'
 import { createNotices } from '../notices.js'
@@ -17,6 +19,7 @@ export const execAll: CommandRunner = async (io, invocation) => {
     )
   }
   const picture = createPicture(io, options)
+  checkStdinUsers(options, listsIn([options.hosts ?? [], options.exclude ?? []].flat()))
   const command = await readCommand(io, options, words)
   const fleet = await openFleet(io, invocation, picture.notices)
   return runFleet(io, {

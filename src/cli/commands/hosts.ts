@@ -3,7 +3,12 @@ import { addressOf } from '../../runtime/address.js'
 import type { ResolvedTarget } from '../../inventory/resolve.js'
 import type { PoolTarget } from '../../pool/types.js'
 import { wantsColor } from '../color.js'
+import { foldNames } from '../../inventory/fold-names.js'
+import type { Inventory } from '../../inventory/inventory.js'
 import type { CommandRunner } from '../command.js'
+import type { Io } from '../io.js'
+import type { OptionValues } from '../options.js'
+import { usage } from '../values.js'
 import { openFleet } from '../fleet.js'
 import { createNotices } from '../notices.js'
 import { createPaint } from '../output/paint.js'
@@ -12,7 +17,29 @@ import { table } from '../output/table.js'
 export const hosts: CommandRunner = async (io, invocation) => {
   const { options, operands } = invocation
   const fleet = await openFleet(io, invocation, createNotices(io, options))
-  const rows = await fleet.resolve(await fleet.select(options, operands), false)
+  const modes = (['names', 'fold', 'groups', 'json'] as const).filter((name) => options[name] === true)
+  if (modes.length > 1) throw usage(`--${modes.join(' and --')} contradict each other; keep one`)
+  const names = await fleet.select(options, operands)
+  if (options.names || options.fold) {
+    io.stdout.write(options.fold ? `${foldNames(names)}\n` : names.map((name) => `${name}\n`).join(''))
+    return 0
+  }
+  if (options.groups) {
+    const rows = groupRows(fleet.inventory, names)
+    io.stdout.write(
+      table<GroupRow>(
+        [
+          { title: 'GROUP', value: ({ name }) => name },
+          { title: 'HOSTS', value: ({ hosts }) => String(hosts.length) },
+          { title: 'NAMES', value: ({ hosts }) => foldNames(hosts) },
+        ],
+        rows,
+        look(io, options),
+      ),
+    )
+    return 0
+  }
+  const rows = await fleet.resolve(names, false)
   if (options.json) {
     const documents = rows.map(({ target, groups, vars }) => ({
       host: target.host,
@@ -27,7 +54,6 @@ export const hosts: CommandRunner = async (io, invocation) => {
     return 0
   }
   const jumps = rows.some(({ target }) => target.jump !== null || target.proxyCommand)
-  const paint = createPaint(wantsColor(options.color, io.env, io.stdout))
   io.stdout.write(
     table<ResolvedTarget>(
       [
@@ -38,10 +64,27 @@ export const hosts: CommandRunner = async (io, invocation) => {
         { title: 'GROUPS', value: ({ groups }) => groups.join(' ') || '–' },
       ],
       rows,
-      { heading: paint.faint },
+      look(io, options),
     ),
   )
   return 0
+}
+
+interface GroupRow {
+  readonly name: string
+  readonly hosts: readonly string[]
+}
+
+/** The groups that hold some of the names, with those, in the order of the inventory. */
+function groupRows({ groups, membersOf }: Inventory, names: readonly string[]): GroupRow[] {
+  return [...groups.keys()]
+    .map((name) => ({ name, hosts: names.filter((each) => membersOf(name)?.has(each)) }))
+    .filter(({ hosts }) => hosts.length > 0)
+}
+
+function look(io: Io, { color, quiet }: OptionValues) {
+  const paint = createPaint(wantsColor(color, io.env, io.stdout))
+  return { heading: paint.faint, withHeading: quiet !== true }
 }
 
 /** The hops in order of travel, and the program that the first of them is reached by; not its text, which may hold a secret. */

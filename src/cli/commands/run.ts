@@ -38,10 +38,10 @@ export const run: CommandRunner = async (io, invocation) => {
   const resolved = await fleet.resolve([name], !options.dryRun)
   const { requestTTY, stdinNull = false } = resolved[0]?.session ?? {}
   const wanted = requestTTY === 'force' || (requestTTY === 'yes' && io.stdin.isTTY === true)
-  const noStdin = options.noStdin === true || stdinNull
+  const noStdin = options.noStdin === true || stdinNull || options.script === '-'
   const stdin = noStdin ? undefined : io.stdin
   const pty = explicit ?? (wanted && asked === undefined ? new PtySession(io, { reads: !noStdin }) : undefined)
-  const command = explicit || !pty ? first : await readCommand(io, options, words, pty.request)
+  const command = explicit || !pty ? first : await readCommand(io, options, words, pty.request, first.script)
   const commands = commandsOf(resolved, command)
   if (options.dryRun) return showDryRun(io, commands, titleOf(command), shown?.document === true)
 

@@ -16,6 +16,8 @@ export interface TableOptions {
   readonly width?: number
   /** Colours the headings. */
   readonly heading?: (text: string) => string
+  /** False: rows alone. Default true. */
+  readonly withHeading?: boolean
 }
 
 /**
@@ -44,13 +46,12 @@ export function table<Row>(columns: readonly Column<Row>[], rows: readonly Row[]
     return parts.join('  ').trimEnd()
   }
   const heading = options.heading ?? ((text: string) => text)
+  const titles = line(
+    columns.map((column) => column.title),
+    (cell) => cell,
+  )
   return [
-    heading(
-      line(
-        columns.map((column) => column.title),
-        (cell) => cell,
-      ),
-    ),
+    ...(options.withHeading === false ? [] : [heading(titles)]),
     ...rows.map((row, index) => line(cells[index] ?? [], (cell, at) => columns[at]?.paint?.(cell, row) ?? cell)),
   ]
     .map((text) => `${text}\n`)
