@@ -6,6 +6,7 @@
  */
 import { XecError } from '../errors.js'
 import { Secret } from '../runtime/secret.js'
+import { tellNoDirectory } from './directory.js'
 import { carry, forSh, type Item } from './carrier.js'
 import { LONGEST_WORD, quote, quoteDirectory, quoteForLogin } from './quote.js'
 import { interpreterOf, scriptText } from './script.js'
@@ -19,15 +20,18 @@ export interface Encoded {
   readonly line: string
   /** Sent on stdin before the data; empty for most commands. */
   readonly preamble: Buffer
+  /** The directory that the command runs in, and the word by which its absence is told. @see DirectoryNews */
+  readonly directory: { readonly path: string; readonly nonce: string } | null
 }
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/
 
 /**
+ * @param nonce a random word, which no output has
  * @throws XecError XEC_CONFIG (executed no) when the command cannot be sent as asked: empty, too long, a NUL byte,
  * a value of more than 64 KB, a bad variable name, a script that is not text, or a secret or long script together with a terminal.
  */
-export function encodeCommand(command: Command): Encoded {
+export function encodeCommand(command: Command, nonce = 'x'): Encoded {
   const { line, script, cwd, pty } = command
   if (!script && line.trim() === '') throw unusable('the command is empty')
   if (script && line !== '') throw unusable('a command is a line or a script, not both')
@@ -40,22 +44,27 @@ export function encodeCommand(command: Command): Encoded {
   if (cwd !== undefined) checkValue('the directory', cwd)
   script?.args.forEach((each, at) => checkValue(`argument ${at + 1} of ${script.name}`, each))
   if (!script && plain.length === 0 && secrets.length === 0 && cwd === undefined)
-    return checked({ line, preamble: Buffer.alloc(0) })
+    return checked({ line, preamble: Buffer.alloc(0), directory: null })
 
   const content = script && scriptText(script.name, script.content)
   const preamble = secrets.map(([, secret]) => frame(Buffer.from(secret.reveal())))
   if (content && !pty) preamble.push(frame(content))
-  const steps: Steps = { ...command, line: forSh(line), plain, secrets: secrets.map(([name]) => name), content }
+  const steps: Steps = { ...command, nonce, line: forSh(line), plain, secrets: secrets.map(([name]) => name), content }
   // `exec`, which csh and fish have too, so that signals and the status are those of the command and not of a shell around it.
   const inline = `exec /bin/sh -c ${quoteForLogin(stepsOf(steps, quote, (text) => text))}`
   const fits = !inline.includes('\n') && (bytesOf(inline)?.length ?? Infinity) <= LONGEST_WORD
   return checked(
-    { line: fits ? inline : carriedSteps(steps), preamble: Buffer.concat(preamble) },
+    {
+      line: fits ? inline : carriedSteps(steps),
+      preamble: Buffer.concat(preamble),
+      directory: cwd === undefined ? null : { path: cwd, nonce },
+    },
     Boolean(script && pty),
   )
 }
 
 interface Steps extends Command {
+  readonly nonce: string
   readonly plain: readonly (readonly [string, string])[]
   readonly secrets: readonly string[]
   readonly content: Buffer | undefined
@@ -75,7 +84,7 @@ function carriedSteps(steps: Steps): string {
  * @param run writes the command line, which comes last
  */
 function stepsOf(steps: Steps, word: (value: string) => string, run: (line: string) => string): string {
-  const { line, script, content, cwd, pty, plain, secrets } = steps
+  const { line, script, content, cwd, pty, plain, secrets, nonce } = steps
   const inline = content && pty
   const parts: string[] = []
   if (secrets.length > 0 || (content && !inline)) parts.push(READER)
@@ -85,8 +94,11 @@ function stepsOf(steps: Steps, word: (value: string) => string, run: (line: stri
   if (inline) parts.push(`_xec_n=$(printf '\\nx');_xec_n=\${_xec_n%x};_xec_v=${word(textOfBytes(content))};`)
   else if (content) parts.push('_xec_r;')
   else if (secrets.length > 0) parts.push('unset _xec_v _xec_c _xec_l _xec_n;unset -f _xec_r;')
-  // `|| exit` and not `&&`: of `cd X && a; b` the b would run in the wrong place.
-  if (cwd !== undefined) parts.push(`CDPATH= cd -- ${quoteDirectory(cwd, word)} || exit;`)
+  // `|| { …; exit; }` and not `&&`: of `cd X && a; b` the b would run in the wrong place.
+  if (cwd !== undefined) {
+    const where = quoteDirectory(cwd, word)
+    parts.push(`CDPATH= cd -- ${where} || ${tellNoDirectory(where, nonce)};`)
+  }
   parts.push(script ? runScript(interpreterOf(script.content), script.args, word) : run(line))
   return parts.join('')
 }

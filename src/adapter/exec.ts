@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../runtime/clock.js'
 import type { Channel, Exit, PtyRequest, SignalName } from '../transport/transport.js'
 import type { Capture } from './capture.js'
 import type { Encoded } from './command.js'
+import { DirectoryNews } from './directory.js'
 import { nextRung, signalsSent } from './kill.js'
 import { Intake } from './output.js'
 import type { Ran, Stop } from './result.js'
@@ -34,6 +35,7 @@ export function runOn(channel: Channel, sending: Sending, clock: Clock): Promise
 class Running {
   readonly #sentAt: number
   readonly #outputs: readonly Intake[]
+  readonly #news: DirectoryNews | null
   #accepted = false
   #failure: XecError | null = null
   #exit: Exit | null = null
@@ -62,9 +64,13 @@ class Running {
       else this.#advance()
     }
     const broken = (error: unknown): void => this.stop({ why: 'output', cause: error })
+    const { directory } = sending.encoded
+    this.#news = directory && new DirectoryNews(directory.nonce)
+    // A terminal has one stream for both.
+    const [ofStdout, ofStderr] = sending.pty ? [this.#news, null] : [null, this.#news]
     this.#outputs = [
-      new Intake(channel.stdout, stdout, options.onStdout, changed, broken),
-      new Intake(channel.stderr, stderr, options.onStderr, changed, broken),
+      new Intake(channel.stdout, stdout, options.onStdout, changed, broken, ofStdout),
+      new Intake(channel.stderr, stderr, options.onStderr, changed, broken, ofStderr),
     ]
   }
 
@@ -222,6 +228,9 @@ class Running {
       complete,
       open: this.#open,
       handled: this.#handled,
+      noDirectory: this.#news?.found
+        ? { path: this.sending.encoded.directory?.path ?? '', why: this.#news.found }
+        : null,
       delivered: this.#outputs.some(({ delivered }) => delivered),
       durationMs: this.clock.now() - this.#sentAt,
     })

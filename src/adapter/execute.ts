@@ -1,4 +1,5 @@
 /** A Command on a Target becomes a Result: a lease, the command on it, the lease back, and the verdict. */
+import { randomBytes } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
 import { notifySafely } from '../runtime/notify.js'
 import type { PoolTarget, Lease, Pool } from '../pool/types.js'
@@ -39,7 +40,7 @@ export async function execute(
   options: ExecuteOptions = {},
   ports: { clock: Clock },
 ): Promise<Result> {
-  const encoded = encodeCommand(command)
+  const encoded = encodeCommand(command, command.cwd === undefined ? '' : randomBytes(12).toString('hex'))
   const { clock } = ports
   const { host } = target
   const {

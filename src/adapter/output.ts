@@ -1,6 +1,7 @@
 /** A command's output on its way to a sink, held back while the sink asks for it. */
 import type { Readable } from 'node:stream'
 import type { Capture } from './capture.js'
+import type { DirectoryNews } from './directory.js'
 import type { OutputSink } from './types.js'
 
 export class Intake {
@@ -15,6 +16,7 @@ export class Intake {
   /**
    * @param changed called after every change of what can be asked here
    * @param onError hears, once, that the sink failed; the stream is read on without it, so that the command can end
+   * @param news takes its line out of the stream
    */
   constructor(
     private readonly stream: Readable,
@@ -22,14 +24,21 @@ export class Intake {
     sink: OutputSink | undefined,
     private readonly changed: (received: boolean) => void,
     private readonly onError: (error: unknown) => void,
+    news: DirectoryNews | null = null,
   ) {
     this.#sink = sink
     const over = (): void => {
       if (this.over) return
+      const held = news?.end()
+      if (held && held.length > 0) this.#take(held)
       this.over = true
       this.changed(false)
     }
-    stream.on('data', (chunk: Buffer) => this.#take(chunk))
+    stream.on('data', (chunk: Buffer) => {
+      const passed = news ? news.pass(chunk) : chunk
+      if (passed.length > 0) this.#take(passed)
+      else this.changed(true)
+    })
     stream.on('end', over).on('close', over).on('error', over)
   }
 

@@ -27,6 +27,8 @@ export interface Ran {
   readonly open: 'untaken' | 'lingering' | null
   /** Its caller has sent it a signal. */
   readonly handled: boolean
+  /** The directory that it was to run in, when that could not be entered. */
+  readonly noDirectory?: { readonly path: string; readonly why: 'missing' | 'closed' } | null
   /** A sink has received output. */
   readonly delivered: boolean
   readonly durationMs: number
@@ -108,6 +110,7 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
     // A channel that was closed instead of answered: the server may have begun.
     return { ...NOTHING, outcome: executed === 'no' ? 'refused' : 'failed', executed, error: failure }
   }
+  if (ran.noDirectory && exit?.kind === 'code') return withoutDirectory(host, ran.noDirectory, exit.code)
   const error = (code: ErrorCode, message: string, outcome?: Outcome): XecError =>
     new XecError(code, `${host}: ${message}`, { host, executed, ...(outcome ? { outcome } : {}) })
   switch (exit?.kind) {
@@ -153,6 +156,18 @@ export function judge(host: string, ran: Ran, timeoutMs: number | undefined): Ve
         error: error('XEC_EXIT', 'the server ended the command without an exit status'),
       }
   }
+}
+
+/** The shell ran, and the command did not. */
+function withoutDirectory(host: string, { path, why }: NonNullable<Ran['noDirectory']>, exitCode: number): Verdict {
+  const shown = JSON.stringify(path.length > 200 ? `${path.slice(0, 199)}…` : path)
+  const told = why === 'missing' ? `there is no directory ${shown}` : `the directory ${shown} cannot be entered`
+  const error = new XecError('XEC_EXIT', `${host}: ${told}, so the command did not run`, {
+    host,
+    phase: 'exec',
+    executed: 'no',
+  })
+  return { ...NOTHING, outcome: 'failed', executed: 'no', exitCode, error }
 }
 
 /** A command that was sent again after a loss: what became of the later sending does not undo what the earlier one may have done. */

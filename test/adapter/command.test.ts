@@ -114,6 +114,7 @@ describe('a command as it travels', () => {
     expect(encodeCommand({ line: `grep -e 'x y' f | wc -l; exit 3` })).toEqual({
       line: `grep -e 'x y' f | wc -l; exit 3`,
       preamble: Buffer.alloc(0),
+      directory: null,
     })
   })
 
