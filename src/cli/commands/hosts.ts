@@ -76,9 +76,9 @@ interface GroupRow {
 }
 
 /** The groups that hold some of the names, with those, in the order of the inventory. */
-function groupRows({ groups, membersOf }: Inventory, names: readonly string[]): GroupRow[] {
-  return [...groups.keys()]
-    .map((name) => ({ name, hosts: names.filter((each) => membersOf(name)?.has(each)) }))
+function groupRows(inventory: Inventory, names: readonly string[]): GroupRow[] {
+  return [...inventory.groups.keys()]
+    .map((name) => ({ name, hosts: names.filter((each) => inventory.membersOf(name)?.has(each)) }))
     .filter(({ hosts }) => hosts.length > 0)
 }
 
