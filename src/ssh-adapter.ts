@@ -142,8 +142,8 @@ export class SSHAdapter implements Executor, Transfers, AsyncDisposable, Tunnels
     options: TransferOptions = {},
   ): Promise<TransferResult> {
     checkTarget(target)
-    checkTransfer(options)
-    return this.#inHand(target, () => this.#xec.upload(target, local, remote, options))
+    const how = checkTransfer(options)
+    return this.#inHand(target, () => this.#xec.upload(target, local, remote, how))
   }
 
   /** @see download. Counts as a command, also for `onLimit`. */
@@ -154,8 +154,8 @@ export class SSHAdapter implements Executor, Transfers, AsyncDisposable, Tunnels
     options: TransferOptions = {},
   ): Promise<TransferResult> {
     checkTarget(target)
-    checkTransfer(options)
-    return this.#inHand(target, () => this.#xec.download(target, remote, local, options))
+    const how = checkTransfer(options)
+    return this.#inHand(target, () => this.#xec.download(target, remote, local, how))
   }
 
   /** @see openTunnel. Holds a channel of a pooled connection; closed with the adapter. */

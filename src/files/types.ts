@@ -8,9 +8,13 @@ export type UploadSource = string | Uint8Array | Readable
 export interface TransferOptions {
   /** Gives it up: leaves the queue, or stops, and takes the unfinished temporary files away. */
   readonly signal?: AbortSignal | undefined
-  /** From the moment there is a channel for it, in ms. Default none. */
+  /** From the moment there is a channel for it: ms, or `'30s'`. Default none. Of an adapter or a context. */
+  readonly timeout?: number | string | undefined
+  /** The older name of `timeout`, in ms. */
   readonly timeoutMs?: number | undefined
-  /** Longest wait for a channel, in ms. Default none. */
+  /** Longest wait for a channel: ms, or `'30s'`. Default none. Of an adapter or a context. */
+  readonly queueTimeout?: number | string | undefined
+  /** The older name of `queueTimeout`, in ms. */
   readonly queueTimeoutMs?: number | undefined
   /**
    * Permissions of every file, e.g. `0o644`. Default: those of its source, without set-user-ID, set-group-ID and sticky;

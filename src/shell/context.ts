@@ -72,12 +72,13 @@ function makeContext(
   // Closures, not methods: the tag works with whatever `this` it is called.
   const start = (line: string, tag: Tag): CommandPromise =>
     new CommandPromise(async (settings) => context.execute(line, settings), {}, callSite(tag))
-  const derive = (settings: Settings): SshContext =>
-    checkSettings(settings) &&
-    makeContext(
-      (line, inner = {}) => context.execute(line, mergeSettings(settings, inner)),
+  const derive = (given: Settings): SshContext => {
+    const settings = checkSettings(given)
+    return makeContext(
+      (line, inner = {}) => context.execute(line, mergeSettings(settings, checkSettings(inner))),
       (inner) => othersWith(mergeSettings(settings, inner)),
     )
+  }
   const quoting: Tag = (strings, ...values) => start(commandLine(strings, values), quoting)
   const raw: Tag = (strings, ...values) => start(rawLine(strings, values), raw)
   const context: SshContext = Object.assign(quoting, {

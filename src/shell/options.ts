@@ -29,15 +29,24 @@ import {
 import type { LoadInventoryOptions } from './load-options.js'
 import type { MonitorOptions } from './monitor.js'
 import type { RunOptions, RunSettings } from './run-options.js'
-import type { Settings } from './settings.js'
+import { withTimes, type Settings } from './settings.js'
 import type { ShutdownOptions } from './shutdown.js'
 
 const MS = { timeout: 'timeoutMs', queueTimeout: 'queueTimeoutMs' } as const
 
-const RUN_SETTINGS: Checks<RunSettings> = { env, cwd: directory, timeoutMs: ms, signal, signals, idempotent: bool }
+const RUN_SETTINGS: Checks<RunSettings> = {
+  env,
+  cwd: directory,
+  timeout: duration,
+  timeoutMs: ms,
+  signal,
+  signals,
+  idempotent: bool,
+}
 
 const SETTINGS: Checks<Settings> = {
   ...RUN_SETTINGS,
+  queueTimeout: duration,
   queueTimeoutMs: ms,
   stop: signal,
   stdin: input,
@@ -85,7 +94,9 @@ const mode: Check = (value) => {
 
 const TRANSFER: Checks<TransferOptions> = {
   signal,
+  timeout: duration,
   timeoutMs: ms,
+  queueTimeout: duration,
   queueTimeoutMs: ms,
   mode,
   follow: bool,
@@ -117,28 +128,28 @@ const SHUTDOWN: Checks<ShutdownOptions> = {
 
 const LOAD: Checks<LoadInventoryOptions> = { file: text, cwd: directory, env: object, sshConfig: text }
 
-/** And what some write for them. */
-export const SETTING_NAMES: readonly string[] = [...Object.keys(SETTINGS), ...Object.keys(MS)]
+export const SETTING_NAMES: readonly string[] = Object.keys(SETTINGS)
 
-export const checkSettings = (settings: Settings): Settings => checked('setting', settings, SETTINGS, MS)
+export const checkSettings = (settings: Settings): Settings => withTimes(checked('setting', settings, SETTINGS))
 
 export const checkRunSettings = (settings: RunSettings): RunSettings =>
-  checked('setting of a run', settings, RUN_SETTINGS, {
-    timeout: MS.timeout,
-    ...Object.fromEntries(
-      ['queueTimeout', 'queueTimeoutMs'].map((name) => [
-        name,
-        { instead: 'it is an option: $.all(targets, { queueTimeout })' },
-      ]),
-    ),
-    ...Object.fromEntries(
-      ['stdin', 'maxBuffer', 'onStdout', 'onStderr'].map((name) => [
-        name,
-        { instead: 'it belongs to commands on one host, $.ssh(target); a run tells its output by onEvent' },
-      ]),
-    ),
-    nothrow: { instead: 'a run resolves whatever became of its hosts' },
-  })
+  withTimes(
+    checked('setting of a run', settings, RUN_SETTINGS, {
+      ...Object.fromEntries(
+        ['queueTimeout', 'queueTimeoutMs'].map((name) => [
+          name,
+          { instead: 'it is an option: $.all(targets, { queueTimeout })' },
+        ]),
+      ),
+      ...Object.fromEntries(
+        ['stdin', 'maxBuffer', 'onStdout', 'onStderr'].map((name) => [
+          name,
+          { instead: 'it belongs to commands on one host, $.ssh(target); a run tells its output by onEvent' },
+        ]),
+      ),
+      nothrow: { instead: 'a run resolves whatever became of its hosts' },
+    }),
+  )
 
 export const checkRunOptions = (options: RunOptions): RunOptions =>
   checked(
@@ -150,7 +161,8 @@ export const checkRunOptions = (options: RunOptions): RunOptions =>
     ),
   )
 
-export const checkTransfer = (options: TransferOptions): TransferOptions => checked('option', options, TRANSFER, MS)
+export const checkTransfer = (options: TransferOptions): TransferOptions =>
+  withTimes(checked('option', options, TRANSFER))
 
 export const checkTunnel = <T extends TunnelOptions | ReverseTunnelOptions>(options: T): T =>
   checked<TunnelOptions & ReverseTunnelOptions>('option', options as TunnelOptions & ReverseTunnelOptions, TUNNEL) as T

@@ -16,4 +16,4 @@ export interface RunOptions {
 }
 
 /** What a run's commands may be given; stdin and `nothrow` belong to commands on one host. */
-export type RunSettings = Pick<Settings, 'env' | 'cwd' | 'timeoutMs' | 'signal' | 'signals' | 'idempotent'>
+export type RunSettings = Pick<Settings, 'env' | 'cwd' | 'timeout' | 'timeoutMs' | 'signal' | 'signals' | 'idempotent'>

@@ -18,7 +18,9 @@ export interface Settings {
   readonly env?: Readonly<Record<string, string | Secret>> | undefined
   /** The directory to run in; a relative one is inside the context's own. Default: where the login begins. */
   readonly cwd?: string | undefined
-  /** Stops the command when it takes longer, in ms from the moment it is sent. Default none. */
+  /** Stops the command when it takes longer, from the moment it is sent: ms, or `'30s'`. Default none. */
+  readonly timeout?: number | string | undefined
+  /** The older name of `timeout`, in ms. */
   readonly timeoutMs?: number | undefined
   /** Cancels the command when it aborts, or when one given before does. */
   readonly signal?: AbortSignal | undefined
@@ -30,7 +32,9 @@ export interface Settings {
   readonly nothrow?: boolean | undefined
   /** The command may run more than once: it is re-sent once when the connection is lost under it. */
   readonly idempotent?: boolean | undefined
-  /** Longest wait for a channel, in ms. Default none. */
+  /** Longest wait for a channel: ms, or `'30s'`. Default none. */
+  readonly queueTimeout?: number | string | undefined
+  /** The older name of `queueTimeout`, in ms. */
   readonly queueTimeoutMs?: number | undefined
   /** Bytes of each stream that the result keeps, from the beginning; more is an error, XEC_MAX_BUFFER. Default 10 MiB; 0 keeps none, without an error. */
   readonly maxBuffer?: number | undefined
@@ -74,6 +78,23 @@ export function mergeSettings(outer: Settings, inner: Settings): Settings {
 /** A path as it is meant in a directory. */
 export function inside(outer: string, inner: string): string {
   return inner.startsWith('/') || inner.startsWith('~') ? inner : posix.join(outer, inner)
+}
+
+/**
+ * Options with their times under one name, in ms: `timeout` becomes `timeoutMs`, `queueTimeout` becomes `queueTimeoutMs`.
+ * @throws TypeError for what is given under both names
+ */
+export function withTimes<T extends object>(given: T): T {
+  const times = { ...given } as Record<string, unknown>
+  for (const name of ['timeout', 'queueTimeout']) {
+    const value = times[name]
+    if (value === undefined) continue
+    if (times[`${name}Ms`] !== undefined)
+      throw new TypeError(`${name} and ${name}Ms are two names for one time; give one of them`)
+    delete times[name]
+    times[`${name}Ms`] = durationOf(value as number | string)
+  }
+  return times as T
 }
 
 /** Milliseconds of a number of them, or of a text with a unit. @throws TypeError when it is neither */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { afterAll, describe, expect, test } from 'vitest'
 import { $, loadInventory, resolveTarget, Secret, SSHAdapter } from '../../src/index.js'
+import { checkRunSettings, checkSettings, checkTransfer } from '../../src/shell/options.js'
 
 /** Everything as plain JavaScript gives it: nothing is dialled, because nothing gets so far. */
 const js = <T>(value: unknown): T => value as T
@@ -20,9 +21,9 @@ describe('a misspelt option or a value of the wrong kind is a TypeError that say
       'timeoutMs must be milliseconds, not a text',
     ],
     [
-      'execute(line, { timeout })',
-      () => ssh.execute('x', js({ timeout: 100 })),
-      'unknown setting timeout; did you mean timeoutMs?',
+      'execute(line, { timeout, timeoutMs })',
+      () => ssh.execute('x', { timeout: '1s', timeoutMs: 100 }),
+      'timeout and timeoutMs are two names for one time; give one of them',
     ],
     [
       'execute(line, { maxBuffer: text })',
@@ -78,8 +79,8 @@ describe('a misspelt option or a value of the wrong kind is a TypeError that say
     ],
     [
       'upload(…, { timeout })',
-      () => ssh.upload('a', 'b', js({ timeout: 5 })),
-      'unknown option timeout; did you mean timeoutMs?',
+      () => ssh.upload('a', 'b', { timeout: '5 parsecs' }),
+      "timeout must be milliseconds, or a text such as '30s'",
     ],
     [
       'upload(…, { mode: text })',
@@ -218,4 +219,11 @@ describe('a misspelt option or a value of the wrong kind is a TypeError that say
     expect(await loadInventory({ cwd: home, env: { HOME: home }, file: undefined })).toMatchObject({ source: null })
     rmSync(home, { recursive: true })
   })
+})
+
+test('a time is given as ms or with its unit, under the new name or the old one', () => {
+  expect(checkSettings({ timeout: '2s', queueTimeout: 5 })).toEqual({ timeoutMs: 2_000, queueTimeoutMs: 5 })
+  expect(checkSettings({ timeoutMs: 7 })).toEqual({ timeoutMs: 7 })
+  expect(checkRunSettings({ timeout: '1m' })).toEqual({ timeoutMs: 60_000 })
+  expect(checkTransfer({ timeout: 3, queueTimeout: '1s' })).toEqual({ timeoutMs: 3, queueTimeoutMs: 1_000 })
 })
