@@ -15,7 +15,7 @@ interface Line {
 
 /** What is no business of this test, because others run it or because it is the reader's own. */
 const ELSEWHERE =
-  /^(npm (install|test|run|ci)|npx xec demo|npx vitest|git clone|cd |node |bash \.ci|XEC_\w+=\S+ (npm|npx|node)|pipx? )/
+  /^(esbuild |npm (install|test|run|ci)|npx xec demo|npx vitest|git clone|cd |node |bash \.ci|XEC_\w+=\S+ (npm|npx|node)|pipx? )/
 
 function linesOf(fence: Fence): Line[] {
   const joined = fence.text.replace(/\\\n/g, (mark) => mark.replace('\\\n', '\u0000'))

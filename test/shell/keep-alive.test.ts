@@ -198,7 +198,7 @@ test.each<[string, HostPoolOptions, HostPoolOptions | undefined, number[]]>([
     if (line === 'beat') pinged.push({ at: clock.now() - began, timeoutMs })
     return { ok: true, error: null, truncated: false, stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) }
   }
-  const xec = { execute, pool: { standing: () => ({ full: null, inHand: 0, maxConnections: 2, idle: 1 }) } }
+  const xec = { execute, pool: { admission: () => ({ full: null, inHand: 0, maxConnections: 2, idle: 1 }) } }
   const adapter = new SSHAdapter({ keepAliveWith: 'beat', connectionPool }, { xec: () => xec as never, clock })
   await adapter.execute(target('web1', { pool }), { line: 'true' })
   for (const timer of clock.timers) expect(timer.held).toBe(false)
