@@ -146,10 +146,13 @@ function tooLong(what: string, bytes: number | string): string {
   return `${what} is ${bytes} bytes long, and up to ${LONGEST_VALUE} bytes arrive safely in every shell; send it on stdin, or copy it to the host as a file`
 }
 
+/** By characters, because a whole character may have the mark as its second half. */
+const TOO_LONG_VALUE = new RegExp(`${TOO_LONG}([0-9]*)`, 'u')
+
 function checkLine(line: string): void {
   if (line.includes('\0')) throw unusable('the command holds a NUL byte')
-  const at = line.indexOf(TOO_LONG)
-  if (at !== -1) throw unusable(tooLong('a value in the command', /^[0-9]*/.exec(line.slice(at + 1))?.[0] ?? ''))
+  const refused = TOO_LONG_VALUE.exec(line)
+  if (refused) throw unusable(tooLong('a value in the command', refused[1] ?? ''))
   if (bytesOf(line) === null) throw unusable('the command holds a lone surrogate, half of a character')
 }
 

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { encodeCommand } from '../../src/adapter/command.js'
 import { quote, quoteDirectory, quoteForLogin } from '../../src/adapter/quote.js'
 import { interpreterOf } from '../../src/adapter/script.js'
+import { encodeTemplate } from '../../src/adapter/template-line.js'
 import type { Command } from '../../src/adapter/types.js'
 import { Secret } from '../../src/runtime/secret.js'
 
@@ -110,6 +111,11 @@ describe('quoting', () => {
 })
 
 describe('a command as it travels', () => {
+  test('a character whose second half is the mark of a value that is too long is not taken for one', () => {
+    const line = encodeTemplate([{ text: 'echo ' }, { word: '\u{1f3ff}' }])
+    expect(encodeCommand({ line }).line).toBe("echo '\u{1f3ff}'")
+  })
+
   test('a bare command goes as it is', () => {
     expect(encodeCommand({ line: `grep -e 'x y' f | wc -l; exit 3` })).toEqual({
       line: `grep -e 'x y' f | wc -l; exit 3`,

@@ -137,7 +137,7 @@ describe.skipIf(!isInstalled('ssh'))('xec agrees with ssh -G', () => {
       fc.array(criterion, { minLength: 1, maxLength: 3 }).map((all) => `Match ${all.join(' ')}`),
       pick('Match all', 'Host *', 'Host x', 'Host a b', 'Host !x *', 'Host x y*'),
       pick('HostName x', 'HostName %h', 'User u', 'User v', 'Port 7', 'Port 22'),
-      pick('ProxyJump b', 'ProxyJump none', 'ProxyCommand x %h', 'ProxyCommand none', 'ProxyCommand = y "q"'),
+      pick('ProxyJump jump', 'ProxyJump none', 'ProxyCommand x %h', 'ProxyCommand none', 'ProxyCommand = y "q"'),
     )
     await fc.assert(
       fc.asyncProperty(fc.array(line, { maxLength: 12 }), pick('a', 'b', 'x', 'y1'), (lines, host) =>
