@@ -24,7 +24,7 @@ export const OUTCOMES = [
   'cancelled',
   'skipped',
 ] as const
-/** What became of a command; docs/semantics.md has the table. */
+/** The outcome of a command; docs/semantics.md has the table. */
 export type Outcome = (typeof OUTCOMES)[number]
 
 /** Every code, the phase and the outcome it usually belongs to, and what it means (docs/errors.md has a heading for each). */

@@ -65,7 +65,7 @@ export interface ExecuteOptions {
     | undefined
 }
 
-/** Who carries a command out on a target: an adapter over a pool, or whatever else can. */
+/** Carries a command out on a target. An adapter over a pool is one. */
 export interface Executor {
   /** Never rejects for anything that happened to the command: the Result says it. */
   execute(target: PoolTarget, command: Command, options: ExecuteOptions): Promise<Result>

@@ -1,6 +1,7 @@
 /** The commands: names, options, help. A command's code is imported when it is called. */
 import type { CommandSpec } from './command.js'
 import type { OptionName } from './options.js'
+import { OUTPUT_OPTIONS } from './output-options.js'
 
 const SSH = ['login', 'port', 'identity', 'jump', 'sshConfig', 'sshOption'] as const satisfies readonly OptionName[]
 const SELECTION = [
@@ -74,14 +75,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ...DIALLING,
       'retryCommands',
       ...LIMITS,
-      'output',
-      'json',
-      'diff',
-      'foldSimilar',
-      'onlyFailures',
-      'stream',
-      'outputDir',
-      'metrics',
+      ...OUTPUT_OPTIONS,
       ...SHOWING,
       'history',
       'dryRun',
@@ -120,14 +114,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       'failFast',
       ...DIALLING,
       ...LIMITS,
-      'output',
-      'json',
-      'diff',
-      'foldSimilar',
-      'onlyFailures',
-      'stream',
-      'outputDir',
-      'metrics',
+      ...OUTPUT_OPTIONS,
       ...SHOWING,
       'history',
       'dryRun',

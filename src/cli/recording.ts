@@ -1,4 +1,4 @@
-/** What is written down of a command line, so that it can be said again; and the recorder of a run. */
+/** Writes a command line down so that it can be repeated, and makes the recorder of a run. */
 import { isAbsolute, join } from 'node:path'
 import type { Command } from '../adapter/types.js'
 import { createRecorder, type Recorder, type RunRequest } from '../records/records.js'
@@ -9,17 +9,11 @@ import type { Invocation } from './command.js'
 import type { Io } from './io.js'
 import type { Notices } from './notices.js'
 import type { OptionName, OptionValues } from './options.js'
+import { OUTPUT_OPTIONS } from './output-options.js'
 
 /** Options that say how a run is shown, or stand in the record elsewhere. The rest says what was run, and how. */
 const NOT_STORED: readonly string[] = [
-  'output',
-  'json',
-  'diff',
-  'foldSimilar',
-  'onlyFailures',
-  'stream',
-  'outputDir',
-  'metrics',
+  ...OUTPUT_OPTIONS,
   'quiet',
   'verbose',
   'color',

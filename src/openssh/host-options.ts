@@ -1,4 +1,4 @@
-/** What ssh_config can say about one host, what holds when nothing does, and where in a file something is said. */
+/** The options of ssh_config for one host, their defaults, and the place of each in a file. */
 
 export interface SshHostOptions {
   hostName?: string

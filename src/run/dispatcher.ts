@@ -1,9 +1,9 @@
-/** Who turns one host's part of a run into a Result: this process, or whatever else can. */
+/** The port between a run and the place where its items are carried out. */
 import type { ExecuteOptions, Result } from '../adapter/types.js'
 
 /**
  * One host's part of a run, as a value that may be written down or sent elsewhere: it names the host and holds no
- * credentials. What the host's name stands for is the dispatcher's to know.
+ * credentials. The dispatcher knows what the host's name stands for.
  */
 export interface RunItem {
   /** From 1, in the order of the run; unique in it. Events and results carry it. */
@@ -13,7 +13,7 @@ export interface RunItem {
   readonly address: string
 }
 
-/** What a run asks of one dispatch. */
+/** The options that a run gives with each item. */
 export type DispatchOptions = Omit<ExecuteOptions, 'onStarted'>
 
 export interface Dispatcher<R extends Result = Result> {

@@ -6,7 +6,7 @@ import type { PoolTarget } from '../pool/types.js'
 import { addressOf } from '../runtime/address.js'
 import type { Dispatcher, RunItem } from './dispatcher.js'
 
-/** What runs on one host. The command is each host's own, because its environment may be. */
+/** A target and its command. Each host has a command of its own, because its environment may differ. */
 export interface HostCommand {
   readonly target: PoolTarget
   readonly command: Command

@@ -14,7 +14,7 @@ export type ShellWord =
   /** A plain object: its JSON. One of an interface type goes as `{ ...value }`. */
   | { readonly [key: string]: unknown }
 
-/** What may be interpolated: a word, or an array with a word for each element. `undefined` and `null` are neither. */
+/** A value that a template takes: a word, or an array with a word for each element. `undefined` and `null` are neither. */
 export type ShellValue = ShellWord | readonly ShellWord[]
 
 /** What has no text, in words that follow the name of the value. */
